@@ -1,0 +1,290 @@
+/* sf_message.h: what the messages on the links say.  The slot header
+   (sf_message_t, sf_link.h) comes before each of these payloads.
+
+   Amounts are unsigned 64-bit base units of their mint.  `pool`, `token` are
+   row numbers of the pools and tokens tables; they are given out by `book` in
+   the order in which it meets them, so a replay of `raw` gives the same ones. */
+
+#ifndef SF_MESSAGE_H
+#define SF_MESSAGE_H
+#include "sf_link.h"
+
+/* kind: link it travels on */
+#define SF_MSG_ACCOUNT  1  /* raw:     sf_raw_account_t */
+#define SF_MSG_SLOT     2  /* raw:     sf_raw_slot_t: everything of earlier slots has been delivered */
+#define SF_MSG_RESET    3  /* raw:     sf_raw_slot_t: the feed lost its connection; what follows is a new consistent read */
+#define SF_MSG_POOL     10 /* market:  sf_pool_update_t */
+#define SF_MSG_STALE    11 /* market:  sf_pool_update_t whose pool may not be traded until the next SF_MSG_POOL */
+#define SF_MSG_INTENT   20 /* intent.<tile>: sf_intent_t */
+#define SF_MSG_TURN     21 /* intent.<tile>: sf_turn_t */
+#define SF_MSG_ORDER    30 /* order:   sf_order_t */
+#define SF_MSG_DENIED   31 /* denied:  sf_denied_t */
+#define SF_MSG_TX       40 /* message: sf_wire_t, unsigned (signature area zero) */
+#define SF_MSG_WIRE     41 /* wire:    sf_wire_t, signed */
+#define SF_MSG_REFUSED  42 /* wire, sent: sf_refused_t: build, sign or send would not go on with an order */
+#define SF_MSG_SENT     50 /* sent:    sf_sent_t */
+#define SF_MSG_FILL     60 /* fill:    sf_fill_t */
+#define SF_MSG_BALANCE  61 /* fill:    sf_balance_t */
+#define SF_MSG_COMMAND  70 /* command: sf_command_t */
+
+/* -- raw ------------------------------------------------------------------ */
+
+#define SF_RAW_SNAPSHOT  1 /* part of a consistent read (one slot for all) */
+#define SF_RAW_SIMULATED 2 /* the chain it came from is a simnet or a replay */
+
+typedef struct sf_raw_account {
+  uint8_t  pubkey[32];
+  uint8_t  owner[32];
+  uint64_t slot;
+  uint64_t write_version; /* rises per feed run; from the source where it gives one */
+  uint64_t lamports;
+  uint32_t data_len;      /* bytes at `data`, = length - sizeof(sf_raw_account_t) */
+  uint32_t flags;         /* SF_RAW_* */
+  /* uint8_t data[data_len] */
+} sf_raw_account_t;
+SF_ASSERT( sizeof(sf_raw_account_t)==96 )
+
+typedef struct sf_raw_slot {
+  uint64_t slot;
+  uint64_t parent;
+  uint64_t root;
+  uint64_t flags;
+} sf_raw_slot_t;
+SF_ASSERT( sizeof(sf_raw_slot_t)==32 )
+
+/* -- market --------------------------------------------------------------- */
+
+#define SF_VENUE_RAYDIUM_CPMM 1
+
+#define SF_POOL_SIMULATED       1 /* state came from a simulation */
+#define SF_POOL_DISABLED        2 /* the program refuses swaps on it now */
+
+/* The whole priced state of a pool, so that a bot needs nothing but messages.
+   Constant product: reserve_a, reserve_b and the rates.  Concentrated
+   liquidity will use `more`. */
+typedef struct sf_pool_update {
+  uint32_t pool;             /* row of the pools table; also in the message's tag */
+  uint16_t venue;            /* SF_VENUE_* */
+  uint16_t flags;            /* SF_POOL_* */
+  uint64_t slot;
+  uint64_t reserve_a;        /* what the program prices with: vault minus fees owed */
+  uint64_t reserve_b;
+  uint32_t token_a;          /* row of the tokens table */
+  uint32_t token_b;
+  uint32_t trade_fee_ppm;    /* per 10^6 */
+  uint32_t creator_fee_ppm;  /* 0 if not enabled */
+  uint32_t creator_fee_on;   /* CPMM creator_fee_on: 0 both, 1 only token a, 2 only token b */
+  uint32_t open_time;        /* unix seconds; swaps are refused before (0 if none) */
+  uint64_t more[4];
+} sf_pool_update_t;
+SF_ASSERT( sizeof(sf_pool_update_t)==88 )
+
+/* -- intent, order, denied ------------------------------------------------ */
+
+#define SF_HOP_MAX 4
+
+#define SF_INTENT_CYCLE 1 /* ends in the token it begins with; atomic */
+#define SF_INTENT_SWAP  2 /* one token into another; atomic over its hops */
+
+#define SF_INTENT_REDUCE 1 /* only lowers a position: allowed under kill word `reduce` */
+
+typedef struct sf_hop {
+  uint32_t pool;
+  uint16_t venue;
+  uint8_t  a_to_b;     /* 1: token a in, token b out */
+  uint8_t  _pad0;
+  uint64_t amount_in;  /* the quote's input of this hop, what the instruction says */
+  uint64_t min_out;    /* the least output the instruction accepts; never 0 */
+} sf_hop_t;
+SF_ASSERT( sizeof(sf_hop_t)==24 )
+
+typedef struct sf_intent {
+  uint64_t intent;       /* bot's own number, 1, 2, 3 ... per bot and run */
+  uint32_t bot;          /* number of the bot in the configuration */
+  uint8_t  kind;         /* SF_INTENT_CYCLE, SF_INTENT_SWAP */
+  uint8_t  flags;        /* SF_INTENT_REDUCE */
+  uint8_t  hop_cnt;      /* 1..4 */
+  uint8_t  _pad0;
+  uint64_t market_seq;   /* seq of the market message that caused it */
+  uint64_t slot;         /* slot of that message */
+  uint32_t token_in;
+  uint32_t token_out;
+  uint64_t amount_in;
+  uint64_t expected_out; /* exact quote on the state seen */
+  uint64_t min_out;      /* of the last hop */
+  uint64_t cost_lamports;/* fees and tip counted by the bot */
+  uint64_t tip_lamports;
+  uint64_t cu_price_micro_lamports;
+  uint32_t cu_limit;     /* 0 = build's per-route default */
+  uint32_t _pad1;
+  sf_hop_t hop[SF_HOP_MAX];
+} sf_intent_t;
+SF_ASSERT( sizeof(sf_intent_t)==192 )
+
+typedef struct sf_order {
+  uint64_t    order;     /* run<<32 | 1, 2, 3 ... : never given twice in the life of a state directory */
+  sf_intent_t intent;
+} sf_order_t;
+SF_ASSERT( sizeof(sf_order_t)==200 )
+
+/* reasons, in the order in which risk checks */
+#define SF_DENY_KILLED        1
+#define SF_DENY_NOT_TRADING   2  /* reconciliation not done, or the supervisor is gone */
+#define SF_DENY_MALFORMED     3
+#define SF_DENY_DUPLICATE     4
+#define SF_DENY_STALE         5  /* data older than risk.max_data_age_ms or max_slot_lag */
+#define SF_DENY_UNKNOWN_POOL  6
+#define SF_DENY_ORDER_SIZE    7
+#define SF_DENY_MINT_SIZE     8
+#define SF_DENY_EXPOSURE      9  /* open exposure over all open orders */
+#define SF_DENY_OPEN_ORDERS   10
+#define SF_DENY_RATE          11 /* orders per second */
+#define SF_DENY_DAILY_LOSS    12
+#define SF_DENY_FEE           13 /* priority fee or tip ceiling, or fee budget of the day */
+#define SF_DENY_COLLAR        14 /* min_out too far from our own quote, or zero */
+#define SF_DENY_BALANCE       15 /* wallet does not hold amount_in */
+#define SF_DENY_UNPROFITABLE  16 /* a cycle whose expected result is below its cost */
+#define SF_DENY_CREDIT        17 /* order link or journal is behind */
+#define SF_DENY_MAX           18
+
+typedef struct sf_denied {
+  uint64_t intent;
+  uint32_t bot;
+  uint32_t reason;   /* SF_DENY_* */
+  uint64_t have;     /* the value that was refused */
+  uint64_t allowed;  /* the limit it was held against */
+} sf_denied_t;
+SF_ASSERT( sizeof(sf_denied_t)==32 )
+
+/* -- message, wire, sent -------------------------------------------------- */
+
+#define SF_TX_MAX 1232
+
+typedef struct sf_wire {
+  uint64_t order;
+  uint64_t last_valid_block_height;
+  uint64_t blockhash_slot;
+  uint64_t fee_lamports_max;  /* base fee + priority fee + tip this transaction can cost */
+  uint32_t bot;
+  uint16_t tx_len;            /* bytes at tx */
+  uint16_t message_off;       /* where the message begins in tx (after the signatures) */
+  uint8_t  blockhash[32];
+  uint8_t  _pad0[8];
+  uint8_t  tx[SF_TX_MAX];     /* compact-u16 signature count, signatures, message; send tx_len bytes */
+} sf_wire_t;
+SF_ASSERT( sizeof(sf_wire_t)==80+1232 )
+
+#define SF_REFUSE_KILLED      1
+#define SF_REFUSE_MISMATCH    2 /* transaction does not say what the order says */
+#define SF_REFUSE_PROGRAM     3 /* a program that is not allowed */
+#define SF_REFUSE_FEE         4
+#define SF_REFUSE_SIZE        5
+#define SF_REFUSE_BLOCKHASH   6 /* none yet, or too old */
+#define SF_REFUSE_LANE        7 /* the lane said no and the order is certainly not out */
+#define SF_REFUSE_UNKNOWN     8 /* order not seen, or seen before */
+#define SF_REFUSE_LIMIT       9 /* signer's own rate or amount limit */
+
+typedef struct sf_refused {
+  uint64_t order;
+  uint32_t bot;
+  uint32_t reason;    /* SF_REFUSE_* */
+  uint64_t detail;
+  uint64_t _pad0;
+} sf_refused_t;
+SF_ASSERT( sizeof(sf_refused_t)==32 )
+
+#define SF_LANE_RPC 1
+
+typedef struct sf_sent {
+  uint64_t order;
+  uint32_t bot;
+  uint16_t lane;                    /* SF_LANE_* */
+  uint16_t attempt;                 /* 0 = first, then re-broadcasts of the same bytes */
+  uint64_t last_valid_block_height;
+  uint64_t t_sent;                  /* ns, engine clock */
+  uint8_t  signature[64];
+} sf_sent_t;
+SF_ASSERT( sizeof(sf_sent_t)==96 )
+
+/* -- fill, balance -------------------------------------------------------- */
+
+#define SF_FILL_LANDED   1 /* executed, meta.err null */
+#define SF_FILL_REVERTED 2 /* executed with an error: fee paid, nothing moved */
+#define SF_FILL_EXPIRED  3 /* block height passed without it */
+#define SF_FILL_DROPPED  4 /* refused before it left: SF_MSG_REFUSED */
+
+#define SF_FILL_SIMULATED 1 /* the chain is a simnet or a paper lane */
+#define SF_FILL_RECOVERED 2 /* booked by reconciliation after a restart */
+
+/* One per order, exactly one over all runs.  Deltas are the chain's own
+   balance changes of the wallet's token accounts and lamports. */
+typedef struct sf_fill {
+  uint64_t order;
+  uint64_t intent;
+  uint32_t bot;
+  uint8_t  outcome;          /* SF_FILL_* */
+  uint8_t  kind;             /* SF_INTENT_* */
+  uint16_t flags;            /* SF_FILL_SIMULATED ... */
+  uint32_t token_in;
+  uint32_t token_out;
+  int64_t  delta_in;         /* change of the wallet's token_in balance; for a cycle the whole result */
+  int64_t  delta_out;        /* change of token_out; 0 for a cycle */
+  int64_t  delta_lamports;   /* change of the wallet's lamports, fee included */
+  uint64_t fee_lamports;     /* what the chain charged (meta.fee) */
+  uint64_t tip_lamports;
+  uint64_t slot;
+  uint64_t compute_units;
+  uint64_t expected_out;     /* from the order, for slippage */
+  uint64_t amount_in;        /* from the order */
+  int32_t  error;            /* custom program error if reverted, else 0 */
+  uint32_t latency_us;       /* t_origin of the order to confirmation seen */
+  uint8_t  signature[64];
+} sf_fill_t;
+SF_ASSERT( sizeof(sf_fill_t)==176 )
+
+/* What the chain says the wallet holds: sent by confirm after start and after each fill. */
+typedef struct sf_balance {
+  uint32_t token;            /* row of tokens; 0xffffffff = native lamports */
+  uint32_t flags;
+  uint64_t amount;
+  uint64_t slot;
+  uint8_t  mint[32];
+} sf_balance_t;
+SF_ASSERT( sizeof(sf_balance_t)==56 )
+
+/* -- turn: in which order a bot tile consumed its in-links ----------------- */
+
+/* In-link 0 of a bot tile is its primary (market).  Before a message of another
+   in-link is handled, or after a jump on any in-link, the runner publishes a turn
+   on the tile's out-link 0, so that the journal can bring the same order back. */
+typedef struct sf_turn {
+  uint32_t in;               /* in-link */
+  uint32_t _pad0;
+  uint64_t seq;              /* seq of the message handled next on it */
+  uint64_t primary_seq;      /* seq of the next primary message at that time */
+  uint64_t lost;             /* messages jumped over just before it, 0 if none */
+} sf_turn_t;
+SF_ASSERT( sizeof(sf_turn_t)==32 )
+
+/* -- command: from the supervisor to risk ---------------------------------- */
+
+#define SF_VERB_KILL      1 /* value: SF_KILL_* */
+#define SF_VERB_RESUME    2
+#define SF_VERB_LIMIT     3 /* number: SF_LIMIT_*, value */
+#define SF_VERB_BOT_STOP  4 /* number: bot */
+#define SF_VERB_BOT_START 5
+#define SF_VERB_POSITION  6 /* at start, from the journal: token, value = amount (int64) */
+#define SF_VERB_OPEN      7 /* at start: an order of an earlier run that is still unknown: number, value = amount_in, token */
+#define SF_VERB_TRADE     8 /* reconciliation done */
+
+typedef struct sf_command {
+  uint32_t verb;
+  uint32_t number;
+  uint64_t value;
+  uint64_t order;
+  uint32_t token;
+  uint32_t bot;
+} sf_command_t;
+SF_ASSERT( sizeof(sf_command_t)==32 )
+
+#endif
