@@ -1,0 +1,82 @@
+"""The shared layouts as text: what cffi, numpy and the ABI hash are made from.
+
+Runs by itself with nothing but the standard library and a C preprocessor, so that
+the C build and `setup.py` both use it:
+
+    python3 ipc/abi.py            the hash, as SF_ABI_HASH wants it: 0x0123456789abcdef
+    python3 ipc/abi.py --header   a C header that defines SF_ABI_HASH
+    python3 ipc/abi.py --text     the text that is hashed
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import subprocess
+from pathlib import Path
+
+INCLUDE = Path(__file__).resolve().parent / "include"
+
+_CONSTANT = re.compile(r"^#define[ \t]+(SF_[A-Z0-9_]+)[ \t]+(?=\S)", re.MULTILINE)
+_MARK = "sf_constants_begin"
+
+
+def headers() -> list[Path]:
+    """Returns the headers of the shared layouts, in the order of their names."""
+    return sorted(INCLUDE.glob("sf_*.h"))
+
+
+def constants() -> list[str]:
+    """Returns the names of the integer constants the headers define, in the order of the text."""
+    return [name for header in headers() for name in _CONSTANT.findall(header.read_text())]
+
+
+def _preprocess() -> tuple[str, dict[str, str]]:
+    """Returns the declarations after the preprocessor, and each constant's expansion."""
+    source = "".join(f'#include "{header.name}"\n' for header in headers())
+    source += f"{_MARK}\n" + "".join(f'"{name}" {name}\n' for name in constants())
+    command = [os.environ.get("CC") or "cc", "-E", "-P", "-DSF_CDEF", f"-I{INCLUDE}", "-x", "c", "-"]
+    text = subprocess.run(command, input=source, stdout=subprocess.PIPE, text=True, check=True).stdout
+    declarations, _, values = text.partition(_MARK)
+    expansion = {}
+    for line in values.splitlines():
+        if line.strip():
+            name, value = line.split(maxsplit=1)
+            expansion[name.strip('"')] = " ".join(value.split())
+    return declarations, expansion
+
+
+def declarations() -> str:
+    """Returns the types of the headers as cffi reads them, and each constant as `#define NAME ...`."""
+    text, _ = _preprocess()
+    return text + "".join(f"#define {name} ...\n" for name in constants())
+
+
+def text() -> str:
+    """Returns the text that is hashed: types and constants, white space made equal."""
+    types, values = _preprocess()
+    return " ".join(types.split()) + "\n" + "".join(f"{name} {value}\n" for name, value in values.items())
+
+
+def abi_hash() -> int:
+    """Returns SF_ABI_HASH: the first eight bytes, big-endian, of the SHA-256 of `text()`."""
+    return int.from_bytes(hashlib.sha256(text().encode()).digest()[:8], "big")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Prints the ABI hash of ipc/include.")
+    parser.add_argument("--header", action="store_true", help="as a C header")
+    parser.add_argument("--text", action="store_true", help="the text that is hashed")
+    arguments = parser.parse_args()
+    if arguments.text:
+        print(text(), end="")
+    elif arguments.header:
+        print(f"#define SF_ABI_HASH 0x{abi_hash():016x}UL")
+    else:
+        print(f"0x{abi_hash():016x}")
+
+
+if __name__ == "__main__":
+    main()
