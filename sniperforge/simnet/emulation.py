@@ -1,0 +1,55 @@
+"""The DEX programs that simnet emulates, as ELF files for the virtual machine.
+
+An emulated program runs inside the SVM like any other: it has the real program's address, account
+layouts, instructions, integer results and errors, moves tokens by calling the token programs, and can
+itself be called.  Its first log line says that it is an emulation.  The sources are in ``csrc/sbf/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from solders.pubkey import Pubkey
+
+from sniperforge.simnet import sbf
+
+PROGRAM_DIR = Path(__file__).resolve().parent / "programs"
+"""Where a built package carries the programs, and where they are built when sources are here."""
+
+EMULATED: Mapping[Pubkey, str] = {
+    Pubkey.from_string("CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C"): "raydium_cpmm",
+}
+"""Address of each emulated program -> its name, which is also its file's name."""
+
+
+class EmulationError(Exception):
+    """An emulated program's file is missing and cannot be built; the text says what to run."""
+
+
+def load_program(name: str) -> bytes:
+    """The ELF file of one emulated program.
+
+    Takes ``programs/<name>.so`` when it is made from the present source (or when there are no sources,
+    as in an installed package), else builds it there.  Raises EmulationError when it can do neither.
+    """
+    path = PROGRAM_DIR / f"{name}.so"
+    if (sbf.SOURCE_DIR / f"{name}.c").exists():
+        try:
+            return sbf.build_program(name, PROGRAM_DIR).read_bytes()
+        except (sbf.SbfError, OSError) as error:
+            raise EmulationError(
+                f"the emulated program {name} cannot be built: {error}; after fixing that run "
+                f"`python -m sniperforge.simnet.sbf {PROGRAM_DIR}`"
+            ) from error
+    if not path.exists():
+        raise EmulationError(
+            f"{path} is missing and its source is not here; in a source tree run "
+            f"`python -m sniperforge.simnet.sbf {PROGRAM_DIR}`, or reinstall the package"
+        )
+    return path.read_bytes()
+
+
+def load_programs() -> dict[Pubkey, bytes]:
+    """Every emulated program's address -> its ELF file, for ``LiteSVM.add_program``."""
+    return {program_id: load_program(name) for program_id, name in EMULATED.items()}
