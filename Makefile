@@ -1,0 +1,62 @@
+# `make` alone lists the targets.  ARGS goes to the program: make run ARGS="--duration 60s"
+
+PYTHON := .venv/bin/python
+MAKEFLAGS += --no-print-directory
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test deps deps-dev build lint format asan tsan fuzz stress bench clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## install what is missing, build, start the embedded Solana and trade on it (ARGS="--duration 60s")
+	@.venv/bin/sniperforge run $(ARGS)
+
+test: build deps-dev ## everything CI checks: C units, lint, pytest (ARGS="-k name" goes to pytest)
+	@$(MAKE) -C csrc FLAVOUR=release test
+	@$(MAKE) lint
+	@$(PYTHON) -m pytest $(ARGS)
+
+deps: ## install what building and running needs (system packages by apt, Python packages into .venv)
+	@tools/deps.sh run
+
+deps-dev: deps
+	@tools/deps.sh dev
+
+build: deps ## compile the C core, its Python binding and simnet's programs
+	@$(PYTHON) setup.py -q build_ext --inplace
+	@test -e .venv/bin/sniperforge -a .venv/bin/sniperforge -nt pyproject.toml || \
+	  $(PYTHON) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation \
+	    --config-settings editable_mode=compat --force-reinstall -e .
+
+lint: deps-dev ## ruff, mypy --strict, clang-format
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@tools/format_c.sh --check
+
+format: deps-dev ## put Python and C into the shape lint asks for
+	@$(PYTHON) -m ruff check --fix-only -q .
+	@$(PYTHON) -m ruff format .
+	@tools/format_c.sh
+
+asan: build deps-dev ## C units under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) -C csrc FLAVOUR=asan test
+
+tsan: build deps-dev ## C units under ThreadSanitizer
+	@$(MAKE) -C csrc FLAVOUR=tsan test
+
+fuzz: build deps-dev ## coverage-guided fuzzing of the C parsers (SECONDS_EACH=10)
+	@$(MAKE) -C csrc fuzz SECONDS_EACH=$(or $(SECONDS_EACH),10)
+
+stress: build deps-dev ## real processes under random kill -9 and load (ARGS goes to pytest)
+	@$(PYTHON) -m pytest tests/stress -m "slow or not slow" $(ARGS)
+
+bench: build ## latency and throughput beside the machine's own limits (ARGS="link", "tick", ...)
+	@$(PYTHON) -m bench $(ARGS)
+
+clean: ## remove everything built, keep .venv and var
+	@rm -rf build dist *.egg-info ipc/_core*.so ipc/_core.c ipc/bin sniperforge/simnet/programs \
+	  .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
