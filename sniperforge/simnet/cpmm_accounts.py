@@ -15,6 +15,7 @@ from solders.pubkey import Pubkey
 
 PROGRAM_ID = Pubkey.from_string("CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C")
 TOKEN_PROGRAM_ID = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
+NOBODY = Pubkey.default()
 POOL_SIZE = 637
 CONFIG_SIZE = 236
 OBSERVATION_SIZE = 4075
@@ -101,8 +102,8 @@ def config_data(
     fund_fee_rate: int,
     creator_fee_rate: int,
     create_pool_fee: int = 0,
-    protocol_owner: Pubkey = Pubkey.default(),
-    fund_owner: Pubkey = Pubkey.default(),
+    protocol_owner: Pubkey = NOBODY,
+    fund_owner: Pubkey = NOBODY,
 ) -> bytes:
     """The bytes of an AmmConfig account (236).
 
@@ -121,7 +122,7 @@ def pool_data(
     *,
     decimals: tuple[int, int],
     lp_supply: int,
-    creator: Pubkey = Pubkey.default(),
+    creator: Pubkey = NOBODY,
     status: int = 0,
     open_time: int = 0,
     recent_epoch: int = 0,

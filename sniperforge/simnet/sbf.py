@@ -199,9 +199,7 @@ def _shared_object(
     for name in syscalls:
         dynsym += struct.pack("<IBBHQQ", name_offset, 1 << 4, 0, 0, 0, 0)
         name_offset += len(name) + 1
-    relocations = b"".join(
-        struct.pack("<QQ", offset, symbol << 32 | R_BPF_64_32) for offset, symbol in calls
-    )
+    relocations = b"".join(struct.pack("<QQ", offset, symbol << 32 | R_BPF_64_32) for offset, symbol in calls)
     dynamic_start = -(-(rodata_start + len(rodata)) // 8) * 8
     dynsym_start = dynamic_start + 16 * 8
     dynstr_start = dynsym_start + len(dynsym)
@@ -249,9 +247,7 @@ def _shared_object(
     ]
     for i, (kind, flags, start, end) in enumerate(segments):
         size = end - start
-        struct.pack_into(
-            "<IIQQQQQQ", out, 64 + 56 * i, kind, flags, start, start, start, size, size, 8
-        )
+        struct.pack_into("<IIQQQQQQ", out, 64 + 56 * i, kind, flags, start, start, start, size, size, 8)
     out += bytes(64)
     for name, kind, flags, start, data, link_to, info, alignment, entry_size in table:
         out[start : start + len(data)] = data
