@@ -122,6 +122,15 @@ typedef struct sf_limit_row {
 } sf_limit_row_t;
 SF_ASSERT( sizeof(sf_limit_row_t)%64==0 )
 
+/* events: written by the supervisor, a ring of its last sentences: row = number % rows */
+typedef struct sf_event_row {
+  uint64_t lock;
+  uint64_t number;         /* 0, 1, 2 ... in this run */
+  uint64_t time_ns;        /* CLOCK_REALTIME */
+  char     text[232];      /* zero-terminated */
+} sf_event_row_t;
+SF_ASSERT( sizeof(sf_event_row_t)==256 )
+
 /* durable: written by journal, row = its in-link */
 typedef struct sf_durable_row {
   uint64_t lock;
