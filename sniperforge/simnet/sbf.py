@@ -278,7 +278,7 @@ def built_from(elf: bytes) -> bytes | None:
         return None
     try:
         found = [s.data for s in _sections(elf) if s.name == SOURCE_SECTION.decode()]
-    except (struct.error, IndexError, ValueError):
+    except (struct.error, IndexError, ValueError, OverflowError):
         return None
     return found[0] if found else None
 
