@@ -172,7 +172,7 @@ def link(object_file: bytes, source: bytes) -> bytes:
     if len(entries) != 1:
         raise SbfError("the program does not define entrypoint()")
     return _shared_object(
-        text, text_start, rodata, rodata_start, syscalls, calls, text_start + entries[0], source
+        bytes(text), text_start, bytes(rodata), rodata_start, syscalls, calls, text_start + entries[0], source
     )
 
 
@@ -193,12 +193,12 @@ def _shared_object(
     source: bytes,
 ) -> bytes:
     """Writes the file: headers, the given sections, the dynamic tables, the section table."""
-    dynstr = b"\0" + b"".join(name.encode() + b"\0" for name in syscalls)
+    dynstr = b"\0" + b"".join(syscall.encode() + b"\0" for syscall in syscalls)
     dynsym = bytes(24)
     name_offset = 1
-    for name in syscalls:
+    for syscall in syscalls:
         dynsym += struct.pack("<IBBHQQ", name_offset, 1 << 4, 0, 0, 0, 0)
-        name_offset += len(name) + 1
+        name_offset += len(syscall) + 1
     relocations = b"".join(struct.pack("<QQ", offset, symbol << 32 | R_BPF_64_32) for offset, symbol in calls)
     dynamic_start = -(-(rodata_start + len(rodata)) // 8) * 8
     dynsym_start = dynamic_start + 16 * 8

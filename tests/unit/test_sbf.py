@@ -156,9 +156,13 @@ def test_a_program_without_system_calls(build: Build) -> None:
             "puts is undefined",
         ),
         ("unsigned long entrypoint( void ) { return y; }", "does not compile"),
-        ("unsigned long entrypoint( unsigned char * in ) { char volatile a[600]; a[*in] = 1; return (unsigned long)a[1]; }", "stack"),
+        (
+            "unsigned long entrypoint( unsigned char * in )"
+            "{ char volatile a[600]; a[*in] = 1; return (unsigned long)a[1]; }",
+            "stack",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_a_program_is_refused(build: Build, text: str, words: str) -> None:
     with pytest.raises(sbf.SbfError, match=words):
         build(text)
