@@ -9,8 +9,9 @@
        be returned by a function that is always inlined: SBF_INLINE);
      - no __int128 arithmetic (multiplying, dividing, shifting by a variable are libcalls that do not
        exist): use sbf_u128_t below;
-     - at most 512 bytes of locals a function, after inlining (clang-14's limit; the machine itself
-       has 4096 a frame): what is larger lives in the heap, which is zero when a program starts;
+     - at most 512 bytes of arrays and structs a function, counted after inlining (clang-14's limit;
+       the machine has 4096 a frame): what is larger, and anything kept for the whole run, lives in
+       the heap, which is zero when a program starts; SBF_FUNCTION keeps frames apart;
      - division by zero stops the program; so does reading or writing outside the regions:
 
          0x1_0000_0000  the program's file      0x2_0000_0000  stack
