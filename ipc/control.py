@@ -12,11 +12,14 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import zmq
+import zmq.auth
+from zmq.auth.thread import ThreadAuthenticator
 
 VERSION = 1
 MAX_REQUEST_BYTES = 65_536
@@ -68,6 +71,47 @@ class Answer(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 Handler = Callable[[dict[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class CurveServer:
+    """Where control is offered over TCP: `address` is host:port; telemetry is on the next port.
+
+    Attributes:
+        secret_file: the server's key pair, a ZeroMQ certificate with mode 0600.
+        clients: directory with the public certificates of the clients that may connect.
+    """
+
+    address: str
+    secret_file: Path
+    clients: Path
+
+
+@dataclass(frozen=True)
+class CurveClient:
+    """A server over TCP: `address` is host:port, `server_file` its public certificate, `secret_file` our key pair."""
+
+    address: str
+    server_file: Path
+    secret_file: Path
+
+
+def load_keys(secret_file: Path) -> tuple[bytes, bytes]:
+    """Public and secret key of a ZeroMQ certificate.
+
+    Raises:
+        ValueError: the file cannot be read, holds no key pair, or others can read it.
+    """
+    try:
+        mode = secret_file.stat().st_mode
+        public, secret = zmq.auth.load_certificate(secret_file)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{secret_file}: no ZeroMQ certificate: {error}") from None
+    if secret is None:
+        raise ValueError(f"{secret_file}: holds no secret key; name the .key_secret file")
+    if mode & 0o077:
+        raise ValueError(f"{secret_file}: others can read it; run chmod 600 {secret_file}")
+    return public, secret
 
 
 def control_path(directory: Path) -> Path:
@@ -129,9 +173,7 @@ def answer_frame(frame: bytes, handlers: Mapping[str, Handler]) -> bytes:
             raise ControlError("refused", f"{request.verb} is not offered here")
         answer = Answer(v=VERSION, id=request.id, ok=True, result=handler(request.args))
     except ControlError as error:
-        answer = Answer(
-            v=VERSION, id=request_id(frame), ok=False, error=ErrorBody(code=error.code, message=str(error))
-        )
+        answer = Answer(v=VERSION, id=request_id(frame), ok=False, error=ErrorBody(code=error.code, message=str(error)))
     except Exception as error:  # a handler's bug must be answered, not kill the supervisor
         answer = Answer(
             v=VERSION,
@@ -148,20 +190,49 @@ class Server:
     Args:
         directory: the instance directory; sockets are made there with mode 0600.
         handlers: one callable per verb; it gets the arguments and returns the result.
+        tcp: offer both over TCP too, with CURVE.
+
+    Raises:
+        ValueError: the CURVE keys cannot be used.
+        zmq.ZMQError: an address is taken or wrong.
     """
 
-    def __init__(self, directory: Path, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, directory: Path, handlers: Mapping[str, Handler], tcp: CurveServer | None = None) -> None:
         self._handlers = handlers
         self._context = zmq.Context(io_threads=1)
-        self.router = self._bind(zmq.ROUTER, control_path(directory))
-        self.router.setsockopt(zmq.MAXMSGSIZE, 16 * MAX_REQUEST_BYTES)
-        self._pub = self._bind(zmq.PUB, telemetry_path(directory))
+        self._authenticator: ThreadAuthenticator | None = None
+        self.routers = [self._bind(zmq.ROUTER, control_path(directory))]
+        self._pubs = [self._bind(zmq.PUB, telemetry_path(directory))]
         self._sequence = itertools.count()
+        if tcp is not None:
+            self._offer_tcp(tcp)
 
-    def _bind(self, kind: int, path: Path) -> zmq.Socket[bytes]:
+    def _socket(self, kind: int) -> zmq.Socket[bytes]:
         socket = self._context.socket(kind)
         socket.setsockopt(zmq.LINGER, 200)
         socket.setsockopt(zmq.SNDHWM, 1000)
+        socket.setsockopt(zmq.MAXMSGSIZE, 16 * MAX_REQUEST_BYTES)
+        return socket
+
+    def _offer_tcp(self, tcp: CurveServer) -> None:
+        public, secret = load_keys(tcp.secret_file)
+        if not any(tcp.clients.glob("*.key")):
+            raise ValueError(f"{tcp.clients}: holds no client certificate (*.key); nobody could connect")
+        host, _, port = tcp.address.rpartition(":")
+        if not host or not port.isdigit():
+            raise ValueError(f"control.tcp: {tcp.address!r} is no host:port")
+        self._authenticator = ThreadAuthenticator(self._context)
+        self._authenticator.start()
+        self._authenticator.configure_curve(domain="*", location=str(tcp.clients))
+        for kind, sockets, number in ((zmq.ROUTER, self.routers, int(port)), (zmq.PUB, self._pubs, int(port) + 1)):
+            socket = self._socket(kind)
+            socket.curve_server = True
+            socket.curve_publickey, socket.curve_secretkey = public, secret
+            socket.bind(f"tcp://{host}:{number}")
+            sockets.append(socket)
+
+    def _bind(self, kind: int, path: Path) -> zmq.Socket[bytes]:
+        socket = self._socket(kind)
         before = os.umask(0o177)
         try:
             socket.bind(f"ipc://{path}")
@@ -172,10 +243,13 @@ class Server:
 
     def poll(self) -> int:
         """Answers every request that is there; returns how many."""
+        return sum(self._answer_all(router) for router in self.routers)
+
+    def _answer_all(self, router: zmq.Socket[bytes]) -> int:
         answered = 0
         while True:
             try:
-                frames = self.router.recv_multipart(zmq.NOBLOCK)
+                frames = router.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return answered
             identity, body = frames[0], frames[1:]
@@ -187,32 +261,40 @@ class Server:
                 error = ErrorBody(code="malformed", message=f"a request is one frame, not {len(body)}")
                 reply = msgspec.json.encode(Answer(v=VERSION, id="", ok=False, error=error))
             with contextlib.suppress(zmq.Again):
-                self.router.send_multipart([identity, *delimiter, reply], zmq.NOBLOCK)
+                router.send_multipart([identity, *delimiter, reply], zmq.NOBLOCK)
             answered += 1
 
     def publish(self, topic: str, payload: object) -> None:
         """Publishes `payload` as JSON under `topic`; never blocks."""
         with contextlib.suppress(zmq.Again):
             frames = [topic.encode(), str(next(self._sequence)).encode(), msgspec.json.encode(payload)]
-            self._pub.send_multipart(frames, zmq.NOBLOCK)
+            for socket in self._pubs:
+                socket.send_multipart(frames, zmq.NOBLOCK)
 
     def close(self) -> None:
-        """Closes both sockets."""
-        self.router.close()
-        self._pub.close()
+        """Closes all sockets."""
+        for socket in (*self.routers, *self._pubs):
+            socket.close()
+        if self._authenticator is not None:
+            self._authenticator.stop()
         self._context.term()
 
 
 class Client:
-    """Asks a running supervisor. Not for use by several threads."""
+    """Asks a running supervisor: the one of an instance directory, or one over TCP. Not for use by several threads."""
 
-    def __init__(self, directory: Path, *, timeout_ms: int) -> None:
-        self._path = control_path(directory)
+    def __init__(self, where: Path | CurveClient, *, timeout_ms: int) -> None:
         self._timeout_ms = timeout_ms
         self._context = zmq.Context(io_threads=1)
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.connect(f"ipc://{self._path}")
+        if isinstance(where, CurveClient):
+            self._endpoint = f"tcp://{where.address}"
+            self._socket.curve_serverkey = zmq.auth.load_certificate(where.server_file)[0]
+            self._socket.curve_publickey, self._socket.curve_secretkey = load_keys(where.secret_file)
+        else:
+            self._endpoint = f"ipc://{control_path(where)}"
+        self._socket.connect(self._endpoint)
 
     def ask(self, verb: str, **arguments: Any) -> Any:
         """The result of `verb`.
@@ -230,7 +312,7 @@ class Client:
             if answer.error is not None:
                 raise ControlError(answer.error.code, answer.error.message)
             return answer.result
-        raise ControlTimeout(f"no answer on {self._path} within {self._timeout_ms} ms: is the supervisor running?")
+        raise ControlTimeout(f"no answer on {self._endpoint} within {self._timeout_ms} ms: is the supervisor running?")
 
     def close(self) -> None:
         """Closes the socket."""

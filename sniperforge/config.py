@@ -1,0 +1,255 @@
+"""The configuration: `configs/default.toml`, files laid over it, single keys set on the command line.
+
+Every default lives in `configs/default.toml`; the structures here hold types and ranges only. Unknown keys,
+wrong types, values out of range and combinations that cannot work are errors that name the key.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+import urllib.parse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from sniperforge.simnet.config import SimnetConfig
+from sniperforge.tile_config import (
+    BookConfig,
+    BotConfig,
+    BuildConfig,
+    FeedConfig,
+    JournalConfig,
+    ReplayConfig,
+    RiskConfig,
+    SendConfig,
+    SignConfig,
+)
+
+DEFAULT_CONFIG = Path(__file__).resolve().parents[1] / "configs" / "default.toml"
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,22}$")]
+
+
+class ConfigError(ValueError):
+    """A key is unknown, missing, of the wrong type or out of range; the text names the key and the fix."""
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A section; the meaning of each key stands in configs/default.toml."""
+
+
+class InstanceConfig(_Section):
+    name: Name
+    state_dir: str
+
+
+class ChainConfig(_Section):
+    url: str
+    websocket_url: str
+    armed: bool
+    commitment: Literal["processed", "confirmed", "finalized"]
+    poll_ms: Annotated[int, Meta(ge=1, le=60_000)]
+    timeout_ms: Annotated[int, Meta(ge=10, le=600_000)]
+    ca_path: str
+
+    @property
+    def embedded(self) -> bool:
+        """Whether a simnet is started with the engine."""
+        return self.url == "embedded"
+
+
+class WalletConfig(_Section):
+    path: str
+    fund_sol: Annotated[int, Meta(ge=1, le=1_000_000)]
+    wrap_sol: Annotated[int, Meta(ge=0, le=1_000_000)]
+    fund_usdc: Annotated[int, Meta(ge=0, le=1_000_000_000)]
+
+
+class SupervisorConfig(_Section):
+    heartbeat_timeout_ms: Annotated[int, Meta(ge=50, le=600_000)]
+    start_timeout_ms: Annotated[int, Meta(ge=100, le=600_000)]
+    stop_timeout_ms: Annotated[int, Meta(ge=100, le=600_000)]
+    backoff_min_ms: Annotated[int, Meta(ge=1, le=60_000)]
+    backoff_max_ms: Annotated[int, Meta(ge=1, le=600_000)]
+    report_ms: Annotated[int, Meta(ge=100, le=3_600_000)]
+
+
+class ControlConfig(_Section):
+    publish_ms: Annotated[int, Meta(ge=10, le=60_000)]
+    tcp: str
+    curve_secret_file: str
+    curve_clients: str
+
+
+class PoolsConfig(_Section):
+    path: str
+    limit: Annotated[int, Meta(ge=1, le=4096)]
+
+
+class GroupConfig(_Section):
+    wait: Literal["spin", "yield", "park"]
+    core: Literal["hot", "any"] | Annotated[int, Meta(ge=0, le=4095)]
+
+
+class TileConfig(_Section):
+    kind: Name
+    group: str
+    in_: list[str] = msgspec.field(name="in")
+    out: list[Name]
+    tables: list[Name]
+    burst: Annotated[int, Meta(ge=1, le=1024)]
+
+
+class LinkConfig(_Section):
+    slot_bytes: Annotated[int, Meta(ge=64, le=65536)]
+    depth: Annotated[int, Meta(ge=2, le=1 << 24)]
+
+
+class TableConfig(_Section):
+    row: str
+    rows: Annotated[int, Meta(ge=1, le=1 << 20)]
+
+
+class TopologyConfig(_Section):
+    huge_pages: bool
+    lock_memory: bool
+    single: bool
+    groups: dict[Name, GroupConfig]
+    tiles: dict[Name, TileConfig]
+    links: dict[Name, LinkConfig]
+    tables: dict[Name, TableConfig]
+
+
+class Config(_Section):
+    """The whole configuration, resolved."""
+
+    instance: InstanceConfig
+    chain: ChainConfig
+    wallet: WalletConfig
+    supervisor: SupervisorConfig
+    control: ControlConfig
+    pools: PoolsConfig
+    topology: TopologyConfig
+    simnet: SimnetConfig
+    feed: FeedConfig
+    book: BookConfig
+    bots: dict[Name, BotConfig]
+    risk: RiskConfig
+    build: BuildConfig
+    sign: SignConfig
+    send: SendConfig
+    journal: JournalConfig
+    replay: ReplayConfig
+
+    @property
+    def state_dir(self) -> Path:
+        """The state directory, absolute."""
+        return Path(self.instance.state_dir).absolute()
+
+    @property
+    def wallet_path(self) -> Path:
+        """The key file, absolute."""
+        return self.state_dir / self.wallet.path
+
+
+def _lay_over(base: dict[str, Any], over: dict[str, Any]) -> None:
+    for key, value in over.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _lay_over(base[key], value)
+        else:
+            base[key] = value
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; name a file that exists") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from None
+
+
+def _parse_setting(setting: str) -> dict[str, Any]:
+    """`section.key=value` as a table; the value is TOML, or a bare string."""
+    key, separator, text = setting.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"--set {setting!r}: write section.key=value")
+    try:
+        return tomllib.loads(f"{key.strip()} = {text.strip()}")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        pass
+    try:
+        return tomllib.loads(f"{key.strip()} = {msgspec.json.encode(text.strip()).decode()}")
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"--set {setting!r}: {error}; write section.key=value") from None
+
+
+def _check_combinations(config: Config) -> None:
+    supervisor, chain, control = config.supervisor, config.chain, config.control
+    if supervisor.backoff_min_ms > supervisor.backoff_max_ms:
+        raise ConfigError("supervisor.backoff_min_ms: is above supervisor.backoff_max_ms; lower it or raise the other")
+    if config.wallet.wrap_sol > config.wallet.fund_sol - 1:
+        raise ConfigError("wallet.wrap_sol: must leave 1 SOL for fees; set it to at most wallet.fund_sol - 1")
+    if not chain.embedded:
+        scheme = urllib.parse.urlsplit(chain.url).scheme
+        if scheme not in ("http", "https"):
+            raise ConfigError(f'chain.url: {chain.url!r} is no http(s) URL; use "embedded" or http://host:port')
+    if chain.websocket_url and urllib.parse.urlsplit(chain.websocket_url).scheme not in ("ws", "wss"):
+        raise ConfigError(f"chain.websocket_url: {chain.websocket_url!r} is no ws(s) URL; use ws://host:port")
+    if control.tcp and not (control.curve_secret_file and control.curve_clients):
+        raise ConfigError(
+            "control.tcp: needs control.curve_secret_file and control.curve_clients; TCP is offered with CURVE keys only"
+        )
+    if not config.bots:
+        raise ConfigError("bots: no bot is configured; add a section [bots.<name>]")
+
+
+def load(files: Sequence[Path] = (), settings: Sequence[str] = ()) -> Config:
+    """The configuration: the defaults, then each file, then each `section.key=value`.
+
+    Raises:
+        ConfigError: names the key and the fix.
+    """
+    data = _read(DEFAULT_CONFIG)
+    for path in files:
+        _lay_over(data, _read(path))
+    for setting in settings:
+        _lay_over(data, _parse_setting(setting))
+    try:
+        config = msgspec.convert(data, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_explain(error)) from None
+    except RecursionError:
+        raise ConfigError("configuration: tables are nested too deeply") from None
+    _check_combinations(config)
+    return config
+
+
+def _explain(error: msgspec.ValidationError) -> str:
+    """msgspec's text with the key first: `risk.max_open_orders: expected int, got str`."""
+    text, _, path = str(error).partition(" - at `")
+    key = path.rstrip("`").removeprefix("$.").removeprefix("$")
+    what = text[:1].lower() + text[1:]
+    fix = "see configs/default.toml for the keys, their types and ranges"
+    return f"{key or 'configuration'}: {what}; {fix}"
+
+
+def to_builtins(config: Config) -> dict[str, Any]:
+    """The configuration as plain data; holds paths of keys, never keys."""
+    result: dict[str, Any] = msgspec.to_builtins(config)
+    return result
+
+
+def is_loopback(url: str) -> bool:
+    """Whether `url` names this machine by a loopback address."""
+    host = urllib.parse.urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

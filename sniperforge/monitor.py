@@ -1,0 +1,222 @@
+"""`sniperforge monitor`: the instance as it is now, drawn again and again; reads shared memory only.
+
+On a terminal it is a live view, elsewhere one line a period.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+Status = dict[str, Any]
+
+_STATE_STYLE = {"run": "green", "boot": "yellow", "halt": "yellow", "fail": "bold red", "done": "dim", "new": "dim"}
+
+
+def short_ns(value: float | None) -> str:
+    """A duration for people: 870 ns, 12.4 µs, 3.1 ms, 2.0 s."""
+    if value is None:
+        return "-"
+    for unit, size in (("ns", 1.0), ("µs", 1e3), ("ms", 1e6), ("s", 1e9)):
+        if value < 1000 * size or unit == "s":
+            return f"{value / size:.0f} {unit}" if unit == "ns" else f"{value / size:.1f} {unit}"
+    return "-"
+
+
+def short_count(value: float) -> str:
+    """A count for people: 950, 12.3k, 4.5M."""
+    for unit, size in (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9)):
+        if abs(value) < 1000 * size or unit == "G":
+            return f"{value / size:.0f}" if not unit else f"{value / size:.1f}{unit}"
+    return str(value)
+
+
+def amount(units: int, decimals: int) -> str:
+    """Base units as a decimal number, exactly."""
+    sign = "-" if units < 0 else ""
+    text = str(abs(units)).rjust(decimals + 1, "0")
+    if not decimals:
+        return sign + text
+    return f"{sign}{text[:-decimals]}.{text[-decimals:]}"
+
+
+def line(status: Status) -> str:
+    """The instance in one line."""
+    landed = sum(bot["landed"] for bot in status["bots"])
+    profitable = sum(bot["profitable"] for bot in status["bots"])
+    denied = sum(bot["denied"] for bot in status["bots"])
+    profit = sum(bot["profit_lamports"] for bot in status["bots"])
+    chain = status["chain"]
+    stage = next((tile["origin"] for tile in status["tiles"] if tile["name"] == "risk"), None)
+    tick = f" | tick to order p50 {short_ns(stage['p50_ns'])}" if stage and stage["count"] else ""
+    trading = "trading" if status["trading"] and status["kill"]["level"] == "run" else f"kill {status['kill']['level']}"
+    return (
+        f"{status['instance']} run {status['run']} {trading} | slot {chain['slot']} | pools {len(status['pools'])} | "
+        f"landed {landed} (profitable {profitable}) denied {denied} | earned {amount(profit, 9)} SOL{tick}"
+    )
+
+
+def _rate(now: Status, before: Status | None, tile: str, key: str) -> str:
+    if before is None:
+        return "-"
+    seconds = (now["time_ns"] - before["time_ns"]) / 1e9
+    then = next((item for item in before["tiles"] if item["name"] == tile), None)
+    current = next(item for item in now["tiles"] if item["name"] == tile)
+    if then is None or seconds <= 0 or current[key] < then[key]:
+        return "-"
+    return short_count((current[key] - then[key]) / seconds)
+
+
+def _tiles(now: Status, before: Status | None) -> Table:
+    table = Table(title="tiles", title_justify="left", expand=True, pad_edge=False)
+    for name in ("tile", "group", "core", "state", "beat", "turn p50", "p99", "in/s", "out/s", "back-pr.", "lost"):
+        table.add_column(name, justify="left" if name in ("tile", "group", "state") else "right", no_wrap=True)
+    for tile in now["tiles"]:
+        table.add_row(
+            tile["name"],
+            tile["group"],
+            "-" if tile["core"] is None else str(tile["core"]),
+            Text(tile["state"], style=_STATE_STYLE.get(tile["state"], "")),
+            short_ns(tile["heartbeat_age_ns"]),
+            short_ns(tile["turn"]["p50_ns"]),
+            short_ns(tile["turn"]["p99_ns"]),
+            _rate(now, before, tile["name"], "messages_in"),
+            _rate(now, before, tile["name"], "messages_out"),
+            short_count(tile["backpressure_turns"]),
+            short_count(tile["overrun_messages"]),
+        )
+    return table
+
+
+def _links(now: Status) -> Table:
+    table = Table(title="links", title_justify="left", expand=True, pad_edge=False)
+    for name in ("link", "producer", "seq", "consumers (lag, lost)"):
+        table.add_column(name, justify="right" if name == "seq" else "left", no_wrap=name != "consumers (lag, lost)")
+    for link in now["links"]:
+        consumers = []
+        for consumer in link["consumers"]:
+            lost = f", lost {short_count(consumer['lost'])}" if consumer["lost"] else ""
+            mark = "" if consumer["reliable"] else "~"
+            consumers.append(f"{consumer['tile']}{mark} {short_count(consumer['lag'])}{lost}")
+        table.add_row(link["name"], link["producer"], str(link["published"]), ", ".join(consumers))
+    return table
+
+
+def _latency(now: Status) -> Table:
+    table = Table(title="latency by stage", title_justify="left", expand=True, pad_edge=False)
+    for name in ("tile", "own p50", "p90", "p99", "p99.9", "since origin p50", "p99"):
+        table.add_column(name, justify="left" if name == "tile" else "right", no_wrap=True)
+    for tile in now["tiles"]:
+        if tile["stage"]["count"]:
+            stage, origin = tile["stage"], tile["origin"]
+            table.add_row(
+                tile["name"],
+                *(short_ns(stage[key]) for key in ("p50_ns", "p90_ns", "p99_ns", "p999_ns")),
+                *(short_ns(origin[key] if origin["count"] else None) for key in ("p50_ns", "p99_ns")),
+            )
+    return table
+
+
+def _bots(now: Status) -> Table:
+    table = Table(title="bots", title_justify="left", expand=True, pad_edge=False)
+    for name in ("bot", "state", "intents", "orders", "denied", "landed", "profitable", "reverted", "expired", "SOL"):
+        table.add_column(name, justify="left" if name in ("bot", "state") else "right", no_wrap=True)
+    for bot in now["bots"]:
+        table.add_row(
+            bot["name"],
+            "running" if bot["running"] else "stopped",
+            *(
+                short_count(bot[key])
+                for key in ("intents", "orders", "denied", "landed", "profitable", "reverted", "expired")
+            ),
+            amount(bot["profit_lamports"], 9),
+        )
+    return table
+
+
+def _positions(now: Status) -> Table:
+    table = Table(title="positions", title_justify="left", expand=True, pad_edge=False)
+    for name in ("mint", "balance", "reserved", "booked", "today", "fills"):
+        table.add_column(name, justify="left" if name == "mint" else "right", no_wrap=True)
+    for row in now["positions"]:
+        places = row["decimals"]
+        table.add_row(
+            row["mint"][:12] + "…",
+            *(amount(row[key], places) for key in ("balance", "reserved", "booked", "booked_today")),
+            str(row["fills"]),
+        )
+    return table
+
+
+def _pools(now: Status, most: int) -> Table:
+    table = Table(title=f"pools ({len(now['pools'])}, latest)", title_justify="left", expand=True, pad_edge=False)
+    for name in ("pool", "reserve a", "reserve b", "fee ppm", "slot", "state"):
+        table.add_column(name, justify="left" if name in ("pool", "state") else "right", no_wrap=True)
+    latest = sorted(now["pools"], key=lambda pool: (-pool["market_seq"], pool["row"]))[:most]
+    for pool in latest:
+        table.add_row(
+            pool["address"][:12] + "…",
+            amount(pool["reserve_a"], pool["decimals_a"]),
+            amount(pool["reserve_b"], pool["decimals_b"]),
+            str(pool["trade_fee_ppm"]),
+            str(pool["slot"]),
+            "stale" if pool["stale"] else "ok",
+        )
+    return table
+
+
+def _events(now: Status) -> RenderableType:
+    lines = [f"{event['event']}: {event['detail']}" for event in now["events"][-6:]]
+    return Text("last events\n" + "\n".join(lines) if lines else "last events: none", style="dim")
+
+
+def render(now: Status, before: Status | None) -> RenderableType:
+    """The whole view of status `now`; rates against `before`."""
+    head = Text(line(now), style="bold")
+    return Group(
+        head, _tiles(now, before), _links(now), _latency(now), _bots(now), _positions(now), _pools(now, 8), _events(now)
+    )
+
+
+def watch(read: Callable[[], Status | None], *, period_s: float, count: int | None) -> int:
+    """Draws until Ctrl-C; returns how many views were drawn.
+
+    Args:
+        read: the status now, or None while the instance is not there.
+        period_s: seconds between two views.
+        count: stop after so many views; None = until Ctrl-C.
+    """
+    drawn = 0
+    before: Status | None = None
+    console = Console()
+    live = console.is_terminal
+    view = Live(console=console, screen=True, auto_refresh=False) if live else None
+    if view is not None:
+        view.start()
+    try:
+        while count is None or drawn < count:
+            now = read()
+            if view is not None:
+                content = render(now, before) if now is not None else Text("waiting for the instance…")
+                view.update(content, refresh=True)
+            elif now is not None:
+                print(line(now), flush=True)
+            else:
+                print("waiting for the instance…", file=sys.stderr, flush=True)
+            before = now
+            drawn += 1
+            if count is None or drawn < count:
+                time.sleep(period_s)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        if view is not None:
+            view.stop()
+    return drawn

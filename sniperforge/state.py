@@ -1,0 +1,113 @@
+"""The state directory of an instance: what outlives a run, besides journal and wallet.
+
+<state_dir>/lock        held by the guardian while it lives
+<state_dir>/run         number of the last run
+<state_dir>/killed      there while a person's kill is in force; holds its level
+<state_dir>/accounts    accounts the feed follows, in delivery order
+<state_dir>/baseline.json  balances of the wallet before the first order ever
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class StateLocked(Exception):
+    """Another guardian works on this state directory."""
+
+
+class StateDirectory:
+    """Files of one state directory; made with mode 0700 if it is missing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def accounts_path(self) -> Path:
+        """File of the accounts the feed follows."""
+        return self.path / "accounts"
+
+    @property
+    def baseline_path(self) -> Path:
+        """File of the wallet's balances before the first order."""
+        return self.path / "baseline.json"
+
+    @property
+    def open_orders_path(self) -> Path:
+        """File of the orders of earlier runs whose outcome is unknown."""
+        return self.path / "open_orders.json"
+
+    @property
+    def journal_path(self) -> Path:
+        """Directory of the journal."""
+        return self.path / "journal"
+
+    def lock(self) -> int:
+        """Takes the lock for the life of this process; returns its descriptor.
+
+        Raises:
+            StateLocked: somebody else has it.
+        """
+        fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(fd, 32).decode(errors="replace").strip() or "unknown"
+            os.close(fd)
+            raise StateLocked(
+                f"{self.path}: already in use by process {holder}; stop it with `sniperforge stop`, "
+                "or use another --instance"
+            ) from None
+        os.ftruncate(fd, 0)
+        os.write(fd, f"{os.getpid()}\n".encode())
+        return fd
+
+    def next_run(self) -> int:
+        """The number of the run that begins now; durable before it is returned."""
+        path = self.path / "run"
+        try:
+            last = int(path.read_text())
+        except (OSError, ValueError):
+            last = self._last_journal_run()
+        self.write(path, f"{last + 1}\n")
+        return last + 1
+
+    def _last_journal_run(self) -> int:
+        """The highest run in the journal's file names: a lost `run` file must not give a number twice."""
+        names = (path.name.partition("-")[0] for path in self.journal_path.glob("*.sfj"))
+        return max((int(name) for name in names if name.isdigit()), default=0)
+
+    def killed(self) -> int:
+        """Level of the kill that is in force over restarts; 0 = none."""
+        try:
+            return int((self.path / "killed").read_text())
+        except FileNotFoundError:
+            return 0
+        except (OSError, ValueError):
+            return 2  # a mark that cannot be read still stops trading
+
+    def set_killed(self, level: int) -> None:
+        """Keeps a kill of `level` over restarts."""
+        self.write(self.path / "killed", f"{level}\n")
+
+    def clear_killed(self) -> None:
+        """Forgets the kill."""
+        (self.path / "killed").unlink(missing_ok=True)
+
+    @staticmethod
+    def write(path: Path, text: str) -> None:
+        """Replaces `path` by `text` in one step, durably."""
+        temporary = path.with_name(path.name + ".new")
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
