@@ -1,0 +1,325 @@
+/* sign: the only tile that holds the key.  An unsigned transaction in, a signed
+   one or a refusal out, once per order.
+
+     order   ──▶ remembered by number, one signature each
+     message ──▶ held until its order is known ──▶ checked from its bytes ──▶ signed ──▶ wire
+
+   It believes nobody.  The order comes from risk by its own link, not by way of
+   build.  From the order and the pools table it makes out what the swaps
+   have to be, and sf_policy_check holds the bytes that will be signed against
+   that.  Its limits are its own.
+
+   The amounts of an order must carry over: what a hop takes is at most what the
+   hop before it gives at least, so that no order draws more from the wallet than
+   its amount_in of token_in. */
+
+#include <sodium.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "shm/table.h"
+#include "solana/base58.h"
+#include "solana/keyfile.h"
+#include "solana/policy.h"
+#include "solana/program.h"
+#include "tile/tile.h"
+#include "trade/swap.h"
+
+#define ORDERS          2048 /* the latest ones, a power of two */
+#define HELD            128  /* messages that wait for their order */
+#define HELD_NS_MAX     1000000000ul
+#define SECOND_NS       1000000000ul
+#define DISTINCT_UNITS  4096 /* how far build may raise an order's compute limit */
+#define WIRE_HEAD_BYTES offsetof( sf_wire_t, tx )
+
+typedef struct known_order {
+  uint64_t   number; /* 0 = none */
+  uint64_t   done;   /* a message for it was signed or refused */
+  sf_order_t order;
+} known_order_t;
+
+typedef struct held_message {
+  uint64_t  since_ns;
+  uint64_t  t_origin;
+  uint64_t  length; /* of the payload */
+  sf_wire_t wire;
+} held_message_t;
+
+typedef struct sign {
+  int                 in_order;
+  int                 out_wire;
+  sf_table_t const *  pools;
+  uint8_t *           secret; /* 64 bytes in locked memory */
+  sf_policy_t         policy;
+  uint64_t            max_amount_lamports;
+  uint64_t            signature_ns;  /* 1 s / max_signatures_per_second */
+  uint64_t            allowance_ns;  /* collected towards signature_ns, at most a second's worth */
+  uint64_t            allowance_at;  /* engine clock */
+  uint64_t            newest_order;  /* highest number seen */
+  uint64_t            held_first;
+  uint64_t            held_end;
+  int                 signed_messages;
+  int                 refused_messages;
+  int                 held_messages;
+  sf_token_accounts_t wallet;
+  sf_pool_row_t       pool[ SF_HOP_MAX ];
+  sf_swap_t           swap[ SF_HOP_MAX ];
+  held_message_t      now; /* the one in work */
+  held_message_t      held[ HELD ];
+  known_order_t       known[ ORDERS ];
+} sign_t;
+
+/* Why a message is not signed. */
+typedef struct refusal {
+  uint32_t reason; /* SF_REFUSE_*, 0 = none */
+  uint64_t detail;
+} refusal_t;
+
+static refusal_t const nothing_against = { 0, 0 };
+
+/* Reads a comma-separated list of public keys; the key may be absent or empty. */
+static int
+param_keys( sf_tile_t * t, char const * key, uint8_t ( *out )[ 32 ], uint32_t max, uint32_t * cnt ) {
+  char const * at = sf_tile_param( t, key );
+  for( *cnt = 0; at && *at; ( *cnt )++ ) {
+    uint32_t len = (uint32_t)strcspn( at, "," );
+    if( *cnt == max ) return sf_err_set( SF_ERR_ARG, "%s.%s: more than %u keys", sf_tile_name( t ), key, max );
+    if( sf_base58_decode( at, len, out[ *cnt ], 32 ) != 32 )
+      return sf_err_set( SF_ERR_ARG, "%s.%s: entry %u is not a public key", sf_tile_name( t ), key, *cnt );
+    at += len + ( at[ len ] == ',' );
+  }
+  return 0;
+}
+
+static int
+key_load( sf_tile_t * t, sign_t * s ) {
+  struct rlimit const no_core = { 0, 0 };
+  char const *        path;
+  uint64_t            fd  = 0;
+  int                 err = sf_tile_param_text( t, "key_path", &path );
+  int                 has_passphrase = sf_tile_param( t, "key_passphrase_fd" ) != NULL;
+  if( !err && has_passphrase ) err = sf_tile_param_u64( t, "key_passphrase_fd", 0, 1u << 20, &fd );
+  if( err ) return err;
+  if( setrlimit( RLIMIT_CORE, &no_core ) ) return sf_err_set( SF_ERR_SYS, "sign: core dumps cannot be turned off: %m" );
+  if( sodium_init() < 0 ) return sf_err_set( SF_ERR_CRYPTO, "sign: libsodium does not start" );
+  s->secret = sodium_malloc( 64 );
+  if( !s->secret ) return sf_err_set( SF_ERR_SYS, "sign: no locked memory for the key; raise `ulimit -l`" );
+  err = sf_keyfile_read( path, has_passphrase ? (int)fd : -1, s->secret );
+  if( err ) {
+    sodium_free( s->secret );
+    s->secret = NULL;
+    return err;
+  }
+  sodium_mprotect_readonly( s->secret );
+  memcpy( s->policy.wallet, s->secret + 32, 32 );
+  memcpy( s->wallet.wallet, s->secret + 32, 32 );
+  return 0;
+}
+
+static int
+sign_init( sf_tile_t * t ) {
+  sign_t * s = sf_tile_state( t );
+  uint64_t rate;
+  int      err;
+  if( ( err = s->in_order = sf_tile_in( t, "order" ) ) < 0 || ( err = sf_tile_in( t, "message" ) ) < 0 ||
+      ( err = s->out_wire = sf_tile_out( t, "wire" ) ) < 0 )
+    return err;
+  if( !( s->pools = sf_tile_table( t, "pools" ) ) ) return SF_ERR_NOTFOUND;
+  if( ( err = sf_tile_param_u64( t, "max_amount_lamports", 1, UINT64_MAX, &s->max_amount_lamports ) ) ||
+      ( err = sf_tile_param_u64( t, "max_fee_lamports", 5000, UINT64_MAX, &s->policy.max_fee_lamports ) ) ||
+      ( err = sf_tile_param_u64( t, "max_tip_lamports", 0, UINT64_MAX, &s->policy.max_tip_lamports ) ) ||
+      ( err = sf_tile_param_u64( t, "max_signatures_per_second", 1, 1000000, &rate ) ) ||
+      ( err = param_keys( t, "programs", s->policy.program, SF_POLICY_PROGRAM_MAX, &s->policy.program_cnt ) ) ||
+      ( err = param_keys( t, "tip_accounts", s->policy.tip_account, SF_POLICY_TIP_MAX, &s->policy.tip_account_cnt ) ) )
+    return err;
+  if( !s->policy.program_cnt )
+    return sf_err_set( SF_ERR_ARG, "%s.programs: is empty; name the programs that may swap", sf_tile_name( t ) );
+  s->signature_ns = SECOND_NS / rate;
+  s->allowance_ns = SECOND_NS;
+  s->allowance_at = sf_clock_ns();
+  if( ( err = s->signed_messages = sf_tile_counter( t, "signed_messages" ) ) < 0 ||
+      ( err = s->refused_messages = sf_tile_counter( t, "refused_messages" ) ) < 0 ||
+      ( err = s->held_messages = sf_tile_counter( t, "held_messages" ) ) < 0 )
+    return err;
+  return key_load( t, s );
+}
+
+static void
+sign_fini( sf_tile_t * t ) {
+  sign_t * s = sf_tile_state( t );
+  sodium_free( s->secret ); /* wipes it */
+  s->secret = NULL;
+}
+
+/* The order says nothing that contradicts itself or the pools, and stays within the limits. */
+static refusal_t
+order_check( sign_t * s, sf_intent_t const * intent ) {
+  uint32_t cnt  = intent->hop_cnt;
+  uint32_t last = cnt - 1u;
+  if( !cnt || cnt > SF_HOP_MAX ) return ( refusal_t ){ SF_REFUSE_MISMATCH, cnt };
+  if( intent->kind != SF_INTENT_CYCLE && intent->kind != SF_INTENT_SWAP )
+    return ( refusal_t ){ SF_REFUSE_MISMATCH, intent->kind };
+  if( ( intent->kind == SF_INTENT_CYCLE ) != ( intent->token_in == intent->token_out ) )
+    return ( refusal_t ){ SF_REFUSE_MISMATCH, intent->token_out };
+  if( intent->hop[ 0 ].amount_in != intent->amount_in || intent->hop[ last ].min_out != intent->min_out )
+    return ( refusal_t ){ SF_REFUSE_MISMATCH, intent->amount_in };
+
+  uint32_t token = intent->token_in;
+  for( uint32_t i = 0; i < cnt; i++ ) {
+    sf_hop_t const * hop = &intent->hop[ i ];
+    sf_pool_row_t *  row = &s->pool[ i ];
+    if( sf_table_read( s->pools, hop->pool, row ) || sf_swap_make( &s->swap[ i ], hop, row, &s->wallet ) )
+      return ( refusal_t ){ SF_REFUSE_MISMATCH, hop->pool };
+    if( token != ( hop->a_to_b ? row->token_a : row->token_b ) ) return ( refusal_t ){ SF_REFUSE_MISMATCH, token };
+    token = hop->a_to_b ? row->token_b : row->token_a;
+    if( !hop->amount_in || !hop->min_out || ( i && hop->amount_in > intent->hop[ i - 1 ].min_out ) )
+      return ( refusal_t ){ SF_REFUSE_LIMIT, hop->amount_in };
+  }
+  if( token != intent->token_out ) return ( refusal_t ){ SF_REFUSE_MISMATCH, token };
+
+  uint8_t const * mint = intent->hop[ 0 ].a_to_b ? s->pool[ 0 ].mint_a : s->pool[ 0 ].mint_b;
+  if( !memcmp( mint, sf_mint_wrapped_sol, 32 ) && intent->amount_in > s->max_amount_lamports )
+    return ( refusal_t ){ SF_REFUSE_LIMIT, intent->amount_in };
+  return nothing_against;
+}
+
+/* The bytes say what the order says, and what stands beside them in the message. */
+static refusal_t
+bytes_check( sign_t * s, sf_intent_t const * intent, sf_wire_t const * wire ) {
+  sf_instruction_t    swap[ SF_HOP_MAX ];
+  sf_policy_finding_t found;
+  for( uint32_t i = 0; i < intent->hop_cnt; i++ ) swap[ i ] = s->swap[ i ].instruction;
+  if( sf_policy_check( &s->policy, wire->tx, wire->tx_len, swap, intent->hop_cnt, intent->tip_lamports, &found ) )
+    return ( refusal_t ){ found.reason, found.detail };
+  if( intent->cu_price_micro_lamports && found.price_micro_lamports != intent->cu_price_micro_lamports )
+    return ( refusal_t ){ SF_REFUSE_FEE, found.price_micro_lamports };
+  if( intent->cu_limit && found.units >= (uint64_t)intent->cu_limit + DISTINCT_UNITS )
+    return ( refusal_t ){ SF_REFUSE_FEE, found.units };
+  if( wire->message_off != found.message_off || wire->fee_lamports_max != found.fee_lamports + found.tip_lamports ||
+      memcmp( wire->blockhash, wire->tx + found.blockhash_off, 32 ) )
+    return ( refusal_t ){ SF_REFUSE_MISMATCH, found.fee_lamports };
+  return nothing_against;
+}
+
+static refusal_t
+rate_check( sign_t * s ) {
+  uint64_t now     = sf_clock_ns();
+  uint64_t elapsed = now > s->allowance_at ? now - s->allowance_at : 0;
+  s->allowance_at  = now;
+  s->allowance_ns += elapsed;
+  if( s->allowance_ns > SECOND_NS ) s->allowance_ns = SECOND_NS;
+  if( s->allowance_ns < s->signature_ns ) return ( refusal_t ){ SF_REFUSE_LIMIT, SECOND_NS / s->signature_ns };
+  s->allowance_ns -= s->signature_ns;
+  return nothing_against;
+}
+
+/* All that can be held against the message in s->now. */
+static refusal_t
+message_check( sf_tile_t * t, sign_t * s ) {
+  sf_wire_t const * wire = &s->now.wire;
+  if( s->now.length < WIRE_HEAD_BYTES || wire->tx_len > SF_TX_MAX || s->now.length != WIRE_HEAD_BYTES + wire->tx_len )
+    return ( refusal_t ){ SF_REFUSE_SIZE, s->now.length };
+
+  known_order_t * known = &s->known[ wire->order % ORDERS ];
+  if( !wire->order || known->number != wire->order || known->done ) return ( refusal_t ){ SF_REFUSE_UNKNOWN, wire->order };
+  known->done = 1; /* whatever comes of it, there is no second message for this order */
+
+  sf_intent_t const * intent = &known->order.intent;
+  uint64_t            kill   = sf_tile_kill( t );
+  if( kill != SF_KILL_RUN && !( kill == SF_KILL_REDUCE && intent->flags & SF_INTENT_REDUCE ) )
+    return ( refusal_t ){ SF_REFUSE_KILLED, kill };
+  if( wire->bot != intent->bot ) return ( refusal_t ){ SF_REFUSE_MISMATCH, wire->bot };
+
+  refusal_t refusal = order_check( s, intent );
+  if( !refusal.reason ) refusal = bytes_check( s, intent, wire );
+  if( !refusal.reason ) refusal = rate_check( s );
+  return refusal;
+}
+
+/* Signs or refuses the message in s->now.  Publishes one message. */
+static void
+message_finish( sf_tile_t * t, sign_t * s ) {
+  sf_wire_t *    wire    = &s->now.wire;
+  refusal_t      refusal = message_check( t, s );
+  sf_message_t * slot    = sf_tile_claim( t, (uint32_t)s->out_wire );
+  if( refusal.reason ) {
+    sf_refused_t * refused = (sf_refused_t *)( slot + 1 );
+    *refused = ( sf_refused_t ){ .order = wire->order, .bot = wire->bot, .reason = refusal.reason, .detail = refusal.detail };
+    sf_tile_publish( t, (uint32_t)s->out_wire, slot, SF_MSG_REFUSED, sizeof( *refused ), wire->bot, s->now.t_origin );
+    sf_tile_count( t, s->refused_messages, 1 );
+    return;
+  }
+  uint8_t * message = wire->tx + wire->message_off;
+  crypto_sign_detached( wire->tx + 1, NULL, message, (uint64_t)( wire->tx_len - wire->message_off ), s->secret );
+  memcpy( slot + 1, wire, s->now.length );
+  sf_tile_publish( t, (uint32_t)s->out_wire, slot, SF_MSG_WIRE, (uint16_t)s->now.length, wire->bot, s->now.t_origin );
+  sf_tile_count( t, s->signed_messages, 1 );
+}
+
+/* Numbers only rise: one that does not is not a new order, and may have been signed. */
+static void
+order_remember( sign_t * s, sf_order_t const * order ) {
+  if( order->order <= s->newest_order ) return;
+  known_order_t * known = &s->known[ order->order % ORDERS ];
+  known->number         = order->order;
+  known->done           = 0;
+  known->order          = *order;
+  s->newest_order       = order->order;
+}
+
+/* Says if nothing more is to be waited for: its order has come, or a later one, or it never will. */
+static int
+message_due( sign_t const * s, sf_wire_t const * wire, uint64_t run ) {
+  return wire->order <= s->newest_order || wire->order >> 32 != run;
+}
+
+static void
+sign_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
+  sign_t * s = sf_tile_state( t );
+  if( in == (uint32_t)s->in_order ) {
+    if( m->kind == SF_MSG_ORDER && m->length >= sizeof( sf_order_t ) ) order_remember( s, (sf_order_t const *)( m + 1 ) );
+    return;
+  }
+  if( m->kind != SF_MSG_TX || m->length < WIRE_HEAD_BYTES || m->length > sizeof( sf_wire_t ) ) return;
+
+  /* a copy of our own: what is checked is what is signed, whatever happens to the link */
+  s->now.since_ns = sf_tile_now( t );
+  s->now.t_origin = m->t_origin;
+  s->now.length   = m->length;
+  memcpy( &s->now.wire, m + 1, m->length );
+  if( s->held_first == s->held_end && message_due( s, &s->now.wire, sf_tile_run( t ) ) ) {
+    message_finish( t, s );
+    return;
+  }
+  held_message_t waiting = s->now;
+  int            full    = s->held_end - s->held_first == HELD;
+  if( full ) s->now = s->held[ s->held_first++ % HELD ];
+  s->held[ s->held_end++ % HELD ] = waiting;
+  sf_tile_count( t, s->held_messages, 1 );
+  if( full ) message_finish( t, s );
+}
+
+/* Finishes one held message whose time has come. */
+static int
+sign_poll( sf_tile_t * t ) {
+  sign_t * s = sf_tile_state( t );
+  if( s->held_first == s->held_end ) return 0;
+  held_message_t const * first = &s->held[ s->held_first % HELD ];
+  if( !message_due( s, &first->wire, sf_tile_run( t ) ) && sf_tile_now( t ) - first->since_ns < HELD_NS_MAX ) return 0;
+  s->now = *first;
+  s->held_first++;
+  message_finish( t, s );
+  return 1;
+}
+
+sf_tile_ops_t const sf_tile_sign = {
+  .kind        = "sign",
+  .state_bytes = sizeof( sign_t ),
+  .init        = sign_init,
+  .poll        = sign_poll,
+  .msg         = sign_msg,
+  .fini        = sign_fini,
+};
