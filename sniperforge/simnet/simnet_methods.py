@@ -1,0 +1,60 @@
+"""JSON-RPC methods outside Solana's names: the market's table, test tokens, status and fault switches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sniperforge.simnet import encoding, market
+from sniperforge.simnet.config import ConfigError
+from sniperforge.simnet.errors import invalid_params
+from sniperforge.simnet.params import Params
+from sniperforge.simnet.rpc import Methods, Node, with_context
+from sniperforge.simnet.transaction_methods import submit
+
+_RETRIES = 2**63
+
+
+def _simnet_market(node: Node, params: Params) -> Any:
+    return market.describe(node.market)
+
+
+def _simnet_mint_to(node: Node, params: Params) -> Any:
+    mint, owner, amount = params.pubkey(0), params.pubkey(1), params.u64(2)
+    account, decoded = node.faucet.mint_to(node.bank, mint, owner, amount)
+    if decoded is not None:
+        submit(node, decoded, _RETRIES)
+    signature = encoding.base58_encode(decoded.signature) if decoded is not None else None
+    return with_context(node.bank.slot, {"account": str(account), "signature": signature})
+
+
+def _simnet_set_faults(node: Node, params: Params) -> Any:
+    try:
+        node.faults.change(params.mapping(0, "struct FaultsConfig"))
+    except ConfigError as error:
+        raise invalid_params(f"Invalid params: {error}") from error
+    return msgspec.to_builtins(node.faults.config)
+
+
+def _simnet_status(node: Node, params: Params) -> Any:
+    bank = node.bank
+    return {
+        "slot": bank.slot,
+        "blockHeight": bank.height,
+        "confirmed": bank.confirmed,
+        "finalized": bank.finalized,
+        "transactions": bank.transactions,
+        "queued": bank.queued,
+        "dropped": bank.dropped,
+        "faults": msgspec.to_builtins(node.faults.config),
+        "counters": node.counters,
+    }
+
+
+METHODS: Methods = {
+    "simnetMarket": (_simnet_market, 0, 0),
+    "simnetMintTo": (_simnet_mint_to, 3, 3),
+    "simnetSetFaults": (_simnet_set_faults, 1, 1),
+    "simnetStatus": (_simnet_status, 0, 0),
+}
