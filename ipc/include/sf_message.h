@@ -277,6 +277,20 @@ SF_ASSERT( sizeof(sf_turn_t)==32 )
 #define SF_VERB_OPEN      7 /* at start: an order of an earlier run that is still unknown: number, value = amount_in, token */
 #define SF_VERB_TRADE     8 /* reconciliation done */
 
+/* SF_VERB_LIMIT: words of sf_limit_row_t, by their place */
+#define SF_LIMIT_MAX_ORDER_LAMPORTS        1
+#define SF_LIMIT_MAX_OPEN_LAMPORTS         2
+#define SF_LIMIT_MAX_OPEN_ORDERS           3
+#define SF_LIMIT_MAX_ORDERS_PER_SECOND     4
+#define SF_LIMIT_MAX_DAILY_LOSS_LAMPORTS   5
+#define SF_LIMIT_MAX_TIP_LAMPORTS          6
+#define SF_LIMIT_MAX_PRIORITY_FEE_LAMPORTS 7
+#define SF_LIMIT_MAX_DAILY_FEE_LAMPORTS    8
+#define SF_LIMIT_COLLAR_BPS                9
+#define SF_LIMIT_MAX_DATA_AGE_NS           10
+#define SF_LIMIT_MAX_SLOT_LAG              11
+#define SF_LIMIT_END                       12
+
 typedef struct sf_command {
   uint32_t verb;
   uint32_t number;
