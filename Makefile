@@ -3,6 +3,7 @@
 PYTHON := .venv/bin/python
 MAKEFLAGS += --no-print-directory
 ARGS ?=
+CORE = $(MAKE) -C csrc -j2 ABI_HASH=$$($(PYTHON) ipc/abi.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test deps deps-dev build lint format asan tsan fuzz stress bench clean
@@ -14,14 +15,14 @@ run: build ## install what is missing, build, start the embedded Solana and trad
 	@.venv/bin/sniperforge run $(ARGS)
 
 test: build deps-dev ## everything CI checks: C units, lint, pytest (ARGS="-k name" goes to pytest)
-	@$(MAKE) -C csrc FLAVOUR=release test
+	@$(CORE) FLAVOUR=release check
 	@$(MAKE) lint
 	@$(PYTHON) -m pytest $(ARGS)
 
 deps: ## install what building and running needs (system packages by apt, Python packages into .venv)
 	@tools/deps.sh run
 
-deps-dev: deps
+deps-dev: deps ## also what testing and linting needs
 	@tools/deps.sh dev
 
 build: deps ## compile the C core, its Python binding and simnet's programs
@@ -42,13 +43,13 @@ format: deps-dev ## put Python and C into the shape lint asks for
 	@tools/format_c.sh
 
 asan: build deps-dev ## C units under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(MAKE) -C csrc FLAVOUR=asan test
+	@$(CORE) FLAVOUR=asan check
 
 tsan: build deps-dev ## C units under ThreadSanitizer
-	@$(MAKE) -C csrc FLAVOUR=tsan test
+	@$(CORE) FLAVOUR=tsan check
 
 fuzz: build deps-dev ## coverage-guided fuzzing of the C parsers (SECONDS_EACH=10)
-	@$(MAKE) -C csrc fuzz SECONDS_EACH=$(or $(SECONDS_EACH),10)
+	@$(CORE) fuzz SECONDS_EACH=$(or $(SECONDS_EACH),10)
 
 stress: build deps-dev ## real processes under random kill -9 and load (ARGS goes to pytest)
 	@$(PYTHON) -m pytest tests/stress -m "slow or not slow" $(ARGS)

@@ -26,6 +26,8 @@ if sys.platform != "linux" or os.uname().machine != "x86_64":
 os.chdir(ROOT)
 sys.path.insert(0, str(ROOT))  # a build in isolation does not have it
 
+from ipc import abi  # noqa: E402
+
 
 def replace_if_changed(source: Path, target: Path) -> None:
     """Copies a file by way of a rename, so that a running program keeps its old one."""
@@ -41,7 +43,8 @@ class BuildCore(build_ext):
     """The static C core first, then the extension that links it, then the programs beside it."""
 
     def run(self) -> None:
-        subprocess.run(["make", "--no-print-directory", "-C", "csrc", f"-j{JOBS}", "FLAVOUR=release"], check=True)
+        core = ["make", "--no-print-directory", "-C", "csrc", f"-j{JOBS}", f"ABI_HASH=0x{abi.abi_hash():016x}"]
+        subprocess.run([*core, "FLAVOUR=release", "lib", "group"], check=True)
         super().run()
         base = ROOT if self.inplace else Path(self.build_lib).resolve()
         replace_if_changed(RELEASE / "sf-group", base / "ipc" / "bin" / "sf-group")

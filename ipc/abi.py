@@ -20,7 +20,6 @@ from pathlib import Path
 INCLUDE = Path(__file__).resolve().parent / "include"
 
 _CONSTANT = re.compile(r"^#define[ \t]+(SF_[A-Z0-9_]+)[ \t]+(?=\S)", re.MULTILINE)
-_MARK = "sf_constants_begin"
 
 
 def headers() -> list[Path]:
@@ -33,31 +32,21 @@ def constants() -> list[str]:
     return [name for header in headers() for name in _CONSTANT.findall(header.read_text())]
 
 
-def _preprocess() -> tuple[str, dict[str, str]]:
-    """Returns the declarations after the preprocessor, and each constant's expansion."""
+def types() -> str:
+    """Returns the types of the headers as the preprocessor leaves them."""
     source = "".join(f'#include "{header.name}"\n' for header in headers())
-    source += f"{_MARK}\n" + "".join(f'"{name}" {name}\n' for name in constants())
     command = [os.environ.get("CC") or "cc", "-E", "-P", "-DSF_CDEF", f"-I{INCLUDE}", "-x", "c", "-"]
-    text = subprocess.run(command, input=source, stdout=subprocess.PIPE, text=True, check=True).stdout
-    declarations, _, values = text.partition(_MARK)
-    expansion = {}
-    for line in values.splitlines():
-        if line.strip():
-            name, value = line.split(maxsplit=1)
-            expansion[name.strip('"')] = " ".join(value.split())
-    return declarations, expansion
+    return subprocess.run(command, input=source, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def declarations() -> str:
-    """Returns the types of the headers as cffi reads them, and each constant as `#define NAME ...`."""
-    text, _ = _preprocess()
-    return text + "".join(f"#define {name} ...\n" for name in constants())
+    """Returns the types as cffi reads them, and each constant as `#define NAME ...`."""
+    return types() + "".join(f"#define {name} ...\n" for name in constants())
 
 
 def text() -> str:
-    """Returns the text that is hashed: types and constants, white space made equal."""
-    types, values = _preprocess()
-    return " ".join(types.split()) + "\n" + "".join(f"{name} {value}\n" for name, value in values.items())
+    """Returns the text that is hashed: the types without any white space."""
+    return "".join(types().split())
 
 
 def abi_hash() -> int:
@@ -71,7 +60,7 @@ def main() -> None:
     parser.add_argument("--text", action="store_true", help="the text that is hashed")
     arguments = parser.parse_args()
     if arguments.text:
-        print(text(), end="")
+        print(text())
     elif arguments.header:
         print(f"#define SF_ABI_HASH 0x{abi_hash():016x}UL")
     else:
