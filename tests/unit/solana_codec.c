@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "solana/address.h"
 #include "solana/base58.h"
+#include "solana/keyfile.h"
 #include "solana/message.h"
 #include "solana/program.h"
 #include "solana/transaction.h"
@@ -157,6 +159,23 @@ do_find( char ** word, uint32_t cnt ) {
   printf( " %d\n", bump );
 }
 
+/* path, passphrase: the public key */
+static void
+do_keyfile( char ** word ) {
+  uint8_t  secret[ 64 ], passphrase[ 2048 ];
+  uint32_t n        = unhex( word[ 2 ], passphrase, sizeof( passphrase ) );
+  int      ends[ 2 ] = { -1, -1 };
+  if( n ) {
+    if( pipe( ends ) || write( ends[ 1 ], passphrase, n ) != (long)n || close( ends[ 1 ] ) ) exit( 10 );
+  }
+  if( sf_keyfile_read( word[ 1 ], ends[ 0 ], secret ) ) {
+    failed();
+    return;
+  }
+  hex( secret + 32, 32 );
+  putchar( '\n' );
+}
+
 static void
 answer( char ** word, uint32_t cnt ) {
   char const * verb = word[ 0 ];
@@ -192,6 +211,8 @@ answer( char ** word, uint32_t cnt ) {
     }
     hex( out, (uint32_t)n );
     putchar( '\n' );
+  } else if( !strcmp( verb, "keyfile" ) ) {
+    do_keyfile( word );
   } else if( !strcmp( verb, "fee" ) ) {
     uint64_t price = strtoull( word[ 2 ], NULL, 10 );
     printf( "%" PRIu64 "\n", sf_fee_lamports( (uint32_t)atoi( word[ 1 ] ), price, (uint32_t)atoi( word[ 3 ] ) ) );

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import shlex
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,52 +18,15 @@ from spl.token.constants import TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID
 from spl.token.instructions import get_associated_token_address
 
 from tests.data import data_dir
+from tests.unit.solana_codec import Codec
 
-ROOT = Path(__file__).parents[2]
 CURVE_PRIME = 2**255 - 19
-
-
-class Codec:
-    """The C codec in a process of its own (`solana_codec.c`), built with the sanitizers."""
-
-    def __init__(self, program: Path) -> None:
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ask(self, verb: str, *arguments: bytes | str | int) -> str:
-        assert self.process.stdin is not None and self.process.stdout is not None
-        words = [a.hex() or "-" if isinstance(a, bytes) else str(a) for a in arguments]
-        self.process.stdin.write(" ".join([verb, *words]) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        assert answer, f"the codec died at: {verb} {words}"
-        return answer.rstrip("\n")
-
-    def close(self) -> None:
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.stdout.close()
-        assert self.process.wait(timeout=10) == 0
 
 
 @pytest.fixture(scope="module")
 def codec(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Codec]:
-    program = tmp_path_factory.mktemp("codec") / "solana_codec"
-    sources = [ROOT / "tests/unit/solana_codec.c", ROOT / "csrc/base/err.c"]
-    sources += [ROOT / f"csrc/solana/{noun}.c" for noun in ("address", "base58", "message", "program", "transaction")]
-    subprocess.run(
-        [
-            *shlex.split(os.environ.get("CC", "gcc")),
-            *("-std=gnu11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
-            *(f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'ipc/include'}"),
-            *map(str, sources),
-            *("-D_GNU_SOURCE", "-lsodium", "-o", str(program)),
-        ],
-        check=True,
-        timeout=120,
-    )
-    codec = Codec(program)
-    yield codec
-    codec.close()
+    with Codec.build(tmp_path_factory.mktemp("codec")) as codec:
+        yield codec
 
 
 def hexed(data: bytes) -> str:
