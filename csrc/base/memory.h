@@ -12,6 +12,8 @@
 #define SF_MEMORY_LOCK  2 /* mlock */
 #define SF_MEMORY_HUGE  4 /* huge pages where the host has them */
 
+#define SF_MEMORY_NODE_MAX 128 /* NUMA nodes a workspace can be bound to */
+
 typedef struct sf_memory {
   void *   base;
   uint64_t bytes;
