@@ -29,54 +29,56 @@ typedef struct ipc_turn {
   uint32_t run_end[IPC_TURN_MAX];
 } ipc_turn_t;
 
-static int
-ipc_tile_turn( sf_ptile_t * t, void * buffer, uint16_t * in, uint32_t max, uint64_t max_wait_ns, ipc_turn_t * turn ) {
+static int ipc_tile_turn( sf_ptile_t * t, void * buffer, uint16_t * in, uint32_t max, uint64_t max_wait_ns,
+                          ipc_turn_t * turn ) {
   turn->run_cnt = 0;
   turn->house   = (uint32_t)sf_ptile_house( t );
-  int n = sf_ptile_turn( t, buffer, in, max<IPC_TURN_MAX ? max : IPC_TURN_MAX, max_wait_ns );
-  for( int i=0; i<n; i++ ) {
-    if( !i || in[i]!=in[i-1] ) turn->run_in[turn->run_cnt++] = in[i];
-    turn->run_end[turn->run_cnt-1] = (uint32_t)i+1;
+  int n         = sf_ptile_turn( t, buffer, in, max < IPC_TURN_MAX ? max : IPC_TURN_MAX, max_wait_ns );
+  for( int i = 0; i < n; i++ ) {
+    if( !i || in[i] != in[i - 1] ) turn->run_in[turn->run_cnt++] = in[i];
+    turn->run_end[turn->run_cnt - 1] = (uint32_t)i + 1;
   }
   return n;
 }
 
-static int
-ipc_tile_publish( sf_ptile_t * t, uint32_t out, uint16_t kind, uint32_t tag, uint64_t t_origin, void const * payload,
-                  uint32_t length ) {
-  struct { sf_message_t header; uint8_t payload[2048]; } m;
+static int ipc_tile_publish( sf_ptile_t * t, uint32_t out, uint16_t kind, uint32_t tag, uint64_t t_origin,
+                             void const * payload, uint32_t length ) {
+  struct {
+    sf_message_t header;
+    uint8_t payload[2048];
+  } m;
   uint32_t room = sf_tile_out_payload( sf_ptile_tile( t ), out );
-  if( length>room || length>sizeof m.payload ) {
-    return sf_err_set( SF_ERR_ARG, "a payload of %u bytes does not fit: out-link %u takes at most %u", length, out, room );
+  if( length > room || length > sizeof m.payload ) {
+    return sf_err_set( SF_ERR_ARG, "a payload of %u bytes does not fit: out-link %u takes at most %u", length, out,
+                       room );
   }
-  m.header = (sf_message_t){ .kind = kind, .length = (uint16_t)length, .tag = tag, .t_origin = t_origin };
+  m.header = ( sf_message_t ){ .kind = kind, .length = (uint16_t)length, .tag = tag, .t_origin = t_origin };
   memcpy( m.payload, payload, length );
   int n = sf_ptile_publish( t, out, &m, sizeof m, 1 );
-  return n==SF_ERR_FULL ? sf_err_set( SF_ERR_FULL, "out-link %u: a reliable consumer is a full ring behind", out ) : n;
+  return n == SF_ERR_FULL ? sf_err_set( SF_ERR_FULL, "out-link %u: a reliable consumer is a full ring behind", out )
+                          : n;
 }
 
-static int
-ipc_link_receive( sf_consumer_t * c, void * buffer, uint32_t stride, uint32_t max ) {
+static int ipc_link_receive( sf_consumer_t * c, void * buffer, uint32_t stride, uint32_t max ) {
   uint32_t n = 0;
-  while( n<max ) {
-    int got = sf_link_receive( c, (sf_message_t *)( (uint8_t *)buffer + (uint64_t)n*stride ), stride );
+  while( n < max ) {
+    int got = sf_link_receive( c, (sf_message_t *)( (uint8_t *)buffer + (uint64_t)n * stride ), stride );
     if( !got ) break;
-    if( got==1 ) n++;
+    if( got == 1 ) n++;
   }
   return (int)n;
 }
 
-static int
-ipc_table_read( sf_table_t const * t, uint32_t first, uint32_t cnt, void * out ) {
+static int ipc_table_read( sf_table_t const * t, uint32_t first, uint32_t cnt, void * out ) {
   int written = 0;
-  for( uint32_t i=0; i<cnt; i++ ) {
-    uint8_t * to   = (uint8_t *)out + (uint64_t)i*t->row_bytes;
-    int       code = sf_table_read( t, first+i, to );
-    if( code==SF_ERR_EMPTY ) {
+  for( uint32_t i = 0; i < cnt; i++ ) {
+    uint8_t * to = (uint8_t *)out + (uint64_t)i * t->row_bytes;
+    int code     = sf_table_read( t, first + i, to );
+    if( code == SF_ERR_EMPTY ) {
       memset( to, 0, t->row_bytes );
     } else if( code ) {
       return sf_err_set( code, "table %s: row %u cannot be read (its writer stands in it, or there is no such row)",
-                         t->object.name, first+i );
+                         t->object.name, first + i );
     } else {
       written++;
     }
@@ -84,30 +86,26 @@ ipc_table_read( sf_table_t const * t, uint32_t first, uint32_t cnt, void * out )
   return written;
 }
 
-static void
-ipc_hist_copy( sf_hist_t const * shared, sf_hist_t * out ) {
-  sf_words_copy_out( out, shared, sizeof(sf_hist_t)/8 );
+static void ipc_hist_copy( sf_hist_t const * shared, sf_hist_t * out ) {
+  sf_words_copy_out( out, shared, sizeof( sf_hist_t ) / 8 );
 }
 
-static void
-ipc_counters_copy( sf_cnc_t const * cnc, uint64_t * out ) {
+static void ipc_counters_copy( sf_cnc_t const * cnc, uint64_t * out ) {
   sf_words_copy_out( out, cnc->counter, SF_COUNTER_MAX );
 }
 
 static sf_control_t * ipc_control;
 
-static void
-ipc_on_signal( int number ) {
+static void ipc_on_signal( int number ) {
   (void)number;
   (void)sf_kill_raise( ipc_control, SF_KILL_HALT, SF_KILL_BY_SIGNAL );
 }
 
-static int
-ipc_kill_on_signal( sf_control_t * c ) {
+static int ipc_kill_on_signal( sf_control_t * c ) {
   ipc_control             = c;
   struct sigaction action = { .sa_handler = ipc_on_signal, .sa_flags = SA_RESTART };
   return sigaction( SIGUSR1, &action, 0 ) ? sf_err_set( SF_ERR_SYS, "SIGUSR1 cannot be handled: %m" ) : 0;
 }
 
 static uint64_t ipc_load( uint64_t const * word ) { return sf_load_acquire( word ); }
-static void     ipc_store( uint64_t * word, uint64_t value ) { sf_store_release( word, value ); }
+static void ipc_store( uint64_t * word, uint64_t value ) { sf_store_release( word, value ); }

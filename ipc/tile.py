@@ -291,6 +291,7 @@ def run(tiles: Sequence[Tile]) -> None:
                     done = current.turn(current.wait_ns if alone else 0)
                     if done < 0:
                         running.remove(current)
+                        current.close()
                     else:
                         work += done
                 if not work and len(running) > 1:

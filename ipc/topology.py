@@ -25,7 +25,6 @@ from ipc.views import Instance, directory
 Wait = Literal["spin", "yield", "park"]
 
 _WAITS = {"spin": lib.SF_WAIT_SPIN, "yield": lib.SF_WAIT_YIELD, "park": lib.SF_WAIT_PARK}
-_TILE_FLAGS = {"c": 0, "python": lib.SF_TILE_PYTHON, "external": lib.SF_TILE_EXTERNAL}
 
 
 class Topology:
@@ -39,6 +38,7 @@ class Topology:
         self._topology.state_dir = path
         self._topology.huge_pages = int(huge_pages)
         self._topology.lock_memory = int(lock_memory)
+        self._validated = False
 
     def group(self, name: str, *, wait: Wait = "park", core: int | None = None, python: bool = False) -> None:
         """Adds a group.  Without a core, a spinning group is given one and a parking one floats."""
@@ -51,17 +51,20 @@ class Topology:
         name: str,
         *,
         kind: str,
-        group: str,
+        group: str | None,
         params: Mapping[str, object] | None = None,
         burst: int = 1,
-        runs: Literal["c", "python", "external"] = "c",
     ) -> None:
-        """Adds a tile.  `runs` says where: in a C group, in a Python group, or in no group of ours."""
-        index = check(
-            lib.sf_topology_tile_add(
-                self._topology, name.encode(), kind.encode(), self._group(group), _TILE_FLAGS[runs], burst
-            )
-        )
+        """Adds a tile to a group; in C or in Python, as the group is.
+
+        Without a group it is external: a process that is no group's (the supervisor) does its work.
+        """
+        if group is None:
+            number, flags = 0, lib.SF_TILE_EXTERNAL
+        else:
+            number = check(lib.sf_topology_group_find(self._topology, group.encode()))
+            flags = self._topology.group[number].flags & lib.SF_TILE_PYTHON
+        index = check(lib.sf_topology_tile_add(self._topology, name.encode(), kind.encode(), number, flags, burst))
         if params:
             lines = "".join(f"{key}={_value(key, value)}\n" for key, value in params.items())
             check(lib.sf_topology_params_set(self._topology, index, lines.encode()))
@@ -91,25 +94,25 @@ class Topology:
         else:
             numbers = list(cores)
             check(lib.sf_topology_validate_on(self._topology, numbers, len(numbers)))
+        self._validated = True
         notes = ffi.new("char[]", 8192)
         check(lib.sf_topology_notes(self._topology, notes, len(notes)))
         return text(notes).splitlines()
 
     def create(self, name: str) -> Instance:
-        """Lays out what was validated, creates the instance and opens it; this process is its owner.
+        """Validates if that was not done, creates the instance and opens it; this process is its owner.
 
         A stale instance of that name is removed first.  Raises CoreError if one of that name runs.
         """
         path = str(directory(name)).encode()
+        if not self._validated:
+            self.validate()
         check(lib.sf_topology_layout(self._topology))
         check(lib.sf_instance_create(path, self._topology))
         return Instance.open(name)
 
     def _tile(self, name: str) -> int:
         return check(lib.sf_topology_tile_find(self._topology, name.encode()))
-
-    def _group(self, name: str) -> int:
-        return check(lib.sf_topology_group_find(self._topology, name.encode()))
 
 
 def _value(key: str, value: object) -> str:

@@ -79,6 +79,7 @@ class TileInfo:
     name: str
     kind: str
     group: str
+    """Empty for an external tile."""
     runs: str
     """`c`, `python` or `external`."""
     inputs: tuple[str, ...]
@@ -164,7 +165,7 @@ class Instance:
                 index=index,
                 name=text(tile.name),
                 kind=text(tile.kind),
-                group=text(topology.group[tile.group].name),
+                group="" if tile.flags & lib.SF_TILE_EXTERNAL else text(topology.group[tile.group].name),
                 runs=_runs(tile.flags),
                 inputs=tuple(text(topology.link[link].name) for link in inputs),
                 outputs=tuple(text(topology.link[link].name) for link in outputs),
