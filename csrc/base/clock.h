@@ -44,16 +44,17 @@ SF_INLINE uint64_t sf_clock_real_ns( void ) { return sf_clock_posix_ns( CLOCK_RE
 
 /* sf_clock_ns returns the engine clock in ns.  Cost: about 8 ns. */
 SF_INLINE uint64_t sf_clock_ns( void ) {
-  for(;;) {
+  for( int i=0; i<64; i++ ) {
     uint64_t version = sf_load_acquire( &sf_clock.version );
     uint64_t rate    = sf_load_acquire( &sf_clock.rate );
     uint64_t base    = sf_load_acquire( &sf_clock.tsc );
     uint64_t ns      = sf_load_acquire( &sf_clock.ns );
-    if( SF_UNLIKELY( !rate ) ) return sf_clock_posix_ns( CLOCK_MONOTONIC );
+    if( SF_UNLIKELY( !rate ) ) break;
     int64_t  ticks = (int64_t)( __builtin_ia32_rdtsc() - base );
     uint64_t now   = ns + (uint64_t)( ( (__int128)ticks*(__int128)rate )>>SF_CLOCK_SHIFT );
     if( SF_LIKELY( !(version & 1) && sf_load_acquire( &sf_clock.version )==version ) ) return now;
   }
+  return sf_clock_posix_ns( CLOCK_MONOTONIC ); /* also for a signal handler that stopped sf_clock_sync halfway */
 }
 
 #endif

@@ -15,6 +15,9 @@ typedef struct sf_group sf_group_t;
    tables opened.  The instance must outlive it. */
 int sf_group_open( sf_group_t ** group, sf_instance_t * inst, uint32_t index );
 
+/* sf_group_open_with looks for a tile's kind among `own` before the tile table. */
+int sf_group_open_with( sf_group_t ** group, sf_instance_t * inst, uint32_t index, sf_tile_ops_t const * const * own, uint32_t own_cnt );
+
 /* sf_group_boot runs every tile's init in the calling thread, which must be the
    one that steps.  On a failure the tile is in state `fail` with its sentence and
    the kill word is raised to halt. */

@@ -46,6 +46,9 @@ int sf_rig_start( sf_rig_t * rig );
 int sf_rig_step( sf_rig_t * rig );
 int sf_rig_settle( sf_rig_t * rig );
 
+/* sf_rig_house makes the housekeeping of all tiles due in the next step. */
+void sf_rig_house( sf_rig_t * rig );
+
 int sf_rig_inject( sf_rig_t * rig, char const * link, uint16_t kind, uint32_t tag, uint64_t t_origin, void const * payload, uint16_t length );
 int sf_rig_read  ( sf_rig_t * rig, char const * link, void * message, uint64_t bytes ); /* 1, 0, SF_ERR_OVERRUN */
 
