@@ -48,3 +48,26 @@ sf_venue_swap_data( sf_pool_row_t const * pool, int a_to_b, uint64_t amount_in, 
   if( !venue ) return sf_err_set( SF_ERR_ARG, "pool of venue %u, which this build does not know", pool->venue );
   return venue->swap_data( amount_in, min_out, out, len );
 }
+
+void
+sf_pool_row_make( sf_venue_t const *       venue,
+                  uint8_t const            pubkey[ 32 ],
+                  sf_pool_state_t const *  state,
+                  sf_pool_update_t const * update,
+                  sf_pool_row_t *          out ) {
+  memset( out, 0, sizeof( *out ) );
+  out->venue   = venue->venue;
+  out->stale   = 1;
+  out->token_a = update->token_a;
+  out->token_b = update->token_b;
+  memcpy( out->pool, pubkey, 32 );
+  memcpy( out->config, state->config, 32 );
+  memcpy( out->mint_a, state->mint[ 0 ], 32 );
+  memcpy( out->mint_b, state->mint[ 1 ], 32 );
+  memcpy( out->vault_a, state->vault[ 0 ], 32 );
+  memcpy( out->vault_b, state->vault[ 1 ], 32 );
+  memcpy( out->program_a, state->program[ 0 ], 32 );
+  memcpy( out->program_b, state->program[ 1 ], 32 );
+  memcpy( out->observation, state->observation, 32 );
+  memcpy( out->authority, venue->authority, 32 );
+}

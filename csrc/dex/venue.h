@@ -126,6 +126,14 @@ sf_venue_swap_accounts( sf_pool_row_t const * pool,
 int
 sf_venue_swap_data( sf_pool_row_t const * pool, int a_to_b, uint64_t amount_in, uint64_t min_out, uint8_t * out, uint32_t * len );
 
+/* sf_pool_row_make is the row of a pool that has no price yet: its constants, venue and tokens, stale. */
+void
+sf_pool_row_make( sf_venue_t const *       venue,
+                  uint8_t const            pubkey[ 32 ],
+                  sf_pool_state_t const *  state,
+                  sf_pool_update_t const * update,
+                  sf_pool_row_t *          out );
+
 /* sf_pool_row_update is the priced state in the row of pool number `pool`. */
 static inline void
 sf_pool_row_update( sf_pool_row_t const * row, uint32_t pool, sf_pool_update_t * out ) {
