@@ -28,6 +28,7 @@ from solders.transaction_metadata import (
     TransactionMetadata,
 )
 
+from sniperforge.simnet.chain import SLOT_HASHES, Chain
 from sniperforge.simnet.config import SimnetConfig
 from sniperforge.simnet.errors import TransactionErrorJson
 from sniperforge.simnet.ledger import BlockInfo, Ledger, State, StoredAccount
@@ -42,7 +43,6 @@ from sniperforge.simnet.transactions import (
     token_balances,
 )
 
-SLOT_HASHES = 512
 _NATIVE_LOADER = Pubkey.from_string("NativeLoader1111111111111111111111111111111")
 _SYSVAR_OWNER = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
 _NONCE_CYCLE = 1 << 16
@@ -103,10 +103,8 @@ class Bank:
     def __init__(self, config: SimnetConfig, ledger: Ledger, genesis_hash: bytes, genesis_time: int) -> None:
         self.config = config
         self.ledger = ledger
-        self.genesis_hash = genesis_hash
-        self.genesis_time = genesis_time
+        self.chain = Chain(config, genesis_hash, genesis_time)
         self.svm = LiteSVM().with_blockhash_check(False).with_transaction_history(0)
-        self.chain: deque[BlockInfo] = deque(maxlen=max(SLOT_HASHES, config.finalized_after_slots + 2))
         self.recent: deque[Block] = deque()
         self.fees: deque[tuple[int, list[int], dict[Pubkey, int]]] = deque(maxlen=_FEE_BLOCKS)
         self.transactions = 0
@@ -116,7 +114,6 @@ class Bank:
         self._versions: dict[Pubkey, list[tuple[int, Account | None]]] = {}
         self._known: set[Pubkey] = set()
         self._queue: list[Queued] = []
-        self._last_valid: dict[bytes, int] = {}
         self._decimals: dict[Pubkey, int] = {}
 
     # beginning
@@ -129,18 +126,18 @@ class Bank:
         """Make `accounts` the genesis state and return it for the ledger."""
         stored = [StoredAccount.of(key, 0, account) for key, account in accounts]
         self.capitalization = sum(account.state[0] for account in stored if account.state is not None)
-        state = State([BlockInfo(0, 0, 0, self.genesis_time)], stored, self.capitalization, 0)
+        state = State([BlockInfo(0, 0, 0, self.chain.genesis_time)], stored, self.capitalization, 0)
         self.restore(state)
         return state
 
     def restore(self, state: State) -> None:
         """Take over the state that the ledger kept."""
         self.capitalization, self.transactions = state.capitalization, state.transactions
-        self.chain.extend(state.blocks)
-        for info in self.chain:
-            self._register_blockhash(info)
-        self.recent.extend(Block(info) for info in list(self.chain)[-self.config.finalized_after_slots - 1 :])
-        for _ in range(self.chain[-1].height % _NONCE_CYCLE):
+        for info in state.blocks:
+            self.chain.append(info)
+        for info in list(self.chain.blocks)[-self.config.finalized_after_slots - 1 :]:
+            self.recent.append(Block(info, self.ledger.executed(info.slot)))
+        for _ in range(self.chain.height % _NONCE_CYCLE):
             self.svm.expire_blockhash()
         versions: dict[bytes, list[StoredAccount]] = {}
         for stored in state.accounts:
@@ -155,8 +152,10 @@ class Bank:
                 executables.append((key, account))
             else:
                 self._set(key, account)
-            if list_of[-1].slot <= self.finalized:
+            if list_of[-1].slot <= self.chain.finalized:
                 continue
+            if list_of[0].slot > self.chain.finalized:
+                self._add_version(key, -1, None)
             for stored in list_of:
                 self._add_version(key, stored.slot, stored.account())
                 if stored.slot in blocks:
@@ -170,40 +169,12 @@ class Bank:
         """Everything a restart needs, for a snapshot."""
         accounts = []
         for key in self._known:
-            for slot, account in self._versions.get(key) or [(0, self.svm.get_account(key))]:
-                accounts.append(StoredAccount.of(key, max(slot, 0), account))
-        return State(list(self.chain), accounts, self.capitalization, self.transactions)
+            versions = self._versions.get(key) or [(0, self.svm.get_account(key))]
+            accounts += [StoredAccount.of(key, max(slot, 0), account) for slot, account in versions]
+        accounts = [account for account in accounts if account.slot or account.state is not None]
+        return State(list(self.chain.blocks), accounts, self.capitalization, self.transactions)
 
     # the chain
-
-    @property
-    def slot(self) -> int:
-        """The slot whose block is being filled."""
-        return self.chain[-1].slot
-
-    @property
-    def height(self) -> int:
-        """The height of the block being filled."""
-        return self.chain[-1].height
-
-    @property
-    def confirmed(self) -> int:
-        """The newest confirmed slot."""
-        return self._back(self.config.confirmed_after_slots).slot
-
-    @property
-    def finalized(self) -> int:
-        """The newest finalized slot."""
-        return self._back(self.config.finalized_after_slots).slot
-
-    def _back(self, blocks: int) -> BlockInfo:
-        return self.chain[max(0, len(self.chain) - 1 - blocks)]
-
-    def slot_at(self, commitment: str) -> int:
-        """The newest slot at a commitment."""
-        if commitment == "processed":
-            return self.slot
-        return self.confirmed if commitment == "confirmed" else self.finalized
 
     def block_info(self, slot: int) -> BlockInfo | None:
         """The block of `slot`, or None for a skipped slot or one that is not in the history."""
@@ -214,58 +185,26 @@ class Bank:
             pass
         return self.ledger.blocks.get(slot)
 
-    def blockhash(self, slot: int) -> bytes:
-        """The hash of the block in `slot`."""
-        return hashlib.sha256(self.genesis_hash + slot.to_bytes(8, "little")).digest()
-
-    def latest_blockhash(self, slot: int) -> tuple[bytes, int]:
-        """The newest blockhash as seen from the block in `slot`, and the last block height it is valid at."""
-        info = next(info for info in reversed(self.chain) if info.slot <= slot)
-        return self.blockhash(info.parent), info.height + self.config.blockhash_valid_blocks
-
-    def blockhash_valid(self, blockhash: bytes, slot: int) -> bool:
-        """Whether a transaction naming `blockhash` would pass in the block of `slot`."""
-        info = next(info for info in reversed(self.chain) if info.slot <= slot)
-        last_valid = self._last_valid.get(blockhash)
-        if last_valid is None:
-            return False
-        return last_valid - self.config.blockhash_valid_blocks <= info.height <= last_valid
-
-    def _register_blockhash(self, info: BlockInfo) -> None:
-        self._last_valid[self.blockhash(info.parent)] = info.height + self.config.blockhash_valid_blocks
-
-    def skipped(self, slot: int) -> bool:
-        """Whether `slot` has no block; decided by genesis seed and slot."""
-        digest = hashlib.sha256(b"skip %d %d" % (self.config.seed, slot)).digest()
-        return int.from_bytes(digest[:4], "little") < self.config.skipped_slots_rate * 2**32
-
     def advance(self) -> None:
         """End the block and begin the next one."""
-        parent = self.chain[-1]
-        slot = parent.slot + 1
-        while self.skipped(slot):
-            slot += 1
-        info = BlockInfo(slot, parent.height + 1, parent.slot, self.genesis_time + slot * self.config.slot_ms // 1000)
-        old_confirmed, old_finalized = self.confirmed, self.finalized
+        info = self.chain.next()
+        old_confirmed, old_finalized = self.chain.confirmed, self.chain.finalized
         self.chain.append(info)
         self.recent.append(Block(info))
-        self.fees.append((slot, [], {}))
-        self._register_blockhash(info)
-        for blockhash in [h for h, last in self._last_valid.items() if last < info.height - SLOT_HASHES]:
-            del self._last_valid[blockhash]
+        self.fees.append((info.slot, [], {}))
         self.svm.expire_blockhash()
         self._set_sysvars()
         self.ledger.append_block(info, capitalization=self.capitalization, transactions=self.transactions)
         if self.ledger.wants_snapshot:
             self.ledger.snapshot(self.state())
         for listener in self.listeners:
-            listener.advanced(info, self.finalized)
+            listener.advanced(info, self.chain.finalized)
         for block in list(self.recent):
-            if old_confirmed < block.info.slot <= self.confirmed:
+            if old_confirmed < block.info.slot <= self.chain.confirmed:
                 self._commit("confirmed", block)
-            if old_finalized < block.info.slot <= self.finalized:
+            if old_finalized < block.info.slot <= self.chain.finalized:
                 self._commit("finalized", block)
-        while self.recent[0].info.slot < self.finalized:
+        while self.recent[0].info.slot < self.chain.finalized:
             self.recent.popleft()
 
     def _commit(self, commitment: str, block: Block) -> None:
@@ -276,19 +215,18 @@ class Bank:
                 self._prune_versions(key)
 
     def _set_sysvars(self) -> None:
-        info = self.chain[-1]
+        info = self.chain.blocks[-1]
         epoch = info.slot // self.config.slots_per_epoch
         first_slot = epoch * self.config.slots_per_epoch
-        epoch_start = self.genesis_time + first_slot * self.config.slot_ms // 1000
-        self.svm.set_clock(Clock(info.slot, epoch_start, epoch, epoch + 1, info.time))
-        parents = list(self.chain)[-2::-1][:SLOT_HASHES]
-        self.svm.set_slot_hashes([(parent.slot, Hash(self.blockhash(parent.slot))) for parent in parents])
+        self.svm.set_clock(Clock(info.slot, self.chain.time(first_slot), epoch, epoch + 1, info.time))
+        parents = list(self.chain.blocks)[-2::-1][:SLOT_HASHES]
+        self.svm.set_slot_hashes([(parent.slot, Hash(self.chain.blockhash(parent.slot))) for parent in parents])
 
     # accounts
 
     def account(self, key: Pubkey, slot: int) -> Account | None:
         """The account as it was at the end of `slot` (a processed, confirmed or finalized one)."""
-        versions = self._versions.get(key) if slot < self.slot else None
+        versions = self._versions.get(key) if slot < self.chain.slot else None
         if versions is not None:
             return next(account for since, account in reversed(versions) if since <= slot)
         account = self.svm.get_account(key)
@@ -297,7 +235,7 @@ class Bank:
     def program_accounts(self, program: Pubkey, slot: int) -> list[tuple[Pubkey, Account]]:
         """All accounts owned by `program` at the end of `slot`."""
         found = {key: account for key, account in self.svm.get_program_accounts(program) if account.lamports}
-        if slot < self.slot:
+        if slot < self.chain.slot:
             for key in self._versions:
                 account = self.account(key, slot)
                 if account is not None and account.owner == program:
@@ -322,7 +260,8 @@ class Bank:
         for key, account in accounts:
             before = self.svm.get_account(key)
             self.capitalization += account.lamports - (before.lamports if before is not None else 0)
-            self._write(key, before, account)
+            self._set(key, account)
+            self._write_version(key, before, account)
         self._finish([], changed, list(changed))
 
     def _set(self, key: Pubkey, account: Account | None) -> None:
@@ -330,12 +269,6 @@ class Bank:
             self.svm.set_account(key, account)
         elif self.svm.get_account(key) is not None:
             self.svm.set_account(key, Account(0, b"", Pubkey.default()))
-
-    def _write(self, key: Pubkey, before: Account | None, account: Account | None) -> None:
-        self._set(key, account)
-        if key not in self._versions:
-            self._add_version(key, -1, before)
-        self._add_version(key, self.slot, account)
 
     def _add_version(self, key: Pubkey, slot: int, account: Account | None) -> None:
         versions = self._versions.setdefault(key, [])
@@ -347,7 +280,7 @@ class Bank:
         versions = self._versions.get(key)
         if versions is None:
             return
-        while len(versions) > 1 and versions[1][0] <= self.finalized:
+        while len(versions) > 1 and versions[1][0] <= self.chain.finalized:
             versions.pop(0)
         if len(versions) == 1:
             del self._versions[key]
@@ -357,13 +290,13 @@ class Bank:
     def submit(self, decoded: Decoded, retries: int) -> None:
         """Queue a transaction for the next tick; a signature already queued is not queued twice."""
         if all(queued.decoded.signature != decoded.signature for queued in self._queue):
-            self._queue.append(Queued(decoded, retries, self.slot))
+            self._queue.append(Queued(decoded, retries, self.chain.slot))
 
     def lose(self, decoded: Decoded, retries: int) -> None:
         """Accept a transaction that gets lost on its way; it is queued some slots later if the node may retry."""
         self._drop("Lost")
         if retries > 0:
-            self._queue.append(Queued(decoded, retries - 1, self.slot + _RETRY_SLOTS))
+            self._queue.append(Queued(decoded, retries - 1, self.chain.slot + _RETRY_SLOTS))
 
     @property
     def queued(self) -> int:
@@ -372,8 +305,8 @@ class Bank:
 
     def take(self) -> list[Queued]:
         """The queued transactions in the order of priority fee per compute unit, then of arrival."""
-        ready = [queued for queued in self._queue if queued.not_before_slot <= self.slot]
-        self._queue = [queued for queued in self._queue if queued.not_before_slot > self.slot]
+        ready = [queued for queued in self._queue if queued.not_before_slot <= self.chain.slot]
+        self._queue = [queued for queued in self._queue if queued.not_before_slot > self.chain.slot]
         ready.sort(key=lambda queued: -queued.decoded.price)
         return ready
 
@@ -401,9 +334,9 @@ class Bank:
         block = self.recent[-1]
         self.transactions += len(executed)
         self.ledger.append_batch(
-            self.slot,
+            self.chain.slot,
             executed,
-            [StoredAccount.of(key, self.slot, changed[key]) for key in dict.fromkeys(written)],
+            [StoredAccount.of(key, self.chain.slot, changed[key]) for key in dict.fromkeys(written)],
             capitalization=self.capitalization,
             transactions=self.transactions,
         )
@@ -411,13 +344,13 @@ class Bank:
         block.executed.extend(executed)
         block.changed.update(changed)
         for listener in self.listeners:
-            listener.executed(self.slot, executed, changed)
+            listener.executed(self.chain.slot, executed, changed)
 
     def check(self, decoded: Decoded, slot: int) -> TransactionErrorJson | None:
         """Why the block of `slot` would refuse the transaction before executing it."""
         if decoded.signature in self.ledger.locations:
             return "AlreadyProcessed"
-        if not self.blockhash_valid(decoded.blockhash, slot) and self._nonce_key(decoded) is None:
+        if not self.chain.blockhash_valid(decoded.blockhash, slot) and self._nonce_key(decoded) is None:
             return "BlockhashNotFound"
         return None
 
@@ -436,7 +369,7 @@ class Bank:
         return key if initialized and account.data[40:72] == decoded.blockhash else None
 
     def _execute(self, decoded: Decoded, changed: Changed, written: list[Pubkey]) -> Record | None:
-        refusal = self.check(decoded, self.slot)
+        refusal = self.check(decoded, self.chain.slot)
         if refusal is not None:
             self._drop(str(refusal))
             return None
@@ -445,7 +378,8 @@ class Bank:
         if loaded is None:
             self._drop("AddressLookupTableNotFound")
             return None
-        nonce_key = self._nonce_key(decoded) if not self.blockhash_valid(decoded.blockhash, self.slot) else None
+        recent = self.chain.blockhash_valid(decoded.blockhash, self.chain.slot)
+        nonce_key = None if recent else self._nonce_key(decoded)
         before = [get(key) for key in loaded.keys]
         result = self.svm.send_transaction(decoded.transaction)
         error: TransactionErrorJson | None = None
@@ -475,7 +409,7 @@ class Bank:
     def _write_version(self, key: Pubkey, before: Account | None, account: Account | None) -> None:
         if key not in self._versions:
             self._add_version(key, -1, before)
-        self._add_version(key, self.slot, account)
+        self._add_version(key, self.chain.slot, account)
 
     def _record(
         self,
@@ -494,8 +428,8 @@ class Bank:
             if writable:
                 by_account[key] = min(by_account.get(key, decoded.price), decoded.price)
         return Record(
-            slot=self.slot,
-            block_time=self.chain[-1].time,
+            slot=self.chain.slot,
+            block_time=self.chain.blocks[-1].time,
             raw=decoded.raw,
             error=error,
             fee=fee,
@@ -530,7 +464,7 @@ class Bank:
         get = self.svm.get_account
         loaded = load_addresses(decoded, get)
         replaced: list[tuple[Pubkey, Account | None]] = []
-        if slot < self.slot and loaded is not None:
+        if slot < self.chain.slot and loaded is not None:
             for key in dict.fromkeys(loaded.keys):
                 if key in self._versions:
                     replaced.append((key, get(key)))

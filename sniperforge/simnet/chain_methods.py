@@ -38,7 +38,7 @@ def _get_identity(node: Node, params: Params) -> Any:
 
 
 def _get_genesis_hash(node: Node, params: Params) -> Any:
-    return str(Hash.from_bytes(node.bank.genesis_hash))
+    return str(Hash.from_bytes(node.bank.chain.genesis_hash))
 
 
 def _get_slot(node: Node, params: Params) -> Any:
@@ -81,7 +81,7 @@ def _get_epoch_schedule(node: Node, params: Params) -> Any:
 
 def _get_latest_blockhash(node: Node, params: Params) -> Any:
     slot = node.slot(params.options(0))
-    blockhash, last_valid = node.bank.latest_blockhash(slot)
+    blockhash, last_valid = node.bank.chain.latest_blockhash(slot)
     text = encoding.base58_encode(blockhash)
     return with_context(slot, {"blockhash": text, "lastValidBlockHeight": last_valid})
 
@@ -89,7 +89,7 @@ def _get_latest_blockhash(node: Node, params: Params) -> Any:
 def _is_blockhash_valid(node: Node, params: Params) -> Any:
     blockhash = parse_blockhash(params.string(0))
     slot = node.slot(params.options(1))
-    return with_context(slot, node.bank.blockhash_valid(blockhash, slot))
+    return with_context(slot, node.bank.chain.blockhash_valid(blockhash, slot))
 
 
 def _get_fee_for_message(node: Node, params: Params) -> Any:
@@ -101,7 +101,7 @@ def _get_fee_for_message(node: Node, params: Params) -> Any:
     except MalformedTransaction as error:
         raise invalid_params(str(error)) from error
     slot = node.slot(params.options(1))
-    return with_context(slot, fee if node.bank.blockhash_valid(bytes(blockhash), slot) else None)
+    return with_context(slot, fee if node.bank.chain.blockhash_valid(bytes(blockhash), slot) else None)
 
 
 def _get_recent_prioritization_fees(node: Node, params: Params) -> Any:
@@ -140,7 +140,7 @@ def _get_minimum_balance_for_rent_exemption(node: Node, params: Params) -> Any:
 def _first_available(node: Node) -> int:
     while node.bank.ledger.scan_older():
         pass
-    return min(node.bank.ledger.blocks, default=node.bank.finalized)
+    return min(node.bank.ledger.blocks, default=node.bank.chain.finalized)
 
 
 def _get_first_available_block(node: Node, params: Params) -> Any:
@@ -148,7 +148,7 @@ def _get_first_available_block(node: Node, params: Params) -> Any:
 
 
 def _get_block_time(node: Node, params: Params) -> Any:
-    return _existing_block(node, params.u64(0), node.bank.slot).time
+    return _existing_block(node, params.u64(0), node.bank.chain.slot).time
 
 
 def _existing_block(node: Node, slot: int, newest: int) -> BlockInfo:
@@ -181,13 +181,13 @@ def _get_block(node: Node, params: Params) -> Any:
     levels = ("full", "accounts", "signatures", "none")
     details = options.variant("transactionDetails", levels, "full")
     max_version = options.u64("maxSupportedTransactionVersion")
-    info = _existing_block(node, slot, node.bank.slot_at(commitment))
+    info = _existing_block(node, slot, node.bank.chain.slot_at(commitment))
     block: dict[str, Any] = {
         "blockHeight": info.height,
         "blockTime": info.time,
-        "blockhash": encoding.base58_encode(node.bank.blockhash(slot)),
+        "blockhash": encoding.base58_encode(node.bank.chain.blockhash(slot)),
         "parentSlot": info.parent,
-        "previousBlockhash": encoding.base58_encode(node.bank.blockhash(info.parent)),
+        "previousBlockhash": encoding.base58_encode(node.bank.chain.blockhash(info.parent)),
     }
     signatures = node.bank.ledger.by_slot.get(slot, [])
     if details == "signatures":
@@ -215,7 +215,7 @@ def _get_blocks(node: Node, params: Params) -> Any:
     start = params.u64(0)
     end_given = params.has(1) and not isinstance(params.values[1], dict)
     options = params.options(2 if end_given or len(params.values) > 2 else 1)
-    newest = node.bank.slot_at(_history_commitment(options))
+    newest = node.bank.chain.slot_at(_history_commitment(options))
     end = min(params.u64(1), newest) if end_given else newest
     if end - start > _MAX_BLOCKS:
         raise invalid_params(f"Slot range too large; max {_MAX_BLOCKS}")

@@ -73,7 +73,7 @@ class Faucet:
         None in its place when the faucet is not the mint's authority: then the balance is written directly.
         Raises RpcError when `mint` is not an SPL Token mint.
         """
-        state = bank.account(mint, bank.slot)
+        state = bank.account(mint, bank.chain.slot)
         supply = mint_supply(state)
         if state is None or supply is None or state.owner != TOKEN_PROGRAM:
             raise invalid_params("Invalid param: not an SPL Token mint")
@@ -92,7 +92,7 @@ class Faucet:
             ]
             minting = Instruction(TOKEN_PROGRAM, b"\x07" + amount.to_bytes(8, "little"), metas)
             return account, self._sign(bank, [create, minting])
-        held = token_account(bank.account(account, bank.slot))
+        held = token_account(bank.account(account, bank.chain.slot))
         total = min(amount + (held.amount if held is not None else 0), _MAX_AMOUNT)
         rent = bank.svm.minimum_balance_for_rent_exemption(165)
         bank.inject([(account, held_tokens(rent, mint, owner, total))])
@@ -115,6 +115,6 @@ class Faucet:
     def _sign(self, bank: Bank, instructions: Sequence[Instruction]) -> Decoded:
         self._sent += 1
         unique = set_compute_unit_limit(_COMPUTE_UNITS + self._sent % 100_000)
-        blockhash, _ = bank.latest_blockhash(bank.slot)
+        blockhash, _ = bank.chain.latest_blockhash(bank.chain.slot)
         message = MessageV0.try_compile(self.address, [unique, *instructions], [], Hash.from_bytes(blockhash))
         return decode(bytes(VersionedTransaction(message, [self.keypair])))

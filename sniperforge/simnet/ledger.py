@@ -357,6 +357,10 @@ class Ledger:
         payload = os.pread(file, length, location.offset + _FRAME.size)
         return _RECORD_DECODER.decode(payload[_TRANSACTION_HEADER.size :])
 
+    def executed(self, slot: int) -> list[tuple[bytes, Record]]:
+        """The transactions of a slot that is indexed, in order."""
+        return [(signature, self._read(self.locations[signature])) for signature in self.by_slot.get(slot, ())]
+
     def signatures_for(self, address: bytes) -> Iterator[tuple[bytes, Record]]:
         """Transactions that name `address`, newest first."""
         while self.scan_older():

@@ -44,7 +44,7 @@ class Node:
 
     def slot(self, options: Options) -> int:
         """The slot that a call with these options sees.  Raises RpcError below its minContextSlot."""
-        slot = self.bank.slot_at(options.commitment())
+        slot = self.bank.chain.slot_at(options.commitment())
         minimum = options.u64("minContextSlot")
         if minimum is not None and slot < minimum:
             text = "Minimum context slot has not been reached"
@@ -105,7 +105,6 @@ class Dispatcher:
         self._node = node
         self._methods = methods
         self.calls: dict[str, int] = {}
-        self.internal_errors = 0
 
     def handle(self, body: bytes) -> bytes | None:
         """The answer to a body with one request or a batch; None when nothing is to be answered."""
@@ -140,6 +139,6 @@ class Dispatcher:
         except RpcError:
             raise
         except Exception as error:
-            self.internal_errors += 1
+            self._node.counters["internal_errors"] += 1
             log.exception("%s failed", name)
             raise RpcError(INTERNAL_ERROR, f"Internal error: {type(error).__name__}") from error

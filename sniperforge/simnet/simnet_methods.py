@@ -26,7 +26,7 @@ def _simnet_mint_to(node: Node, params: Params) -> Any:
     if decoded is not None:
         submit(node, decoded, _RETRIES)
     signature = encoding.base58_encode(decoded.signature) if decoded is not None else None
-    return with_context(node.bank.slot, {"account": str(account), "signature": signature})
+    return with_context(node.bank.chain.slot, {"account": str(account), "signature": signature})
 
 
 def _simnet_set_faults(node: Node, params: Params) -> Any:
@@ -40,10 +40,10 @@ def _simnet_set_faults(node: Node, params: Params) -> Any:
 def _simnet_status(node: Node, params: Params) -> Any:
     bank = node.bank
     return {
-        "slot": bank.slot,
-        "blockHeight": bank.height,
-        "confirmed": bank.confirmed,
-        "finalized": bank.finalized,
+        "slot": bank.chain.slot,
+        "blockHeight": bank.chain.height,
+        "confirmed": bank.chain.confirmed,
+        "finalized": bank.chain.finalized,
         "transactions": bank.transactions,
         "queued": bank.queued,
         "dropped": bank.dropped,

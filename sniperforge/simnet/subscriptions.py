@@ -125,11 +125,11 @@ class Subscriptions:
 
     def _check_signature(self, subscription: Subscription, signature: bytes, commitment: str) -> None:
         location = self.node.bank.ledger.locations.get(signature)
-        if location is None or location.slot > self.node.bank.slot_at(commitment):
+        if location is None or location.slot > self.node.bank.chain.slot_at(commitment):
             return
         record = self.node.bank.ledger.read(signature)
         if record is not None and subscription.number in self._by_number:
-            self._signature(subscription, self.node.bank.slot_at(commitment), record)
+            self._signature(subscription, self.node.bank.chain.slot_at(commitment), record)
 
     # the bank's listener
 

@@ -68,8 +68,8 @@ class Traders:
         """Send the swaps that arrive in this tick of the current slot."""
         if not self._market.pools:
             return
-        if bank.slot != self._slot:
-            self._begin(bank.slot)
+        if bank.chain.slot != self._slot:
+            self._begin(bank.chain.slot)
         while self._trades and self._trades[-1].tick <= tick:
             decoded = self._swap(bank, self._trades.pop())
             if decoded is not None:
@@ -163,7 +163,7 @@ class Traders:
             set_compute_unit_limit(_COMPUTE_UNITS),
             set_compute_unit_price(int(_MAX_PRICE * trade.dice.random() ** 3)),
         ]
-        blockhash, _ = bank.latest_blockhash(bank.slot)
+        blockhash, _ = bank.chain.latest_blockhash(bank.chain.slot)
         message = MessageV0.try_compile(keypair.pubkey(), [*budget, swap], [], Hash.from_bytes(blockhash))
         return decode(bytes(VersionedTransaction(message, [keypair])))
 
@@ -173,7 +173,7 @@ class Traders:
             number = dice.randrange(len(self._market.pools))
             reserves = self._reserves(bank, number)
             if reserves is not None:
-                gap = self._gap(self._market.pools[number], reserves, bank.slot)
+                gap = self._gap(self._market.pools[number], reserves, bank.chain.slot)
                 if best is None or abs(gap) > abs(best[0]):
                     best = gap, number, reserves
         if best is None:
@@ -188,8 +188,8 @@ class Traders:
 
     def _noise(self, bank: Bank, dice: random.Random) -> tuple[int, int, int, tuple[int, int]] | None:
         number, side = dice.randrange(len(self._market.pools)), dice.randrange(2)
-        if self._in_burst(bank.slot) and dice.random() < _TREND_SHARE:
-            window = random.Random(self._hash("trend", bank.slot // _WINDOW_SLOTS))
+        if self._in_burst(bank.chain.slot) and dice.random() < _TREND_SHARE:
+            window = random.Random(self._hash("trend", bank.chain.slot // _WINDOW_SLOTS))
             mint = window.randrange(len(self._market.mints))
             selling = window.randrange(2)
             if mint in self._by_mint:

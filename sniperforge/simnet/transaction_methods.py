@@ -133,7 +133,7 @@ def _simulate_transaction(node: Node, params: Params) -> Any:
             accounts.append(account_view(node, account, shown_options))
     replacement = None
     if replace:
-        blockhash, last_valid = node.bank.latest_blockhash(slot)
+        blockhash, last_valid = node.bank.chain.latest_blockhash(slot)
         text = encoding.base58_encode(blockhash)
         replacement = {"blockhash": text, "lastValidBlockHeight": last_valid}
     inner = None
@@ -190,14 +190,7 @@ def _get_signature_statuses(node: Node, params: Params) -> Any:
     options = params.options(1)
     search = options.boolean("searchTransactionHistory")
     value = [status(node, signature, search=search) for signature in signatures]
-    return with_context(node.bank.slot, value)
-
-
-def commitment_of(node: Node, slot: int) -> str:
-    """The commitment that a transaction of `slot` has reached."""
-    if slot <= node.bank.finalized:
-        return "finalized"
-    return "confirmed" if slot <= node.bank.confirmed else "processed"
+    return with_context(node.bank.chain.slot, value)
 
 
 def status(node: Node, signature: bytes, *, search: bool) -> dict[str, Any] | None:
@@ -213,7 +206,7 @@ def status(node: Node, signature: bytes, *, search: bool) -> dict[str, Any] | No
     if location.failed:
         record = ledger.read(signature)
         error = record.error if record is not None else None
-    confirmation = commitment_of(node, location.slot)
+    confirmation = node.bank.chain.commitment_of(location.slot)
     confirmations = None
     if confirmation != "finalized":
         confirmations = sum(1 for info in node.bank.recent if info.info.slot > location.slot)
@@ -274,7 +267,7 @@ def _get_signatures_for_address(node: Node, params: Params) -> Any:
                     "err": record.error,
                     "memo": None,
                     "blockTime": record.block_time,
-                    "confirmationStatus": commitment_of(node, record.slot),
+                    "confirmationStatus": node.bank.chain.commitment_of(record.slot),
                 }
             )
     return found
