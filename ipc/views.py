@@ -229,7 +229,11 @@ class Instance:
         return Table(attached(lib.sf_instance_table_at(self.pointer, index)), name)
 
     def map_writable(self, tile: str) -> None:
-        """Maps a tile's workspace writable, before anything in it is looked at.  For the process that is the tile."""
+        """Maps a tile's workspace writable.  For the process that is the tile.
+
+        Comes before anything of it is looked at through this instance, by a reader of its links too; a
+        process that is several tiles maps all of them first.  Raises CoreError STATE otherwise.
+        """
         box = ffi.new("sf_workspace_t **")
         check(lib.sf_instance_workspace(self.pointer, self.tile(tile).index, 1, box))
 

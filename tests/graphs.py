@@ -29,9 +29,11 @@ def one_link(*, depth: int, slot_bytes: int, reliable: int = 1, lossy: int = 0, 
 
 @contextmanager
 def created(topology: Topology, name: str) -> Iterator[Instance]:
-    """Creates an instance and removes it at the end."""
+    """Creates an instance, all of it writable for this process, and removes it at the end."""
     instance = topology.create(name)
     try:
+        for tile in instance.tiles:
+            instance.map_writable(tile)
         yield instance
     finally:
         instance.remove()

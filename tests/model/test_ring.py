@@ -50,6 +50,8 @@ class Ring(RuleBasedStateMachine):
         super().__init__()
         topology = one_link(depth=DEPTH, slot_bytes=self.slot_bytes, reliable=self.reliable, lossy=self.lossy)
         self.instance = topology.create(NAME)
+        for tile in self.instance.tiles:
+            self.instance.map_writable(tile)
         self.link = self.instance.link("numbers")
         self.model = Model()
         self.opened: list[Any] = [self.link.produce()]
