@@ -29,6 +29,12 @@ sys.path.insert(0, str(ROOT))  # a build in isolation does not have it
 from ipc import abi  # noqa: E402
 
 
+def call(*command: str) -> None:
+    """Runs a step of the build; its own messages say what is wrong if it fails."""
+    if subprocess.run(command).returncode:
+        raise SystemExit(f"build: failed: {' '.join(command)}")
+
+
 def replace_if_changed(source: Path, target: Path) -> None:
     """Copies a file by way of a rename, so that a running program keeps its old one."""
     if target.exists() and target.read_bytes() == source.read_bytes():
@@ -44,12 +50,12 @@ class BuildCore(build_ext):
 
     def run(self) -> None:
         core = ["make", "--no-print-directory", "-C", "csrc", f"-j{JOBS}", f"ABI_HASH=0x{abi.abi_hash():016x}"]
-        subprocess.run([*core, "FLAVOUR=release", "lib", "group"], check=True)
+        call(*core, "FLAVOUR=release", "lib", "group")
         super().run()
         base = ROOT if self.inplace else Path(self.build_lib).resolve()
         replace_if_changed(RELEASE / "sf-group", base / "ipc" / "bin" / "sf-group")
         programs = base / "sniperforge" / "simnet" / "programs"
-        subprocess.run([sys.executable, "-m", "sniperforge.simnet.sbf", str(programs)], check=True)
+        call(sys.executable, "-m", "sniperforge.simnet.sbf", str(programs))
 
 
 class BuildPython(build_py):
