@@ -32,6 +32,7 @@ struct sf_file {
   int      dir_fd;
   int      lock_fd;
   int      error;          /* first error of a write; nothing is written after it */
+  char     said[ 256 ];    /* its sentence */
 
   struct io_uring ring;
   int      ring_up;
@@ -67,6 +68,16 @@ sys_err( sf_file_t const * f, uint64_t segment, char const * what, int number ) 
   sf_segment_name( name, f->run, segment );
   return sf_err_set( SF_ERR_IO, "journal %s/%s: %s: %s%s", f->dir, name, what, strerror( number ),
                      number==ENOSPC ? "; free space on the disk, then start again" : "" );
+}
+
+/* Keeps the first error: what is on the disk behind it is not known any more. */
+static int
+broken( sf_file_t * f, int code ) {
+  if( !f->error ) {
+    f->error = code;
+    (void)snprintf( f->said, sizeof f->said, "%s", sf_err_text() );
+  }
+  return sf_err_set( f->error, "%s", f->said );
 }
 
 /* -- preparing segments ---------------------------------------------------- */
@@ -363,7 +374,7 @@ buffer_of( sf_file_t const * f, uint64_t number ) {
 
 int
 sf_file_take( sf_file_t * f, uint8_t ** buffer, int * first ) {
-  if( f->error ) return f->error;
+  if( f->error ) return broken( f, f->error );
   if( f->taken ) return sf_err_set( SF_ERR_STATE, "journal: a block is being filled already" );
   if( f->number - f->durable >= f->block_cnt ) return SF_ERR_EMPTY;
   if( f->segment_bytes - f->offset < f->block_bytes ) {
@@ -375,7 +386,7 @@ sf_file_take( sf_file_t * f, uint8_t ** buffer, int * first ) {
     f->offset         = 0U;
     f->segment_number = f->number;
     err = ring_file( f );
-    if( err ) return f->error = err;
+    if( err ) return broken( f, err );
     segment_want( f );
   }
   int err = segment_ready( f, f->segment, f->offset + f->block_bytes );
@@ -412,7 +423,7 @@ write_now( sf_file_t * f, uint8_t const * p, uint32_t bytes ) {
 
 int
 sf_file_write( sf_file_t * f, uint32_t bytes ) {
-  if( f->error ) return f->error;
+  if( f->error ) return broken( f, f->error );
   uint8_t * p = buffer_of( f, f->number );
   f->bytes_of[ f->number%SF_BLOCK_INFLIGHT ] = bytes;
   f->taken = 0;
@@ -424,10 +435,10 @@ sf_file_write( sf_file_t * f, uint32_t bytes ) {
     io_uring_sqe_set_data64( sqe, f->number );
     int ret = io_uring_submit( &f->ring );
     while( ret==-EINTR || ret==-EAGAIN ) ret = io_uring_submit( &f->ring );
-    if( ret<0 ) return f->error = sys_err( f, f->segment, "a block cannot be submitted", -ret );
+    if( ret<0 ) return broken( f, sys_err( f, f->segment, "a block cannot be submitted", -ret ) );
   } else {
     int err = write_now( f, p, bytes );
-    if( err ) return f->error = err;
+    if( err ) return broken( f, err );
   }
   f->offset += bytes;
   f->number++;
@@ -437,7 +448,7 @@ sf_file_write( sf_file_t * f, uint32_t bytes ) {
 
 int
 sf_file_reap( sf_file_t * f, int wait ) {
-  if( f->error ) return f->error;
+  if( f->error ) return broken( f, f->error );
   int cnt = 0;
   if( wait && !f->inflight ) {
     struct timespec pause = { 0, 50000 };
@@ -448,12 +459,12 @@ sf_file_reap( sf_file_t * f, int wait ) {
     int ret = wait && !cnt ? io_uring_wait_cqe( &f->ring, &cqe ) : io_uring_peek_cqe( &f->ring, &cqe );
     if( ret==-EINTR ) continue;
     if( ret==-EAGAIN ) break;
-    if( ret ) return f->error = sys_err( f, f->segment, "waiting for a block", -ret );
+    if( ret ) return broken( f, sys_err( f, f->segment, "waiting for a block", -ret ) );
     uint64_t number = io_uring_cqe_get_data64( cqe );
     int      res    = cqe->res;
     io_uring_cqe_seen( &f->ring, cqe );
     uint32_t bytes = f->bytes_of[ number%SF_BLOCK_INFLIGHT ];
-    if( res!=(int)bytes ) return f->error = sys_err( f, f->segment, "a block cannot be written", res<0 ? -res : ENOSPC );
+    if( res!=(int)bytes ) return broken( f, sys_err( f, f->segment, "a block cannot be written", res<0 ? -res : ENOSPC ) );
     arrived( f, number );
     cnt++;
   }

@@ -11,26 +11,11 @@
 #error "SF_ABI_HASH is passed in by the build (csrc/Makefile)"
 #endif
 
+SF_ASSERT( SF_BLOCK_RECORDS==SF_BLOCK_MAX/sizeof(sf_journal_record_t) )
+
 void
 sf_segment_name( char name[ SF_SEGMENT_NAME ], uint64_t run, uint64_t segment ) {
   (void)snprintf( name, SF_SEGMENT_NAME, "%08u-%08u.sfj", (uint32_t)( run % 100000000U ), (uint32_t)( segment % 100000000U ) );
-}
-
-int
-sf_segment_parse( char const * name, uint64_t * run, uint64_t * segment ) {
-  uint64_t v[ 2 ] = { 0U, 0U };
-  for( int i=0; i<17; i++ ) {
-    if( i==8 ) {
-      if( name[ i ]!='-' ) return 0;
-      continue;
-    }
-    if( name[ i ]<'0' || name[ i ]>'9' ) return 0;
-    v[ i>8 ] = v[ i>8 ]*10U + (uint64_t)( name[ i ]-'0' );
-  }
-  if( strcmp( name+17, ".sfj" ) ) return 0;
-  *run     = v[ 0 ];
-  *segment = v[ 1 ];
-  return 1;
 }
 
 void

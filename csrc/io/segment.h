@@ -18,7 +18,7 @@
 
 #define SF_BLOCK_MAX      1048576 /* bytes of the largest block */
 #define SF_BLOCK_INFLIGHT 64      /* most blocks a writer may have on their way to the disk */
-#define SF_BLOCK_RECORDS  (SF_BLOCK_MAX/sizeof(sf_journal_record_t)) /* most records of a block */
+#define SF_BLOCK_RECORDS  26214   /* most records of a block: SF_BLOCK_MAX over the smallest record */
 #define SF_SEGMENT_NAME   24      /* bytes of a segment's file name, its zero included */
 
 /* A block being filled. */
@@ -32,10 +32,6 @@ typedef struct sf_block {
 /* sf_segment_name writes the file name of a segment: "<run>-<segment>.sfj".
    Assumes both are below 10^8 (sf_file_open and sf_reader_open refuse more). */
 void sf_segment_name( char name[ SF_SEGMENT_NAME ], uint64_t run, uint64_t segment );
-
-/* sf_segment_parse reads run and segment from a file name.  Returns 1, or 0 if
-   the name is not a segment's. */
-int sf_segment_parse( char const * name, uint64_t * run, uint64_t * segment );
 
 /* sf_block_begin makes b an empty block over `bytes`. */
 void sf_block_begin( sf_block_t * b, void * bytes, uint32_t capacity );

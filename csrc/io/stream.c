@@ -27,7 +27,7 @@ sf_stream_init( sf_stream_t * s, sf_endpoint_t * e ) {
 static int64_t
 raw_receive( void * self, void * p, uint64_t n ) {
   sf_stream_t * s = self;
-  return s->multishot ? sf_multishot_receive( s->multishot, p, n ) : sf_tcp_receive( s->fd, p, n );
+  return s->multishot && !s->multishot->refused ? sf_multishot_receive( s->multishot, p, n ) : sf_tcp_receive( s->fd, p, n );
 }
 
 static int64_t
@@ -52,7 +52,7 @@ int
 sf_stream_step( sf_stream_t * s ) {
   if( s->state==SF_STREAM_CONNECTING ) {
     int err = sf_tcp_connected( s->fd );
-    if( err==1 && s->multishot ) sf_multishot_follow( s->multishot, s->fd );
+    if( err==1 && s->multishot && !s->multishot->refused ) sf_multishot_follow( s->multishot, s->fd );
     if( err==1 && s->endpoint->tls ) {
       sf_tls_transport_t transport = { raw_receive, raw_send, s };
       err = sf_tls_open( &s->tls, s->endpoint->tls, s->endpoint->url.host, &transport );

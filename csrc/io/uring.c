@@ -135,9 +135,10 @@ next_buffer( sf_multishot_t * m ) {
       }
       give_back( m, buffer );
     }
-    if( ours && res<=0 && res!=-ENOBUFS && res!=-EAGAIN && res!=-EINTR ) m->broken = 1;
+    if( ours && res==-EINVAL ) m->refused = 1;
+    else if( ours && res<=0 && res!=-ENOBUFS && res!=-EAGAIN && res!=-EINTR ) m->broken = 1;
   }
-  if( !m->armed && !m->broken ) arm( m );
+  if( !m->armed && !m->broken && !m->refused ) arm( m );
   return 0;
 }
 

@@ -49,6 +49,7 @@ typedef struct sf_multishot {
   uint64_t                   generation; /* of the socket; completions of an earlier one are dropped */
   uint32_t                   armed;
   uint32_t                   broken;     /* the socket has ended */
+  uint32_t                   refused;    /* 1: the kernel knows no multishot receive; use recv */
   uint32_t                   buffer;     /* the buffer being read: bytes [from,to) of it */
   uint32_t                   from;
   uint32_t                   to;
