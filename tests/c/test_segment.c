@@ -147,12 +147,8 @@ journal_read( sf_place_t const * from, int * end, sf_reader_t ** keep ) {
 static void
 test_format( void ) {
   char name[ SF_SEGMENT_NAME ];
-  uint64_t run, segment;
   sf_segment_name( name, 7U, 12U );
   CHECK( !strcmp( name, "00000007-00000012.sfj" ) );
-  CHECK( sf_segment_parse( name, &run, &segment ) && run==7U && segment==12U );
-  CHECK( !sf_segment_parse( "00000007-0000001.sfj", &run, &segment ) && !sf_segment_parse( "", &run, &segment ) );
-  CHECK( !sf_segment_parse( "00000007-00000012.sfjx", &run, &segment ) && !sf_segment_parse( "lock", &run, &segment ) );
 
   static uint64_t space[ 8192/8 ], message[ 8 ];
   sf_block_t b;
