@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.integration.simnet_process import simnet
 
 PACKAGE = Path(__file__).resolve().parent / "web3js"
