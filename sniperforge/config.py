@@ -202,7 +202,7 @@ def _check_combinations(config: Config) -> None:
         raise ConfigError(f"chain.websocket_url: {chain.websocket_url!r} is no ws(s) URL; use ws://host:port")
     if control.tcp and not (control.curve_secret_file and control.curve_clients):
         raise ConfigError(
-            "control.tcp: needs control.curve_secret_file and control.curve_clients; TCP is offered with CURVE keys only"
+            "control.tcp: needs control.curve_secret_file and control.curve_clients; TCP is for CURVE keys only"
         )
     if not config.bots:
         raise ConfigError("bots: no bot is configured; add a section [bots.<name>]")

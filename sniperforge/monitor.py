@@ -5,6 +5,7 @@ On a terminal it is a live view, elsewhere one line a period.
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -185,18 +186,19 @@ def render(now: Status, before: Status | None) -> RenderableType:
     )
 
 
-def watch(read: Callable[[], Status | None], *, period_s: float, count: int | None) -> int:
+def watch(read: Callable[[], Status | None], *, period_s: float, count: int | None, as_json: bool) -> int:
     """Draws until Ctrl-C; returns how many views were drawn.
 
     Args:
         read: the status now, or None while the instance is not there.
         period_s: seconds between two views.
         count: stop after so many views; None = until Ctrl-C.
+        as_json: one JSON object a line instead of a view.
     """
     drawn = 0
     before: Status | None = None
     console = Console()
-    live = console.is_terminal
+    live = console.is_terminal and not as_json
     view = Live(console=console, screen=True, auto_refresh=False) if live else None
     if view is not None:
         view.start()
@@ -207,7 +209,7 @@ def watch(read: Callable[[], Status | None], *, period_s: float, count: int | No
                 content = render(now, before) if now is not None else Text("waiting for the instance…")
                 view.update(content, refresh=True)
             elif now is not None:
-                print(line(now), flush=True)
+                print(json.dumps(now) if as_json else line(now), flush=True)
             else:
                 print("waiting for the instance…", file=sys.stderr, flush=True)
             before = now

@@ -1,0 +1,172 @@
+"""The chain an instance trades on: where it is, what it lists, and a wallet prepared on an embedded one."""
+
+from __future__ import annotations
+
+import time
+import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from solders.pubkey import Pubkey
+
+from sniperforge.config import Config, is_loopback
+from sniperforge.processes import alive
+from sniperforge.rpc import RpcClient, RpcError, RpcUnavailable
+from sniperforge.state import StateDirectory
+from sniperforge.wallet import keyfile
+
+Say = Callable[[str], None]
+
+
+class ChainError(Exception):
+    """The chain cannot be used; the text says why and what to do."""
+
+
+class ChainUnavailable(ChainError):
+    """The chain does not answer now; trying again may help."""
+
+
+class Announcement(msgspec.Struct, frozen=True):
+    """`<state_dir>/simnet.json`: where the embedded simnet of this instance is."""
+
+    pid: int
+    rpc_url: str
+    websocket_url: str
+    genesis_hash: str
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where the chain is. `simulated` is true for a simnet; everything booked from it says so."""
+
+    rpc_url: str
+    websocket_url: str
+    simulated: bool
+
+
+def announcement_path(state_dir: Path) -> Path:
+    """Where the embedded simnet of `state_dir` says where it is."""
+    return state_dir / "simnet.json"
+
+
+def _announced(state_dir: Path) -> Announcement | None:
+    try:
+        found = msgspec.json.decode(announcement_path(state_dir).read_bytes(), type=Announcement)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return found if alive(found.pid) else None
+
+
+def _websocket_url(url: str) -> str:
+    """The WebSocket of a node: the next port on plain HTTP, as validators do; the same address with TLS."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme == "https":
+        return parts._replace(scheme="wss").geturl()
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return parts._replace(scheme="ws", netloc=f"{host}:{(parts.port or 80) + 1}").geturl()
+
+
+def endpoints(config: Config) -> Endpoints:
+    """The configured endpoints; for an embedded chain those its simnet announces.
+
+    Raises:
+        ChainError: the embedded simnet did not announce itself in time.
+    """
+    if not config.chain.embedded:
+        url = config.chain.url
+        return Endpoints(url, config.chain.websocket_url or _websocket_url(url), simulated=_is_simnet(config, url))
+    deadline = time.monotonic() + config.supervisor.start_timeout_ms / 1000
+    while True:
+        found = _announced(config.state_dir)
+        if found is not None:
+            return Endpoints(found.rpc_url, found.websocket_url, simulated=True)
+        if time.monotonic() > deadline:
+            raise ChainUnavailable("the embedded simnet did not come up in time; raise supervisor.start_timeout_ms")
+        time.sleep(0.002)
+
+
+def _is_simnet(config: Config, url: str) -> bool:
+    if not is_loopback(url):
+        return False
+    with RpcClient(url, timeout_ms=config.chain.timeout_ms, ca_path=config.chain.ca_path) as rpc:
+        try:
+            rpc.call("simnetStatus")
+        except (RpcError, RpcUnavailable):
+            return False
+    return True
+
+
+def await_healthy(rpc: RpcClient, *, timeout_s: float) -> None:
+    """Waits until the node answers `getHealth` with ok.
+
+    Raises:
+        ChainError: it did not within `timeout_s`.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            rpc.call("getHealth")
+            return
+        except (RpcError, RpcUnavailable) as error:
+            reason = str(error)
+        if time.monotonic() > deadline:
+            raise ChainUnavailable(f"{rpc.url} is not healthy: {reason}; check chain.url or wait for the node")
+        time.sleep(0.005)
+
+
+def wallet_address(config: Config, say: Say) -> Pubkey:
+    """The wallet's address; a new key is made for an embedded chain that has none yet.
+
+    Raises:
+        ChainError: there is no key file for a real chain.
+        sniperforge.wallet.keyfile.KeyFileError: the file cannot be used.
+    """
+    path = config.wallet_path
+    if not path.exists():
+        if not config.chain.embedded:
+            raise ChainError(f"wallet.path: {path} does not exist; make one with `sniperforge wallet create`")
+        address = keyfile.create(path)
+        say(f"made a new wallet {address} in {path}")
+        return address
+    return keyfile.address(path)
+
+
+def balances(rpc: RpcClient, wallet: Pubkey, *, commitment: str) -> dict[str, int]:
+    """What the wallet holds: mint -> base units, and "lamports"."""
+    options = {"encoding": "jsonParsed", "commitment": commitment}
+    found: dict[str, int] = {}
+    for program in ("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA", "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"):
+        accounts: list[dict[str, Any]] = rpc.call(
+            "getTokenAccountsByOwner", str(wallet), {"programId": program}, options
+        )["value"]
+        for account in accounts:
+            info = account["account"]["data"]["parsed"]["info"]
+            found[info["mint"]] = found.get(info["mint"], 0) + int(info["tokenAmount"]["amount"])
+    found["lamports"] = int(rpc.call("getBalance", str(wallet), {"commitment": commitment})["value"])
+    return found
+
+
+def baseline(rpc: RpcClient, wallet: Pubkey, state: StateDirectory, genesis_hash: str) -> dict[str, int]:
+    """What the wallet held before the first order of this state directory; taken now if it was not taken yet.
+
+    Raises:
+        ChainError: the state directory belongs to another chain or wallet.
+    """
+    path = state.baseline_path
+    if path.exists():
+        saved: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+        for key, now in (("genesis_hash", genesis_hash), ("wallet", str(wallet))):
+            if saved[key] != now:
+                raise ChainError(
+                    f"{state.path}: its books are of {key} {saved[key]}, not {now}; "
+                    "use another --instance, or remove this one with `sniperforge clean --state`"
+                )
+        held: dict[str, int] = saved["balances"]
+        return held
+    held = balances(rpc, wallet, commitment="processed")
+    record = {"genesis_hash": genesis_hash, "wallet": str(wallet), "balances": held}
+    state.write(path, msgspec.json.encode(record).decode())
+    return held

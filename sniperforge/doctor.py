@@ -1,0 +1,70 @@
+"""`sniperforge doctor`: what this host costs the engine, with the fix for each finding."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from ipc.views import instances, owner
+from sniperforge.groups import GROUP_PROGRAM
+from tuning.stage import Finding
+from tuning.stages import check_all
+
+_MARKS = {"ok": "ok", "advice": "advice", "problem": "PROBLEM"}
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return "unknown"
+
+
+def _io_uring() -> Finding:
+    title = "io_uring for journal and network"
+    try:
+        disabled = Path("/proc/sys/kernel/io_uring_disabled").read_text().strip()
+    except OSError:
+        disabled = "0"
+    if disabled == "0" or (disabled == "1" and os.geteuid() == 0):
+        return Finding("io_uring", title, "ok", "allowed")
+    return Finding(
+        "io_uring",
+        title,
+        "advice",
+        f"kernel.io_uring_disabled is {disabled}: the slower fallbacks are used",
+        "sysctl kernel.io_uring_disabled=0",
+    )
+
+
+def _group_program() -> Finding:
+    if GROUP_PROGRAM.exists():
+        return Finding("build", "the C core", "ok", str(GROUP_PROGRAM))
+    return Finding("build", "the C core", "problem", f"{GROUP_PROGRAM} is missing", "make build")
+
+
+def _stale() -> Finding:
+    stale = [name for name in instances() if owner(name) is None]
+    if not stale:
+        return Finding("stale", "instances left behind", "ok", "none")
+    return Finding("stale", "instances left behind", "advice", ", ".join(stale), "sniperforge clean")
+
+
+def doctor() -> tuple[dict[str, Any], str]:
+    """All findings as plain data, and as text. `ok` is false if a finding can stop the engine."""
+    findings = [*check_all(), _io_uring(), _group_program(), _stale()]
+    host = {
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+    }
+    lines = [f"{host['cpu']}, {host['cores']} cores, Linux {host['kernel']}, Python {host['python']}"]
+    for finding in findings:
+        lines.append(f"{_MARKS[finding.level]:8}{finding.stage:12}{finding.found}")
+        if finding.fix:
+            lines.append(f"{'':20}fix: {finding.fix}")
+    ok = all(finding.level != "problem" for finding in findings)
+    return {"ok": ok, "host": host, "findings": [finding.as_json() for finding in findings]}, "\n".join(lines)

@@ -1,0 +1,213 @@
+"""From a configuration to an instance that may trade: chain, wallet, pools, journal, graph; and the books at the end.
+
+Start and recovery are one path. What earlier runs left open goes to `confirm`, what they booked goes to `risk`, and
+only when the chain has been asked does trading begin. An order whose outcome is still unknown then keeps its exposure
+reserved and is never sent again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from solders.pubkey import Pubkey
+
+from ipc.errors import CoreError
+from ipc.topology import Topology
+from ipc.views import Instance
+from sniperforge import chain, exits, recovery
+from sniperforge.commands import Commands
+from sniperforge.config import Config, ConfigError, to_builtins
+from sniperforge.funding import FundingError, fund
+from sniperforge.groups import PASSPHRASE_FD
+from sniperforge.params import Params, tile_params
+from sniperforge.report import Books, compare_books, summary, summary_text
+from sniperforge.rpc import RpcClient, RpcError, RpcUnavailable
+from sniperforge.state import StateDirectory
+from sniperforge.topology import build
+from sniperforge.venues import raydium_cpmm
+from sniperforge.wallet import keyfile
+
+Say = Callable[[str], None]
+
+_FUNDING_TIMEOUT_S = 20.0
+
+
+class LaunchError(Exception):
+    """The instance cannot be started. `passing`: trying again may help (the chain is away, nothing is wrong here)."""
+
+    def __init__(self, sentence: str, *, passing: bool) -> None:
+        super().__init__(sentence)
+        self.passing = passing
+
+
+@dataclass
+class Launch:
+    """A run that is about to begin.
+
+    Attributes:
+        run: its number.
+        first: no run of this state directory has traded yet.
+        may_trade: the chain is a simnet, or armed.
+    """
+
+    config: Config
+    state: StateDirectory
+    say: Say
+    run: int
+    first: bool
+    may_trade: bool
+    rpc: RpcClient
+    wallet: Pubkey
+    baseline: dict[str, int]
+    recovered: recovery.State
+    pools: int
+    mints: list[str]
+    topology: Topology
+    notes: list[str] = field(default_factory=list)
+
+    def create(self) -> Instance:
+        """Creates the instance in shared memory.
+
+        Raises:
+            ipc.errors.CoreError: it cannot be made; the sentence says why.
+        """
+        for note in self.notes:
+            self.say(note)
+        return self.topology.create(self.config.instance.name)
+
+    def waiting_for(self, instance: Instance) -> str:
+        """What is still missing before trading can begin; empty if nothing is."""
+        for name, tile in instance.tiles.items():
+            if tile.runs != "external" and instance.cnc(name).state != "run":
+                return f"tile {name} to run"
+        if instance.table("pools").used < self.pools:
+            return f"the market ({instance.table('pools').used} of {self.pools} pools read)"
+        if not instance.cnc("confirm").value("reconciled"):
+            return f"reconciliation with the chain ({len(self.recovered.open_orders)} orders of earlier runs open)"
+        return ""
+
+    def send_recovery(self, instance: Instance, commands: Commands) -> None:
+        """Tells risk what earlier runs booked, and what of theirs is still unknown."""
+        tokens = instance.table("tokens").read_all()
+        rows = {str(Pubkey.from_bytes(bytes(row["mint"]))): number for number, row in enumerate(tokens)}
+        for mint, position in self.recovered.positions.items():
+            if mint in rows and position.booked:
+                commands.position(rows[mint], position.booked)
+        for order in self.recovered.open_orders:
+            if order.mint_in in rows:
+                commands.open_order(order.order, bot=order.bot, token=rows[order.mint_in], amount_in=order.amount_in)
+        if self.recovered.open_orders:
+            commands.event("recovery", f"{len(self.recovered.open_orders)} orders of earlier runs were open")
+
+    def finish(self, final: dict[str, Any], clean: bool) -> int:
+        """Compares the books with the chain, prints the summary, and returns the exit code of the run."""
+        try:
+            with recovery.locked(self.state.journal_path):
+                after = recovery.recover(self.state.journal_path)
+            held = chain.balances(self.rpc, self.wallet, commitment="confirmed")
+        except (recovery.RecoveryError, CoreError, RpcError, RpcUnavailable) as error:
+            self.say(f"the books could not be compared with the chain: {error}")
+            return exits.FAILED
+        books = Books(baseline=self.baseline, held=held, journal=after)
+        differences = compare_books(books)
+        self.say(summary_text(final, books, differences))
+        self.state.write(self.state.path / "summary.json", json.dumps(summary(final, books, differences)))
+        if not clean:
+            self.say("not every tile stopped by itself in time")
+            return exits.FAILED
+        return exits.DIFFERENT if differences else exits.OK
+
+
+def prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
+    """Everything up to the creation of the instance.
+
+    Raises:
+        LaunchError: says what is wrong and whether trying again may help.
+    """
+    try:
+        return _prepare(config, state, say)
+    except (RpcUnavailable, RpcError, chain.ChainUnavailable) as error:
+        raise LaunchError(str(error), passing=True) from None
+    except (chain.ChainError, ConfigError, keyfile.KeyFileError, FundingError, recovery.RecoveryError) as error:
+        raise LaunchError(str(error), passing=False) from None
+    except CoreError as error:
+        raise LaunchError(error.sentence, passing=False) from None
+
+
+def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
+    wallet = chain.wallet_address(config, say)
+    ends = chain.endpoints(config)
+    rpc = RpcClient(ends.rpc_url, timeout_ms=config.chain.timeout_ms, ca_path=config.chain.ca_path)
+    chain.await_healthy(rpc, timeout_s=config.supervisor.start_timeout_ms / 1000)
+    pools = _pools(config, rpc)
+    state.write(state.accounts_path, raydium_cpmm.accounts_file(pools))
+    first = not state.baseline_path.exists()
+    if first and config.chain.embedded:
+        fund(
+            rpc,
+            wallet,
+            raydium_cpmm.mints(pools),
+            sol=config.wallet.fund_sol,
+            wrapped_sol=config.wallet.wrap_sol,
+            usdc=config.wallet.fund_usdc,
+            timeout_s=_FUNDING_TIMEOUT_S,
+            say=say,
+        )
+    baseline = chain.baseline(rpc, wallet, state, rpc.call("getGenesisHash"))
+    with recovery.locked(state.journal_path):
+        recovered = recovery.recover(state.journal_path)
+        recovery.prune(state.journal_path, recovered, config.journal.keep_gb << 30)
+    state.write(state.open_orders_path, msgspec.json.encode(recovered.open_orders).decode())
+    run = max(state.next_run(), recovered.last_run + 1)
+    encrypted = keyfile.is_encrypted(config.wallet_path)
+    params = tile_params(config, ends, str(wallet), state, passphrase_fd=PASSPHRASE_FD if encrypted else -1)
+    topology, notes = build(config, params)
+    _record(config, state, run, params)
+    return Launch(
+        config=config,
+        state=state,
+        say=say,
+        run=run,
+        first=first,
+        may_trade=ends.simulated or config.chain.armed,
+        rpc=rpc,
+        wallet=wallet,
+        baseline=baseline,
+        recovered=recovered,
+        pools=len(pools),
+        mints=[str(mint) for mint, _ in raydium_cpmm.mints(pools)],
+        topology=topology,
+        notes=notes,
+    )
+
+
+def _record(config: Config, state: StateDirectory, run: int, params: Params) -> None:
+    """Writes what a replay of this run needs: the configuration and the parameters of each tile."""
+    record = {
+        "run": run,
+        "time_ns": time.time_ns(),
+        "config": to_builtins(config),
+        "tiles": {tile: {key: str(value) for key, value in values.items()} for tile, values in params.items()},
+    }
+    state.write(state.journal_path / f"{run}.config.json", msgspec.json.encode(record).decode())
+
+
+def _pools(config: Config, rpc: RpcClient) -> list[raydium_cpmm.Pool]:
+    """The pools to trade on: those of `pools.path`, else every one the chain lists, `pools.limit` at most."""
+    wanted: list[str] | None = None
+    if config.pools.path:
+        try:
+            lines = Path(config.pools.path).read_text().splitlines()
+        except OSError as error:
+            raise ConfigError(f"pools.path: {config.pools.path}: {error.strerror}; name a file that exists") from None
+        wanted = [line.partition("#")[0].strip() for line in lines if line.partition("#")[0].strip()]
+    found = raydium_cpmm.discover(rpc.call, only=wanted)
+    if not found:
+        raise ConfigError(f"pools: {rpc.url} lists no pool of a known venue; set pools.path, or another chain.url")
+    return found[: config.pools.limit]

@@ -1,0 +1,114 @@
+"""Sections of the tiles and bots: types and ranges; what each key does stands in configs/default.toml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Amount = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Milliseconds = Annotated[int, Meta(ge=1, le=3_600_000)]
+Address = Annotated[str, Meta(pattern=r"^[1-9A-HJ-NP-Za-km-z]{32,44}$")]
+ComputeUnits = Annotated[int, Meta(ge=1, le=1_400_000)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A section; the meaning of each key stands in configs/default.toml."""
+
+
+class FeedConfig(_Section):
+    engine: Literal["recv", "uring"]
+    commitment: Literal["processed", "confirmed", "finalized"]
+    ping_ms: Milliseconds
+    timeout_ms: Milliseconds
+    backoff_min_ms: Milliseconds
+    backoff_max_ms: Milliseconds
+    resync_ms: Annotated[int, Meta(ge=0, le=86_400_000)]
+    max_message_kb: Annotated[int, Meta(ge=64, le=1 << 20)]
+
+
+class BookConfig(_Section):
+    pass
+
+
+class ArbConfig(_Section, tag_field="kind", tag="arb"):
+    bot: Annotated[int, Meta(ge=0, le=63)]
+    base_mint: Address
+    min_profit_lamports: Amount
+    max_amount_lamports: Amount
+    max_hops: Literal[2, 3]
+    tip_bps: Annotated[int, Meta(ge=0, le=9999)]
+    cu_limit_per_hop: ComputeUnits
+    cu_price_micro_lamports: Amount
+    slippage_bps: Annotated[int, Meta(ge=0, le=9999)]
+    cooldown_slots: Annotated[int, Meta(ge=0, le=100_000)]
+    max_cycles: Annotated[int, Meta(ge=1, le=50_000_000)]
+
+
+class StrategyConfig(_Section, tag_field="kind", tag="strategy"):
+    bot: Annotated[int, Meta(ge=0, le=63)]
+    class_: str = msgspec.field(name="class")
+    settings: dict[str, Any]
+
+
+BotConfig = ArbConfig | StrategyConfig
+
+
+class RiskConfig(_Section):
+    base_mint: Address
+    supervisor_timeout_ms: Milliseconds
+    max_order_lamports: Amount
+    max_open_lamports: Amount
+    max_open_orders: Annotated[int, Meta(ge=0, le=4096)]
+    max_orders_per_second: Annotated[int, Meta(ge=0, le=10_000_000)]
+    max_daily_loss_lamports: Amount
+    max_tip_lamports: Amount
+    max_priority_fee_lamports: Amount
+    max_daily_fee_lamports: Amount
+    collar_bps: Annotated[int, Meta(ge=0, le=9999)]
+    max_data_age_ms: Milliseconds
+    max_slot_lag: Annotated[int, Meta(ge=0, le=1_000_000)]
+    mint_max_amount: dict[Address, Amount]
+
+
+class BuildConfig(_Section):
+    cu_limit_base: Annotated[int, Meta(ge=0, le=1_400_000)]
+    cu_limit_per_hop: ComputeUnits
+    cu_price_micro_lamports: Amount
+    max_blockhash_age_ms: Annotated[int, Meta(ge=1, le=150_000)]
+    tip_account: str
+
+
+class SignConfig(_Section):
+    max_amount_lamports: Annotated[int, Meta(ge=1, le=2**63 - 1)]
+    max_fee_lamports: Annotated[int, Meta(ge=5000, le=2**63 - 1)]
+    max_tip_lamports: Amount
+    max_signatures_per_second: Annotated[int, Meta(ge=1, le=1_000_000)]
+    programs: Annotated[list[Address], Meta(min_length=1, max_length=32)]
+    tip_accounts: list[Address]
+
+
+class SendConfig(_Section):
+    connections: Annotated[int, Meta(ge=1, le=64)]
+    before_send: bool
+    timeout_ms: Milliseconds
+    rebroadcast_ms: Annotated[int, Meta(ge=0, le=3_600_000)]
+    max_rebroadcasts: Annotated[int, Meta(ge=0, le=1000)]
+    backoff_min_ms: Milliseconds
+    backoff_max_ms: Milliseconds
+
+
+class JournalConfig(_Section):
+    engine: Literal["uring", "pwrite"]
+    segment_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)]
+    block_bytes: Annotated[int, Meta(ge=4096, le=1 << 20)]
+    blocks: Annotated[int, Meta(ge=2, le=64)]
+    commit_us: Annotated[int, Meta(ge=0, le=1_000_000)]
+    checkpoint_s: Annotated[int, Meta(ge=1, le=86_400)]
+    keep_gb: Annotated[int, Meta(ge=1, le=1 << 20)]
+
+
+class ReplayConfig(_Section):
+    refresh_ms: Milliseconds
+    drain_turns: Annotated[int, Meta(ge=1, le=1 << 30)]

@@ -1,0 +1,150 @@
+"""From the configuration to the graph of an instance.
+
+`[topology]` names tiles, links, tables and groups; the sections of the tiles give their parameters. Bots that are
+not configured take their tile and links out of the graph. Rules are checked by the C core before anything is made.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ipc.topology import Topology
+from sniperforge.config import Config, ConfigError, TileConfig
+
+#: kinds whose tile is Python; the rest are in the C tile table
+PYTHON_KINDS = {
+    "confirm": "sniperforge.tiles.confirm:Confirm",
+    "strategies": "sniperforge.tiles.strategies:Strategies",
+}
+EXTERNAL_KINDS = frozenset({"supervisor"})
+
+Params = Mapping[str, Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The tiles and links that are left when bots without configuration are taken out.
+
+    Attributes:
+        tiles: by name, in order.
+        producers: link -> tile.
+        consumers: link -> (tile, reliable), in order of the tiles.
+    """
+
+    tiles: Mapping[str, TileConfig]
+    producers: Mapping[str, str]
+    consumers: Mapping[str, list[tuple[str, bool]]]
+
+
+def graph(config: Config) -> Graph:
+    """The graph of `config`.
+
+    Raises:
+        ConfigError: a name is used that is not there.
+    """
+    section = config.topology
+    wanted = _bot_tiles(config)
+    tiles = {name: tile for name, tile in section.tiles.items() if tile.kind not in _BOT_KINDS or name in wanted}
+    left_out = {link for name, tile in section.tiles.items() if name not in tiles for link in tile.out}
+    for name in wanted:
+        if name not in section.tiles:
+            raise ConfigError(f"bots.{name}: has no tile; add [topology.tiles.{name}] and its link intent.{name}")
+    producers: dict[str, str] = {}
+    consumers: dict[str, list[tuple[str, bool]]] = {}
+    for name, tile in tiles.items():
+        if tile.kind not in EXTERNAL_KINDS and tile.group not in section.groups:
+            raise ConfigError(
+                f"topology.tiles.{name}.group: there is no group {tile.group!r}; {_one_of(section.groups)}"
+            )
+        for link in tile.out:
+            if link not in section.links:
+                raise ConfigError(f"topology.tiles.{name}.out: there is no link {link!r}; {_one_of(section.links)}")
+            if link in producers:
+                raise ConfigError(
+                    f"topology.tiles.{name}.out: link {link} is already produced by {producers[link]}; "
+                    "a link has exactly one producer"
+                )
+            producers[link] = name
+        for port in tile.in_:
+            link = port.removesuffix("~")
+            if link not in section.links:
+                raise ConfigError(f"topology.tiles.{name}.in: there is no link {link!r}; {_one_of(section.links)}")
+            if link not in left_out:
+                consumers.setdefault(link, []).append((name, not port.endswith("~")))
+        for table in tile.tables:
+            if table not in section.tables:
+                raise ConfigError(
+                    f"topology.tiles.{name}.tables: there is no table {table!r}; {_one_of(section.tables)}"
+                )
+    for link in consumers:
+        if link not in producers:
+            raise ConfigError(f"topology.links.{link}: has no producer; add it to a tile's `out`")
+    return Graph(tiles, producers, consumers)
+
+
+#: kinds of tiles that are there only for configured bots
+_BOT_KINDS = frozenset({"arb", "strategies"})
+
+
+def _bot_tiles(config: Config) -> set[str]:
+    """Tiles that run the configured bots: one each for the C searcher, one for all Python strategies."""
+    return {name if bot.kind == "arb" else "strategies" for name, bot in config.bots.items()}
+
+
+def _one_of(names: Mapping[str, object]) -> str:
+    return "use one of " + ", ".join(names)
+
+
+def build(config: Config, params: Params) -> tuple[Topology, list[str]]:
+    """The validated topology of `config`, and one sentence for each group whose wait fell back.
+
+    Args:
+        params: tile -> its parameters.
+
+    Raises:
+        ConfigError: the graph is wrong.
+        ipc.errors.CoreError: a rule of the core is broken; the sentence names the key.
+    """
+    section = config.topology
+    found = graph(config)
+    topology = Topology(state_dir=config.state_dir, huge_pages=section.huge_pages, lock_memory=section.lock_memory)
+    groups = {tile.group for tile in found.tiles.values() if tile.kind not in EXTERNAL_KINDS}
+    cores = sorted(os.sched_getaffinity(0), reverse=True)
+    hot_cores = iter(cores[: max(len(cores) - 1, 1)])
+    for name, group in section.groups.items():
+        if name not in groups:
+            continue
+        kinds = {found.tiles[tile].kind in PYTHON_KINDS for tile in found.tiles if found.tiles[tile].group == name}
+        if len(kinds) > 1:
+            raise ConfigError(
+                f"topology.groups.{name}: holds tiles in C and in Python; give the Python tiles their own"
+            )
+        core = next(hot_cores, None) if group.core == "hot" else None if group.core == "any" else int(group.core)
+        topology.group(name, wait=group.wait, core=core, python=kinds == {True})
+    topology.group("supervisor", wait="park", python=True)
+    for name, tile in found.tiles.items():
+        external = tile.kind in EXTERNAL_KINDS
+        topology.tile(
+            name,
+            kind=tile.kind,
+            group="supervisor" if external else tile.group,
+            params=params.get(name),
+            burst=tile.burst,
+            runs="external" if external else "python" if tile.kind in PYTHON_KINDS else "c",
+        )
+    for name, tile in found.tiles.items():
+        for link in tile.out:
+            if link in found.consumers:
+                shape = section.links[link]
+                topology.link(link, producer=name, depth=shape.depth, slot_bytes=shape.slot_bytes)
+    for name, tile in found.tiles.items():
+        for port in tile.in_:
+            link = port.removesuffix("~")
+            if link in found.producers:
+                topology.edge(link, consumer=name, reliable=not port.endswith("~"))
+    for name, tile in found.tiles.items():
+        for table in tile.tables:
+            topology.table(table, writer=name, layout=section.tables[table].row, rows=section.tables[table].rows)
+    return topology, topology.validate()
