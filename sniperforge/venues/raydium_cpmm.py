@@ -1,0 +1,239 @@
+"""Raydium CPMM: what its accounts say, what its swaps give, and which pools there are.
+
+Arithmetic is the program's own integers (raydium-io/raydium-cp-swap: `curve/`, `states/`, `instructions/swap_base_*`);
+the C core (`csrc/dex/raydium_cpmm.c`) is tested against it. Amounts are base units, rates are per million.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from solders.pubkey import Pubkey
+
+PROGRAM = Pubkey.from_string("CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C")
+AUTHORITY = Pubkey.from_string("GpMZbSM2GgvTKHJirzeGfMFoaZ8UR2X7F4v8vHTvxFbL")
+"""Owner of every vault."""
+
+POOL_BYTES = 637
+CONFIG_BYTES = 236
+POOL_DISCRIMINATOR = bytes.fromhex("f7ede3f5d7c3de46")
+CONFIG_DISCRIMINATOR = bytes.fromhex("daf42168cbcb2b6f")
+SWAP_DISABLED = 4
+"""Bit of a pool's status."""
+
+_POOL_DISCRIMINATOR_BASE58 = "iUE1qg7KXeV"
+_ACCOUNTS_PER_CALL = 100
+
+PPM = 1_000_000
+U64 = 1 << 64
+
+Call = Callable[..., Any]
+"""Calls a JSON-RPC method: name, parameters; returns the result."""
+
+
+class VenueDataError(ValueError):
+    """Account bytes are not what they should be; the text has the offset."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A decoded pool account. Pairs are (token 0, token 1), also called a and b."""
+
+    address: Pubkey
+    config: Pubkey
+    vaults: tuple[Pubkey, Pubkey]
+    mints: tuple[Pubkey, Pubkey]
+    token_programs: tuple[Pubkey, Pubkey]
+    observation: Pubkey
+    decimals: tuple[int, int]
+    owed: tuple[int, int]
+    """Protocol, fund and creator fees that lie in the vaults but are no reserve."""
+    status: int
+    open_time: int
+    creator_fee_on: int
+    """Which input token pays the creator's fee: 0 both, 1 only token 0, 2 only token 1; else it is taken off the output."""
+    creator_fee_enabled: bool
+
+
+@dataclass(frozen=True)
+class Rates:
+    """A decoded config account."""
+
+    trade: int
+    creator: int
+
+
+@dataclass(frozen=True)
+class Market:
+    """All that prices a pool: reserves and the rates in force."""
+
+    reserves: tuple[int, int]
+    trade_rate: int
+    creator_rate: int = 0
+    creator_fee_on: int = 0
+
+    def quote_in(self, side: int, amount: int) -> int:
+        """What comes out when `amount` of token `side` goes in; 0 if the program would fail."""
+        x, y, rate_in, rate_out = self._terms(side)
+        if not x or not y or self._refused(side):
+            return 0
+        given = amount - _ceil_div(amount * rate_in, PPM)
+        out = given * y // (x + given)
+        return out - _ceil_div(out * rate_out, PPM)
+
+    def quote_out(self, side: int, amount: int) -> int:
+        """The least input of token `side` that gives `amount` of the other; 0 if the program would fail."""
+        x, y, rate_in, rate_out = self._terms(side)
+        if not x or not y or not amount or self._refused(side):
+            return 0
+        taken = _before_fee(amount, rate_out)
+        if taken >= y:
+            return 0
+        quotient, rest = divmod(x * taken, y - taken)
+        # the program rounds up, but a quotient below one to the nearest
+        given = quotient + (rest > 0 if quotient else 2 * rest >= y - taken)
+        paid = _before_fee(given, rate_in)
+        return paid if given < U64 and paid < U64 else 0
+
+    def _on_input(self, side: int) -> bool:
+        return self.creator_fee_on in (0, 1 + side)
+
+    def _terms(self, side: int) -> tuple[int, int, int, int]:
+        on_input = self._on_input(side)
+        rate_in = self.trade_rate + (self.creator_rate if on_input else 0)
+        return self.reserves[side], self.reserves[1 - side], rate_in, 0 if on_input else self.creator_rate
+
+    def _refused(self, side: int) -> bool:
+        # the program splits the input fee by its rate, and fails if that is zero
+        return self._on_input(side) and not self.trade_rate + self.creator_rate
+
+
+def _ceil_div(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+def _before_fee(amount: int, rate: int) -> int:
+    return _ceil_div(amount * PPM, PPM - rate) if rate else amount
+
+
+def _key(data: bytes, offset: int) -> Pubkey:
+    return Pubkey.from_bytes(data[offset : offset + 32])
+
+
+def _check(data: bytes, length: int, discriminator: bytes, what: str) -> None:
+    if len(data) != length:
+        raise VenueDataError(f"{what}: {len(data)} bytes, not {length}")
+    if data[:8] != discriminator:
+        raise VenueDataError(f"{what}: discriminator {data[:8].hex()} at offset 0")
+
+
+def decode_pool(address: Pubkey, data: bytes) -> Pool:
+    """The pool in the bytes of the account at `address`.
+
+    Raises:
+        VenueDataError: it is none.
+    """
+    _check(data, POOL_BYTES, POOL_DISCRIMINATOR, "raydium cpmm pool")
+    protocol, fund, creator = (struct.unpack_from("<QQ", data, at) for at in (341, 357, 397))
+    pool = Pool(
+        address=address,
+        config=_key(data, 8),
+        vaults=(_key(data, 72), _key(data, 104)),
+        mints=(_key(data, 168), _key(data, 200)),
+        token_programs=(_key(data, 232), _key(data, 264)),
+        observation=_key(data, 296),
+        decimals=(data[331], data[332]),
+        owed=(protocol[0] + fund[0] + creator[0], protocol[1] + fund[1] + creator[1]),
+        status=data[329],
+        open_time=struct.unpack_from("<Q", data, 373)[0],
+        creator_fee_on=data[389],
+        creator_fee_enabled=data[390] == 1,
+    )
+    if pool.creator_fee_on > 2:
+        raise VenueDataError(f"raydium cpmm pool: creator fee on {pool.creator_fee_on} at offset 389")
+    if data[390] > 1:
+        raise VenueDataError(f"raydium cpmm pool: {data[390]} at offset 390 is not a bool")
+    if max(pool.owed) >= U64:
+        raise VenueDataError("raydium cpmm pool: fees owed at offset 341 overflow")
+    return pool
+
+
+def decode_config(data: bytes) -> Rates:
+    """The rates in a config account's bytes.
+
+    Raises:
+        VenueDataError: it is none, or its rates leave nothing.
+    """
+    _check(data, CONFIG_BYTES, CONFIG_DISCRIMINATOR, "raydium cpmm config")
+    rates = Rates(trade=struct.unpack_from("<Q", data, 12)[0], creator=struct.unpack_from("<Q", data, 108)[0])
+    if rates.trade + rates.creator >= PPM:
+        raise VenueDataError(f"raydium cpmm config: rates {rates.trade} at offset 12 and {rates.creator} at offset 108")
+    return rates
+
+
+def market(pool: Pool, rates: Rates, vaults: tuple[int, int]) -> Market:
+    """What the program prices with, given the amounts in the vaults.
+
+    Raises:
+        VenueDataError: a vault holds less than it owes.
+    """
+    reserves = (vaults[0] - pool.owed[0], vaults[1] - pool.owed[1])
+    if min(reserves) < 0:
+        raise VenueDataError(f"raydium cpmm pool: vaults of {vaults} owe {pool.owed} in fees")
+    creator = rates.creator if pool.creator_fee_enabled else 0
+    return Market(reserves, rates.trade, creator, pool.creator_fee_on)
+
+
+def discover(call: Call, *, only: Sequence[str] | None = None) -> list[Pool]:
+    """Pools in a stable order: all that the program owns, or those whose addresses are in `only`, in that order.
+
+    Accounts that are no pools, and pools on which swaps are disabled, are left out.
+    """
+    if only is None:
+        filters = [{"dataSize": POOL_BYTES}, {"memcmp": {"offset": 0, "bytes": _POOL_DISCRIMINATOR_BASE58}}]
+        rows = call("getProgramAccounts", str(PROGRAM), {"encoding": "base64", "filters": filters})
+        found = sorted((row["pubkey"], row["account"]) for row in rows)
+    else:
+        found = list(zip(only, _accounts(call, only), strict=True))
+    pools = []
+    for address, account in found:
+        if account is None or account["owner"] != str(PROGRAM):
+            continue
+        try:
+            pool = decode_pool(Pubkey.from_string(address), base64.b64decode(account["data"][0]))
+        except VenueDataError:
+            continue
+        if not pool.status & SWAP_DISABLED:
+            pools.append(pool)
+    return pools
+
+
+def _accounts(call: Call, addresses: Sequence[str]) -> list[Any]:
+    accounts: list[Any] = []
+    for start in range(0, len(addresses), _ACCOUNTS_PER_CALL):
+        part = list(addresses[start : start + _ACCOUNTS_PER_CALL])
+        accounts += call("getMultipleAccounts", part, {"encoding": "base64"})["value"]
+    return accounts
+
+
+def mints(pools: Iterable[Pool]) -> list[tuple[Pubkey, Pubkey]]:
+    """Every mint of `pools` once, with its token program, in the order met."""
+    return list(dict.fromkeys(pair for pool in pools for pair in zip(pool.mints, pool.token_programs, strict=True)))
+
+
+def accounts(pools: Sequence[Pool]) -> list[Pubkey]:
+    """The accounts that price `pools`, each once, as the engine must meet them: pools, configs, vaults, mints."""
+    configs = [pool.config for pool in pools]
+    vaults = [vault for pool in pools for vault in pool.vaults]
+    return list(
+        dict.fromkeys([*(pool.address for pool in pools), *configs, *vaults, *(mint for mint, _ in mints(pools))])
+    )
+
+
+def accounts_file(pools: Sequence[Pool]) -> str:
+    """Text of the feed's accounts file: one address a line, in the order of `accounts`."""
+    return f"# {len(pools)} pools of Raydium CPMM\n" + "".join(f"{address}\n" for address in accounts(pools))
