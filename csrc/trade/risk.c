@@ -371,6 +371,10 @@ sf_risk_command( sf_risk_t * r, sf_command_t const * c ) {
     r->position[ c->token ].booked = (int64_t)c->value;
     return 0;
   case SF_VERB_OPEN: return command_open( r, c );
+  case SF_VERB_DAY:
+    r->limit.today_lamports += (int64_t)c->value;
+    r->limit.today_fee_lamports += c->order;
+    return 0;
   case SF_VERB_KILL:  /* the word itself is in sf_control_t; here for the record */
   case SF_VERB_TRADE: return 0;
   default: return SF_ERR_ARG;
