@@ -29,9 +29,25 @@ sys.path.insert(0, str(ROOT))  # a build in isolation does not have it
 from ipc import abi  # noqa: E402
 
 
-def call(*command: str) -> None:
-    """Runs a step of the build; its own messages say what is wrong if it fails."""
-    if subprocess.run(command).returncode:
+def make_core() -> None:
+    """Makes the static library and `sf-group`, telling one line for each file compiled."""
+    command = ["make", "--no-print-directory", "-C", "csrc", f"-j{JOBS}", f"ABI_HASH=0x{abi.abi_hash():016x}"]
+    command += ["FLAVOUR=release", "lib", "group"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as make:
+        assert make.stdout is not None
+        for line in make.stdout:
+            if " -c -o " in line:
+                print(f"build: {Path(line.split()[-1]).relative_to(ROOT)}", flush=True)
+            elif not line.startswith(("make", "gcc", "ar ")):
+                print(line, end="", flush=True)
+    if make.returncode:
+        raise SystemExit(f"build: failed: {' '.join(command)}")
+
+
+def make_programs(directory: Path) -> None:
+    """Makes the on-chain programs that simnet emulates."""
+    command = [sys.executable, "-m", "sniperforge.simnet.sbf", str(directory)]
+    if subprocess.run(command, stdout=subprocess.DEVNULL).returncode:
         raise SystemExit(f"build: failed: {' '.join(command)}")
 
 
@@ -49,13 +65,11 @@ class BuildCore(build_ext):
     """The static C core first, then the extension that links it, then the programs beside it."""
 
     def run(self) -> None:
-        core = ["make", "--no-print-directory", "-C", "csrc", f"-j{JOBS}", f"ABI_HASH=0x{abi.abi_hash():016x}"]
-        call(*core, "FLAVOUR=release", "lib", "group")
+        make_core()
         super().run()
         base = ROOT if self.inplace else Path(self.build_lib).resolve()
         replace_if_changed(RELEASE / "sf-group", base / "ipc" / "bin" / "sf-group")
-        programs = base / "sniperforge" / "simnet" / "programs"
-        call(sys.executable, "-m", "sniperforge.simnet.sbf", str(programs))
+        make_programs(base / "sniperforge" / "simnet" / "programs")
 
 
 class BuildPython(build_py):

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))  # a build in isolation does not have it
 from ipc import abi  # noqa: E402
 
 LIBRARY = ROOT / "build" / "release" / "libsniperforge.a"
-LIBRARIES = ["uring", "numa", "sodium", "ssl", "crypto", "pthread", "m"]
+LIBRARIES = ["-luring", "-lnuma", "-lsodium", "-lssl", "-lcrypto", "-lm", "-lpthread"]
 C_FLAGS = ["-std=gnu11", "-O3", "-march=x86-64-v2", "-fno-strict-aliasing", "-Wall", "-Wextra"]
 
 
@@ -40,7 +40,7 @@ ffibuilder.set_source(
     '#include "binding.c"\n',
     include_dirs=[str(ROOT / directory) for directory in ("ipc", "ipc/include", "csrc")],
     extra_compile_args=C_FLAGS,
-    extra_link_args=["-Wl,--whole-archive", str(LIBRARY), "-Wl,--no-whole-archive"],
-    libraries=LIBRARIES,
+    # all of the library, also what only the tile table names; then what it needs, in this order
+    extra_link_args=["-Wl,--whole-archive", str(LIBRARY), "-Wl,--no-whole-archive", *LIBRARIES],
     depends=sources(),
 )
