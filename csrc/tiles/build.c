@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "shm/table.h"
 #include "solana/base58.h"
 #include "solana/program.h"
@@ -76,6 +77,12 @@ typedef struct refusal {
 } refusal_t;
 
 static int
+param_key( sf_tile_t * t, char const * key, char const * text, uint8_t out[ 32 ] ) {
+  if( !sf_pubkey_decode( text, out ) ) return 0;
+  return sf_err_set( SF_ERR_ARG, "%s.%s: %s is not a public key in base58", sf_tile_name( t ), key, text );
+}
+
+static int
 build_init( sf_tile_t * t ) {
   build_t *    b = sf_tile_state( t );
   uint64_t     age_ms;
@@ -93,13 +100,13 @@ build_init( sf_tile_t * t ) {
       ( err = sf_tile_param_u64( t, "cu_limit_per_hop", 1, units_max, &b->cu_limit_per_hop ) ) ||
       ( err = sf_tile_param_u64( t, "cu_price_micro_lamports", 0, 1000000000000ul, &b->cu_price_micro_lamports ) ) ||
       ( err = sf_tile_param_u64( t, "max_blockhash_age_ms", 1, 150000, &age_ms ) ) ||
-      ( err = sf_tile_param_text( t, "wallet", &wallet ) ) || ( err = sf_pubkey_decode( wallet, b->wallet.wallet ) ) )
+      ( err = sf_tile_param_text( t, "wallet", &wallet ) ) || ( err = param_key( t, "wallet", wallet, b->wallet.wallet ) ) )
     return err;
   b->max_blockhash_age_ns = age_ms * 1000000ul;
 
   char const * tip  = sf_tile_param( t, "tip_account" );
   b->tip_configured = tip && *tip;
-  if( b->tip_configured && ( err = sf_pubkey_decode( tip, b->tip_account ) ) ) return err;
+  if( b->tip_configured && ( err = param_key( t, "tip_account", tip, b->tip_account ) ) ) return err;
 
   if( ( err = b->built_orders = sf_tile_counter( t, "built_orders" ) ) < 0 ||
       ( err = b->refused_orders = sf_tile_counter( t, "refused_orders" ) ) < 0 ||
