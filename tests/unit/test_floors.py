@@ -33,7 +33,7 @@ PYTHON_FLOORS = {
 }
 """Package: those of ours it may import.  bench and tests may import anything."""
 
-DISTRIBUTIONS = {"zmq": "pyzmq"}
+DISTRIBUTIONS = {"zmq": "pyzmq", "nacl": "pynacl", "spl": "solana"}
 """Import names that differ from the name in pyproject.toml."""
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', re.MULTILINE)
