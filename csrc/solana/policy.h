@@ -18,7 +18,7 @@
 
 #include "solana/message.h"
 
-#define SF_POLICY_PROGRAM_MAX 16
+#define SF_POLICY_PROGRAM_MAX 32
 #define SF_POLICY_TIP_MAX     16
 
 typedef struct sf_policy {
