@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ipc._core import ffi, lib
@@ -23,8 +23,9 @@ def now_ns() -> int:
 class Control:
     """The control words: kill word, trading, supervisor's heartbeat, command words."""
 
-    def __init__(self, pointer: Any) -> None:
+    def __init__(self, pointer: Any, tile_index: Callable[[str], int]) -> None:
         self._control = pointer
+        self._tile_index = tile_index
 
     @property
     def run(self) -> int:
@@ -85,9 +86,9 @@ class Control:
         """Lets risk pass orders, or not.  Supervisor only."""
         self._store("trading", int(trading))
 
-    def halt_tile(self, index: int) -> None:
-        """Commands the tile of that index to leave its loop.  Supervisor only."""
-        lib.sf_command_set(self._control, index, lib.SF_COMMAND_HALT)
+    def halt_tile(self, tile: str) -> None:
+        """Commands a tile to leave its loop.  Supervisor only."""
+        lib.sf_command_set(self._control, self._tile_index(tile), lib.SF_COMMAND_HALT)
 
     def _load(self, word: str) -> int:
         return int(lib.ipc_load(ffi.addressof(self._control, word)))

@@ -109,7 +109,7 @@ class Instance:
         self._instance = pointer
         self.name = name
         self._topology: Any = pointer.topology
-        self.control = Control(pointer.control)
+        self.control = Control(pointer.control, lambda name: self.tile(name).index)
 
     @classmethod
     def open(cls, name: str) -> Instance:

@@ -140,7 +140,7 @@ def test_run_until_the_supervisor_says_halt(ends: Ends) -> None:
     ends.turn(1, 0)
     until(lambda: cnc.value("echoed_messages") == 1)
     until(lambda: cnc.heartbeat_ns > first)
-    ends.instance.control.halt_tile(ends.instance.tile("echo").index)
+    ends.instance.control.halt_tile("echo")
     thread.join(10)
     assert not thread.is_alive()
     assert tile.calls[0] == "init" and "house" in tile.calls and tile.calls[-1] == "fini"
