@@ -72,6 +72,10 @@ class Commands(Tile):
         """What earlier runs booked of a token, in base units."""
         self._send(lib.SF_VERB_POSITION, token=token, value=booked)
 
+    def day(self, lamports: int, fee_lamports: int) -> None:
+        """What this UTC day has earned and paid in fees before this run, in lamports."""
+        self._send(lib.SF_VERB_DAY, value=lamports, order=fee_lamports)
+
     def open_order(self, order: int, *, bot: int, token: int, amount_in: int) -> None:
         """An order of an earlier run whose outcome is unknown: its exposure stays reserved."""
         self._send(lib.SF_VERB_OPEN, order=order, bot=bot, token=token, value=amount_in)

@@ -42,12 +42,12 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """A section; the meaning of each key stands in configs/default.toml."""
 
 
-class InstanceConfig(_Section):
+class InstanceConfig(_Section, frozen=True):
     name: Name
     state_dir: str
 
 
-class ChainConfig(_Section):
+class ChainConfig(_Section, frozen=True):
     url: str
     websocket_url: str
     armed: bool
@@ -62,14 +62,14 @@ class ChainConfig(_Section):
         return self.url == "embedded"
 
 
-class WalletConfig(_Section):
+class WalletConfig(_Section, frozen=True):
     path: str
     fund_sol: Annotated[int, Meta(ge=1, le=1_000_000)]
     wrap_sol: Annotated[int, Meta(ge=0, le=1_000_000)]
     fund_usdc: Annotated[int, Meta(ge=0, le=1_000_000_000)]
 
 
-class SupervisorConfig(_Section):
+class SupervisorConfig(_Section, frozen=True):
     heartbeat_timeout_ms: Annotated[int, Meta(ge=50, le=600_000)]
     start_timeout_ms: Annotated[int, Meta(ge=100, le=600_000)]
     stop_timeout_ms: Annotated[int, Meta(ge=100, le=600_000)]
@@ -78,24 +78,24 @@ class SupervisorConfig(_Section):
     report_ms: Annotated[int, Meta(ge=100, le=3_600_000)]
 
 
-class ControlConfig(_Section):
+class ControlConfig(_Section, frozen=True):
     publish_ms: Annotated[int, Meta(ge=10, le=60_000)]
     tcp: str
     curve_secret_file: str
     curve_clients: str
 
 
-class PoolsConfig(_Section):
+class PoolsConfig(_Section, frozen=True):
     path: str
     limit: Annotated[int, Meta(ge=1, le=4096)]
 
 
-class GroupConfig(_Section):
+class GroupConfig(_Section, frozen=True):
     wait: Literal["spin", "yield", "park"]
     core: Literal["hot", "any"] | Annotated[int, Meta(ge=0, le=4095)]
 
 
-class TileConfig(_Section):
+class TileConfig(_Section, frozen=True):
     kind: Name
     group: str
     in_: list[str] = msgspec.field(name="in")
@@ -104,17 +104,17 @@ class TileConfig(_Section):
     burst: Annotated[int, Meta(ge=1, le=1024)]
 
 
-class LinkConfig(_Section):
+class LinkConfig(_Section, frozen=True):
     slot_bytes: Annotated[int, Meta(ge=64, le=65536)]
     depth: Annotated[int, Meta(ge=2, le=1 << 24)]
 
 
-class TableConfig(_Section):
+class TableConfig(_Section, frozen=True):
     row: str
     rows: Annotated[int, Meta(ge=1, le=1 << 20)]
 
 
-class TopologyConfig(_Section):
+class TopologyConfig(_Section, frozen=True):
     huge_pages: bool
     lock_memory: bool
     single: bool
@@ -124,7 +124,7 @@ class TopologyConfig(_Section):
     tables: dict[Name, TableConfig]
 
 
-class Config(_Section):
+class Config(_Section, frozen=True):
     """The whole configuration, resolved."""
 
     instance: InstanceConfig

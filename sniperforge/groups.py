@@ -73,7 +73,7 @@ class Groups:
 
     def start(self) -> None:
         """Starts all groups; Python first, because they take longest."""
-        groups = [group for group in self._instance.groups.values() if group.tiles and group.name != "supervisor"]
+        groups = [group for group in self._instance.groups.values() if group.tiles]
         for group in sorted(groups, key=lambda group: not group.python):
             pid = self._fork_python(group) if group.python else self._spawn(group)
             self._processes.append(_Process(group.name, pid, os.pidfd_open(pid)))
@@ -140,7 +140,7 @@ class Groups:
         tiles = [tile for tile in self._instance.tiles.values() if tile.runs != "external"]
         for tile in sorted(tiles, key=lambda tile: order.get(tile.kind, 0)):
             cnc = self._instance.cnc(tile.name)
-            self._instance.control.halt_tile(tile.name)
+            self._instance.control.halt_tile(tile.index)
             while cnc.state in ("boot", "run") and time.monotonic() < deadline and not self._dead(tile.group):
                 self._instance.control.beat()
                 self._reap(0.002)

@@ -25,11 +25,15 @@ _PROVEN_S = 5.0
 
 @dataclass
 class Child:
-    """One process to keep alive; ends of it in `final` end the guardian instead of a restart."""
+    """One process to keep alive; ends of it in `final` end the guardian instead of a restart.
+
+    `run` gets the number of this start, 1 for the first.
+    """
 
     name: str
-    run: Callable[[], int]
+    run: Callable[[int], int]
     final: frozenset[int]
+    starts: int = 0
     pid: int = 0
     pidfd: int = -1
     started: float = 0.0
@@ -52,7 +56,7 @@ class Guardian:
         self._signal = 0
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
-    def add(self, name: str, run: Callable[[], int], final: frozenset[int] = frozenset()) -> None:
+    def add(self, name: str, run: Callable[[int], int], final: frozenset[int] = frozenset()) -> None:
         """Adds a child; the order of adding is the order of starting, and the reverse that of stopping."""
         self._children.append(Child(name=name, run=run, final=final))
 
@@ -90,7 +94,8 @@ class Guardian:
         self._signal = number
 
     def _start(self, child: Child) -> None:
-        child.pid = fork(f"sf-{child.name}", child.run)
+        child.starts += 1
+        child.pid = fork(f"sf-{child.name}", lambda: child.run(child.starts))
         child.pidfd = os.pidfd_open(child.pid)
         child.started = time.monotonic()
 

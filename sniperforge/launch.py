@@ -36,6 +36,7 @@ from sniperforge.wallet import keyfile
 Say = Callable[[str], None]
 
 _FUNDING_TIMEOUT_S = 20.0
+_DAY_NS = 86_400 * 10**9
 
 
 class LaunchError(Exception):
@@ -52,7 +53,6 @@ class Launch:
 
     Attributes:
         run: its number.
-        first: no run of this state directory has traded yet.
         may_trade: the chain is a simnet, or armed.
     """
 
@@ -60,7 +60,6 @@ class Launch:
     state: StateDirectory
     say: Say
     run: int
-    first: bool
     may_trade: bool
     rpc: RpcClient
     wallet: Pubkey
@@ -99,6 +98,8 @@ class Launch:
         for mint, position in self.recovered.positions.items():
             if mint in rows and position.booked:
                 commands.position(rows[mint], position.booked)
+        if self.recovered.day == time.time_ns() // _DAY_NS:
+            commands.day(self.recovered.day_lamports, self.recovered.day_fee_lamports)
         for order in self.recovered.open_orders:
             if order.mint_in in rows:
                 commands.open_order(order.order, bot=order.bot, token=rows[order.mint_in], amount_in=order.amount_in)
@@ -147,8 +148,7 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
     chain.await_healthy(rpc, timeout_s=config.supervisor.start_timeout_ms / 1000)
     pools = _pools(config, rpc)
     state.write(state.accounts_path, raydium_cpmm.accounts_file(pools))
-    first = not state.baseline_path.exists()
-    if first and config.chain.embedded:
+    if config.chain.embedded and not state.baseline_path.exists():
         fund(
             rpc,
             wallet,
@@ -174,7 +174,6 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
         state=state,
         say=say,
         run=run,
-        first=first,
         may_trade=ends.simulated or config.chain.armed,
         rpc=rpc,
         wallet=wallet,

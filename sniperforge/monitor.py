@@ -16,52 +16,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from sniperforge.report import line
+from sniperforge.text import amount, short_count, short_ns
+
 Status = dict[str, Any]
 
 _STATE_STYLE = {"run": "green", "boot": "yellow", "halt": "yellow", "fail": "bold red", "done": "dim", "new": "dim"}
-
-
-def short_ns(value: float | None) -> str:
-    """A duration for people: 870 ns, 12.4 µs, 3.1 ms, 2.0 s."""
-    if value is None:
-        return "-"
-    for unit, size in (("ns", 1.0), ("µs", 1e3), ("ms", 1e6), ("s", 1e9)):
-        if value < 1000 * size or unit == "s":
-            return f"{value / size:.0f} {unit}" if unit == "ns" else f"{value / size:.1f} {unit}"
-    return "-"
-
-
-def short_count(value: float) -> str:
-    """A count for people: 950, 12.3k, 4.5M."""
-    for unit, size in (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9)):
-        if abs(value) < 1000 * size or unit == "G":
-            return f"{value / size:.0f}" if not unit else f"{value / size:.1f}{unit}"
-    return str(value)
-
-
-def amount(units: int, decimals: int) -> str:
-    """Base units as a decimal number, exactly."""
-    sign = "-" if units < 0 else ""
-    text = str(abs(units)).rjust(decimals + 1, "0")
-    if not decimals:
-        return sign + text
-    return f"{sign}{text[:-decimals]}.{text[-decimals:]}"
-
-
-def line(status: Status) -> str:
-    """The instance in one line."""
-    landed = sum(bot["landed"] for bot in status["bots"])
-    profitable = sum(bot["profitable"] for bot in status["bots"])
-    denied = sum(bot["denied"] for bot in status["bots"])
-    profit = sum(bot["profit_lamports"] for bot in status["bots"])
-    chain = status["chain"]
-    stage = next((tile["origin"] for tile in status["tiles"] if tile["name"] == "risk"), None)
-    tick = f" | tick to order p50 {short_ns(stage['p50_ns'])}" if stage and stage["count"] else ""
-    trading = "trading" if status["trading"] and status["kill"]["level"] == "run" else f"kill {status['kill']['level']}"
-    return (
-        f"{status['instance']} run {status['run']} {trading} | slot {chain['slot']} | pools {len(status['pools'])} | "
-        f"landed {landed} (profitable {profitable}) denied {denied} | earned {amount(profit, 9)} SOL{tick}"
-    )
 
 
 def _rate(now: Status, before: Status | None, tile: str, key: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sniperforge.monitor import amount, short_ns
 from sniperforge.recovery import State
+from sniperforge.text import amount, short_ns
 
 WSOL = "So11111111111111111111111111111111111111112"
 LAMPORTS = "lamports"
@@ -107,6 +107,22 @@ def summary(final: dict[str, Any], books: Books, differences: list[Difference]) 
         },
         "books_equal_chain": not differences,
     }
+
+
+def line(status: dict[str, Any]) -> str:
+    """The instance in one line."""
+    landed = sum(bot["landed"] for bot in status["bots"])
+    profitable = sum(bot["profitable"] for bot in status["bots"])
+    denied = sum(bot["denied"] for bot in status["bots"])
+    profit = sum(bot["profit_lamports"] for bot in status["bots"])
+    chain = status["chain"]
+    stage = next((tile["origin"] for tile in status["tiles"] if tile["name"] == "risk"), None)
+    tick = f" | tick to order p50 {short_ns(stage['p50_ns'])}" if stage and stage["count"] else ""
+    trading = "trading" if status["trading"] and status["kill"]["level"] == "run" else f"kill {status['kill']['level']}"
+    return (
+        f"{status['instance']} run {status['run']} {trading} | slot {chain['slot']} | pools {len(status['pools'])} | "
+        f"landed {landed} (profitable {profitable}) denied {denied} | earned {amount(profit, 9)} SOL{tick}"
+    )
 
 
 def status_text(status: dict[str, Any]) -> str:

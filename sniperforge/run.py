@@ -94,13 +94,13 @@ def run(config: Config, *, duration_s: float | None, as_json: bool) -> int:
     if config.chain.embedded:
         simnet = _embedded_config(config)
         chain.announcement_path(config.state_dir).unlink(missing_ok=True)
-        guardian.add("simnet", lambda: _serve_simnet(simnet, config.state_dir), frozenset({exits.USAGE}))
+        guardian.add("simnet", lambda _: _serve_simnet(simnet, config.state_dir), frozenset({exits.USAGE}))
         _say(f"embedded Solana on http://{simnet.listen}:{simnet.rpc_port} (real SVM, simulated market)")
     summary = state.path / "summary.json"
     summary.unlink(missing_ok=True)
     guardian.add(
         "supervisor",
-        lambda: Supervisor(config, _say, passphrase=secret, progress=not as_json).run(),
+        lambda start: Supervisor(config, _say, passphrase=secret, progress=not as_json).run(start),
         _FINAL,
     )
     _say(f"instance {config.instance.name}, state in {config.state_dir}; Ctrl-C stops it in order")

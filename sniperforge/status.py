@@ -87,7 +87,7 @@ def _links(instance: Instance) -> list[dict[str, Any]]:
 
 def _rows(instance: Instance, table: str) -> Rows:
     if table not in instance.table_names:
-        return np.zeros(0)
+        return np.zeros(0, np.void)
     return instance.table(table).read_all()
 
 

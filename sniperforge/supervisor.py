@@ -26,8 +26,7 @@ from sniperforge.commands import Commands
 from sniperforge.config import Config, to_builtins
 from sniperforge.groups import Groups
 from sniperforge.launch import Launch, LaunchError, prepare
-from sniperforge.monitor import line
-from sniperforge.processes import set_name
+from sniperforge.report import line
 from sniperforge.state import StateDirectory
 
 Say = Callable[[str], None]
@@ -54,11 +53,16 @@ class Supervisor:
         self._state = StateDirectory(config.state_dir)
         self._signal = 0
         self._stopping = False
-        self._traded = False
+        self._start = 1
 
-    def run(self) -> int:
-        """Runs until stopped or until something dies; returns an exit code of `exits`."""
-        set_name("sf-supervisor")
+    def run(self, start: int) -> int:
+        """Runs until stopped or until something dies; returns an exit code of `exits`.
+
+        Args:
+            start: number of this start under its guardian. When the first one does not get as far as trading, that
+                is told to a person instead of tried again: then it is the configuration, not bad luck.
+        """
+        self._start = start
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # replaced once there is a kill word
         try:
@@ -155,6 +159,11 @@ class Supervisor:
         return self._stopping or bool(self._signal)
 
     @property
+    def first(self) -> bool:
+        """Whether this is the guardian's first start."""
+        return self._start == 1
+
+    @property
     def config(self) -> Config:
         """The configuration of this run."""
         return self._config
@@ -190,7 +199,7 @@ class _Loop:
         self._launch = launch
         self._poller = select.poll()
         for router in server.routers:
-            self._poller.register(router.getsockopt(zmq.FD), select.POLLIN)
+            self._poller.register(int(router.getsockopt(zmq.FD)), select.POLLIN)
         for fd in groups.descriptors():
             self._poller.register(fd, select.POLLIN)
         self._started = time.monotonic()
@@ -277,7 +286,7 @@ class _Loop:
         self._supervisor.say(fault)
         never_ran = not self._trading
         self._groups.kill(grace_s=0.05)
-        return exits.FAILED if never_ran and self._launch.first else exits.RESTART
+        return exits.FAILED if never_ran and self._supervisor.first else exits.RESTART
 
     def _stop(self) -> int:
         """Stops in order: no new order, open ones resolved, tiles halted along the data path."""

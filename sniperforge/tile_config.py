@@ -17,7 +17,7 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """A section; the meaning of each key stands in configs/default.toml."""
 
 
-class FeedConfig(_Section):
+class FeedConfig(_Section, frozen=True):
     engine: Literal["recv", "uring"]
     commitment: Literal["processed", "confirmed", "finalized"]
     ping_ms: Milliseconds
@@ -28,11 +28,11 @@ class FeedConfig(_Section):
     max_message_kb: Annotated[int, Meta(ge=64, le=1 << 20)]
 
 
-class BookConfig(_Section):
+class BookConfig(_Section, frozen=True):
     pass
 
 
-class ArbConfig(_Section, tag_field="kind", tag="arb"):
+class ArbConfig(_Section, frozen=True, tag_field="kind", tag="arb"):
     bot: Annotated[int, Meta(ge=0, le=63)]
     base_mint: Address
     min_profit_lamports: Amount
@@ -46,7 +46,7 @@ class ArbConfig(_Section, tag_field="kind", tag="arb"):
     max_cycles: Annotated[int, Meta(ge=1, le=50_000_000)]
 
 
-class StrategyConfig(_Section, tag_field="kind", tag="strategy"):
+class StrategyConfig(_Section, frozen=True, tag_field="kind", tag="strategy"):
     bot: Annotated[int, Meta(ge=0, le=63)]
     class_: str = msgspec.field(name="class")
     settings: dict[str, Any]
@@ -55,7 +55,7 @@ class StrategyConfig(_Section, tag_field="kind", tag="strategy"):
 BotConfig = ArbConfig | StrategyConfig
 
 
-class RiskConfig(_Section):
+class RiskConfig(_Section, frozen=True):
     base_mint: Address
     supervisor_timeout_ms: Milliseconds
     max_order_lamports: Amount
@@ -72,7 +72,7 @@ class RiskConfig(_Section):
     mint_max_amount: dict[Address, Amount]
 
 
-class BuildConfig(_Section):
+class BuildConfig(_Section, frozen=True):
     cu_limit_base: Annotated[int, Meta(ge=0, le=1_400_000)]
     cu_limit_per_hop: ComputeUnits
     cu_price_micro_lamports: Amount
@@ -80,7 +80,7 @@ class BuildConfig(_Section):
     tip_account: str
 
 
-class SignConfig(_Section):
+class SignConfig(_Section, frozen=True):
     max_amount_lamports: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     max_fee_lamports: Annotated[int, Meta(ge=5000, le=2**63 - 1)]
     max_tip_lamports: Amount
@@ -89,7 +89,7 @@ class SignConfig(_Section):
     tip_accounts: list[Address]
 
 
-class SendConfig(_Section):
+class SendConfig(_Section, frozen=True):
     connections: Annotated[int, Meta(ge=1, le=64)]
     before_send: bool
     timeout_ms: Milliseconds
@@ -99,7 +99,7 @@ class SendConfig(_Section):
     backoff_max_ms: Milliseconds
 
 
-class JournalConfig(_Section):
+class JournalConfig(_Section, frozen=True):
     engine: Literal["uring", "pwrite"]
     segment_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)]
     block_bytes: Annotated[int, Meta(ge=4096, le=1 << 20)]
@@ -109,6 +109,6 @@ class JournalConfig(_Section):
     keep_gb: Annotated[int, Meta(ge=1, le=1 << 20)]
 
 
-class ReplayConfig(_Section):
+class ReplayConfig(_Section, frozen=True):
     refresh_ms: Milliseconds
     drain_turns: Annotated[int, Meta(ge=1, le=1 << 30)]

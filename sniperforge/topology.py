@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ipc.topology import Topology
 from sniperforge.config import Config, ConfigError, TileConfig
+from sniperforge.tile_config import ArbConfig
 
 #: kinds whose tile is Python; the rest are in the C tile table
 PYTHON_KINDS = {
@@ -90,7 +91,7 @@ _BOT_KINDS = frozenset({"arb", "strategies"})
 
 def _bot_tiles(config: Config) -> set[str]:
     """Tiles that run the configured bots: one each for the C searcher, one for all Python strategies."""
-    return {name if bot.kind == "arb" else "strategies" for name, bot in config.bots.items()}
+    return {name if isinstance(bot, ArbConfig) else "strategies" for name, bot in config.bots.items()}
 
 
 def _one_of(names: Mapping[str, object]) -> str:
@@ -123,17 +124,9 @@ def build(config: Config, params: Params) -> tuple[Topology, list[str]]:
             )
         core = next(hot_cores, None) if group.core == "hot" else None if group.core == "any" else int(group.core)
         topology.group(name, wait=group.wait, core=core, python=kinds == {True})
-    topology.group("supervisor", wait="park", python=True)
     for name, tile in found.tiles.items():
-        external = tile.kind in EXTERNAL_KINDS
-        topology.tile(
-            name,
-            kind=tile.kind,
-            group="supervisor" if external else tile.group,
-            params=params.get(name),
-            burst=tile.burst,
-            runs="external" if external else "python" if tile.kind in PYTHON_KINDS else "c",
-        )
+        group_name = None if tile.kind in EXTERNAL_KINDS else tile.group
+        topology.tile(name, kind=tile.kind, group=group_name, params=params.get(name), burst=tile.burst)
     for name, tile in found.tiles.items():
         for link in tile.out:
             if link in found.consumers:
