@@ -237,10 +237,9 @@ sf_http_post( sf_http_t * h, uint64_t n ) {
   h->head.bytes  = 0;
   h->body        = (sf_http_body_t){0};
   h->sent_before = h->stream.sent;
+  h->touched     = 0;
   h->state       = SF_HTTP_WRITING;
 }
-
-int sf_http_touched( sf_http_t const * h ) { return h->state>=SF_HTTP_WRITING && h->stream.sent!=h->sent_before; }
 
 /* read_answer takes what has come.  Returns 1 when the answer is complete, 0 if
    not, or a negative code. */
@@ -296,6 +295,7 @@ sf_http_step( sf_http_t * h ) {
   }
   if( h->state==SF_HTTP_WRITING ) {
     int64_t put = sf_stream_send( &h->stream, h->out+h->out_from, h->out_to-h->out_from );
+    h->touched |= h->stream.sent!=h->sent_before; /* also when the call failed halfway */
     if( put<0 ) return broken( h, (int)put );
     h->out_from += (uint64_t)put;
     if( h->out_from==h->out_to ) h->state = SF_HTTP_READING;

@@ -62,6 +62,7 @@ typedef struct sf_http {
   uint64_t       out_from;
   uint64_t       out_to;
   uint64_t       sent_before; /* stream.sent when the request began */
+  uint32_t       touched;     /* 1: a byte of the last request may have left this machine */
   char *         in;
   uint64_t       in_max;
   uint64_t       in_len;
@@ -87,9 +88,6 @@ void   sf_http_post( sf_http_t * h, uint64_t n );
    connection is closed: SF_ERR_IO = ended or broken, SF_ERR_DATA = not HTTP,
    SF_ERR_LIMIT = the answer is too large, SF_ERR_CRYPTO = TLS refused. */
 int sf_http_step( sf_http_t * h );
-
-/* sf_http_touched returns 1 if a byte of the request may have left this machine. */
-int sf_http_touched( sf_http_t const * h );
 
 /* sf_http_release drops the answer: idle again, or closed if the server does not
    keep the connection. */
