@@ -140,7 +140,7 @@ class Groups:
         tiles = [tile for tile in self._instance.tiles.values() if tile.runs != "external"]
         for tile in sorted(tiles, key=lambda tile: order.get(tile.kind, 0)):
             cnc = self._instance.cnc(tile.name)
-            self._instance.control.halt_tile(tile.index)
+            self._instance.control.halt_tile(tile.name)
             while cnc.state in ("boot", "run") and time.monotonic() < deadline and not self._dead(tile.group):
                 self._instance.control.beat()
                 self._reap(0.002)

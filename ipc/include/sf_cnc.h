@@ -30,7 +30,7 @@ typedef struct sf_hist {
 } sf_hist_t;
 SF_ASSERT( sizeof(sf_hist_t)==32+8*976 )
 
-#define SF_COUNTER_MAX  40
+#define SF_COUNTER_MAX  64
 #define SF_COUNTER_NAME 32
 
 /* the first counters are the same in every tile and kept by the runner */
@@ -63,7 +63,7 @@ typedef struct sf_cnc {
   uint8_t     counter_is_gauge[SF_COUNTER_MAX];
   char        counter_name[SF_COUNTER_MAX][SF_COUNTER_NAME]; /* "" = unused */
   uint64_t    counter[SF_COUNTER_MAX];
-  uint8_t     _pad2[24];
+  uint8_t     _pad2[64];
   sf_hist_t   hist[SF_HIST_MAX];
   uint8_t     _pad3[32];
 } sf_cnc_t;
