@@ -62,7 +62,7 @@ int sf_memory_create( sf_memory_t * m, char const * path, uint64_t bytes, uint32
   if( ftruncate( fd, (off_t)bytes ) ) rc = no_room( path, bytes, errno );
   if( !rc ) {
     base = mmap( 0, bytes, PROT_READ|PROT_WRITE, MAP_SHARED, fd, 0 );
-    if( base==MAP_FAILED ) rc = sf_err_set( SF_ERR_SYS, "mapping %lu bytes of %s: %m", bytes, path );
+    if( base==MAP_FAILED ) rc = no_room( path, bytes, errno );
   }
   if( !rc ) {
     m->bound  = (uint32_t)bind_node( base, bytes, node );

@@ -26,15 +26,17 @@ int sf_table_write( sf_table_t * t, uint32_t row, void const * row_bytes ) {
   return 0;
 }
 
-int sf_table_read( sf_table_t const * t, uint32_t row, void * out ) {
-  if( SF_UNLIKELY( row>=t->row_cnt ) ) return SF_ERR_ARG;
+int sf_table_read( sf_table_t const * t, uint32_t row, void * out ) { return sf_table_read_head( t, row, out, t->row_bytes ); }
+
+int sf_table_read_head( sf_table_t const * t, uint32_t row, void * out, uint32_t bytes ) {
+  if( SF_UNLIKELY( row>=t->row_cnt || bytes<8 || bytes>t->row_bytes ) ) return SF_ERR_ARG;
   uint8_t const *  p    = sf_table_row( t, row );
   uint64_t const * lock = (uint64_t const *)p;
   for( uint32_t i=0; i<SF_TABLE_TRIES; i++ ) {
     uint64_t before = sf_load_acquire( lock );
     if( !before ) return SF_ERR_EMPTY;
     if( SF_LIKELY( !( before & 1 ) ) ) {
-      sf_words_copy_out( (uint8_t *)out+8, p+8, t->row_bytes/8-1 );
+      sf_words_copy_out( (uint8_t *)out+8, p+8, bytes/8-1 );
       if( SF_LIKELY( sf_load_relaxed( lock )==before ) ) {
         memcpy( out, &before, 8 );
         return 0;

@@ -29,6 +29,10 @@ int sf_table_write( sf_table_t * t, uint32_t row, void const * row_bytes );
    SF_ERR_ARG if there is no such row.  Assumes out is 8-byte aligned. */
 int sf_table_read( sf_table_t const * t, uint32_t row, void * out );
 
+/* sf_table_read_head is sf_table_read of the first `bytes` of the row only, a
+   multiple of 8 not larger than the row. */
+int sf_table_read_head( sf_table_t const * t, uint32_t row, void * out, uint32_t bytes );
+
 /* sf_row_begin opens a row for writing in place and returns it with its present
    values; sf_row_end, given the same pointer, publishes it.  Writer only; row
    must be below row_cnt.  (Under ThreadSanitizer it is a private copy.) */
