@@ -226,7 +226,7 @@ class Simnet:
         try:
             if not self.node.faults.config.stall_slots:
                 self.step()
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             self._failure = error
             if self._stopped is not None:
                 self._stopped.set()

@@ -13,7 +13,7 @@ from solders.instruction import CompiledInstruction
 from solders.message import Message, MessageV0, from_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.signature import Signature
-from solders.transaction import VersionedTransaction
+from solders.transaction import SanitizeError, VersionedTransaction
 
 from sniperforge.simnet.errors import TransactionErrorJson
 
@@ -139,7 +139,7 @@ def decode(raw: bytes) -> Decoded:
     header = message.header
     try:
         transaction.sanitize()
-    except ValueError as error:
+    except SanitizeError as error:
         raise MalformedTransaction(
             "invalid transaction: Transaction failed to sanitize accounts offsets correctly"
         ) from error
@@ -170,7 +170,7 @@ def message_fee(raw: bytes) -> tuple[Hash, int]:
         message = from_bytes_versioned(raw)
         signatures = [Signature.default()] * message.header.num_required_signatures
         VersionedTransaction.populate(message, signatures).sanitize()
-    except ValueError as error:
+    except (ValueError, SanitizeError) as error:
         raise MalformedTransaction(
             f"failed to deserialize solana_message::versions::VersionedMessage: {_lower(error)}"
         ) from error
@@ -275,6 +275,6 @@ def inner_instructions(groups: Sequence[Sequence[Any]]) -> list[tuple[int, list[
     return result
 
 
-def _lower(error: ValueError) -> str:
+def _lower(error: Exception) -> str:
     text = str(error)
     return text[:1].lower() + text[1:]
