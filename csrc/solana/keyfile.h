@@ -27,7 +27,6 @@
    What passes through memory besides is locked and wiped.
    Fails with SF_ERR_SYS, SF_ERR_STATE (others can read the file, or it is not ours), SF_ERR_DATA
    (malformed) or SF_ERR_CRYPTO (wrong passphrase, public key does not belong to the secret). */
-int
-sf_keyfile_read( char const * path, int passphrase_fd, uint8_t secret[ 64 ] );
+int sf_keyfile_read( char const * path, int passphrase_fd, uint8_t secret[64] );
 
 #endif

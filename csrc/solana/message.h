@@ -35,11 +35,11 @@ typedef struct sf_account_meta {
 
 /* One instruction before it is compiled: pointers stay the caller's. */
 typedef struct sf_instruction {
-  uint8_t const *           program; /* 32 bytes */
+  uint8_t const * program; /* 32 bytes */
   sf_account_meta_t const * account;
-  uint8_t const *           data;
-  uint16_t                  account_cnt;
-  uint16_t                  data_len;
+  uint8_t const * data;
+  uint16_t account_cnt;
+  uint16_t data_len;
 } sf_instruction_t;
 
 /* sf_message_compile writes the message of `version` (SF_VERSION_*) that `payer` pays for and that
@@ -47,15 +47,8 @@ typedef struct sf_instruction {
    data_off[i], if not NULL, becomes the offset in `out` of instruction i's data;
    *blockhash_off that of the blockhash.
    Fails with SF_ERR_LIMIT if there are more than SF_LOCK_MAX accounts or `out` is too small. */
-int
-sf_message_compile( uint8_t *                out,
-                    uint32_t                 out_bytes,
-                    uint32_t                 version,
-                    uint8_t const            payer[ 32 ],
-                    sf_instruction_t const * instruction,
-                    uint32_t                 cnt,
-                    uint8_t const            blockhash[ 32 ],
-                    uint16_t *               blockhash_off,
-                    uint16_t *               data_off );
+int sf_message_compile( uint8_t * out, uint32_t out_bytes, uint32_t version, uint8_t const payer[32],
+                        sf_instruction_t const * instruction, uint32_t cnt, uint8_t const blockhash[32],
+                        uint16_t * blockhash_off, uint16_t * data_off );
 
 #endif

@@ -6,30 +6,27 @@
 #include "solana/program.h"
 #include "solana/transaction.h"
 
-static uint32_t
-refuse( sf_policy_finding_t * out, uint32_t reason, uint64_t detail ) {
+static uint32_t refuse( sf_policy_finding_t * out, uint32_t reason, uint64_t detail ) {
   out->reason = reason;
   out->detail = detail;
   return reason;
 }
 
-static int
-key_in( uint8_t const key[ 32 ], uint8_t const ( *list )[ 32 ], uint32_t cnt ) {
+static int key_in( uint8_t const key[32], uint8_t const ( *list )[32], uint32_t cnt ) {
   for( uint32_t i = 0; i < cnt; i++ )
-    if( !memcmp( key, list[ i ], 32 ) ) return 1;
+    if( !memcmp( key, list[i], 32 ) ) return 1;
   return 0;
 }
 
-static int
-is_wallet( sf_policy_t const * policy, sf_transaction_t const * tx, uint32_t account ) {
+static int is_wallet( sf_policy_t const * policy, sf_transaction_t const * tx, uint32_t account ) {
   return account < tx->account_cnt && !memcmp( sf_transaction_account( tx, account ), policy->wallet, 32 );
 }
 
 /* Compute budget: *limit_cnt and *price_cnt count what was there. */
-static uint32_t
-check_budget( sf_instruction_view_t const * one, uint32_t * limit_cnt, uint32_t * price_cnt, sf_policy_finding_t * out ) {
+static uint32_t check_budget( sf_instruction_view_t const * one, uint32_t * limit_cnt, uint32_t * price_cnt,
+                              sf_policy_finding_t * out ) {
   uint64_t value = 0;
-  int      kind  = sf_compute_budget_read( one->data, one->data_len, &value );
+  int kind       = sf_compute_budget_read( one->data, one->data_len, &value );
   if( kind == SF_COMPUTE_LIMIT && !( *limit_cnt )++ ) {
     out->units = (uint32_t)value;
     return 0;
@@ -41,18 +38,13 @@ check_budget( sf_instruction_view_t const * one, uint32_t * limit_cnt, uint32_t 
   return refuse( out, SF_REFUSE_FEE, value );
 }
 
-static uint32_t
-check_tip( sf_policy_t const *           policy,
-           sf_transaction_t const *      tx,
-           sf_instruction_view_t const * one,
-           uint64_t                      tip_lamports,
-           uint32_t *                    tip_cnt,
-           sf_policy_finding_t *         out ) {
+static uint32_t check_tip( sf_policy_t const * policy, sf_transaction_t const * tx, sf_instruction_view_t const * one,
+                           uint64_t tip_lamports, uint32_t * tip_cnt, sf_policy_finding_t * out ) {
   uint64_t lamports = 0;
   if( !sf_system_transfer_read( one->data, one->data_len, &lamports ) || one->account_cnt != 2 )
     return refuse( out, SF_REFUSE_PROGRAM, one->program );
-  if( !is_wallet( policy, tx, one->account[ 0 ] ) ||
-      !key_in( sf_transaction_account( tx, one->account[ 1 ] ), policy->tip_account, policy->tip_account_cnt ) )
+  if( !is_wallet( policy, tx, one->account[0] ) ||
+      !key_in( sf_transaction_account( tx, one->account[1] ), policy->tip_account, policy->tip_account_cnt ) )
     return refuse( out, SF_REFUSE_PROGRAM, one->program );
   if( lamports > policy->max_tip_lamports ) return refuse( out, SF_REFUSE_FEE, lamports );
   if( ( *tip_cnt )++ || lamports != tip_lamports ) return refuse( out, SF_REFUSE_MISMATCH, lamports );
@@ -60,18 +52,15 @@ check_tip( sf_policy_t const *           policy,
   return 0;
 }
 
-static uint32_t
-check_swap( sf_transaction_t const *      tx,
-            sf_instruction_view_t const * one,
-            sf_instruction_t const *      swap,
-            uint32_t                      index,
-            sf_policy_finding_t *         out ) {
-  if( memcmp( sf_transaction_account( tx, one->program ), swap->program, 32 ) || one->account_cnt != swap->account_cnt ||
-      one->data_len != swap->data_len || memcmp( one->data, swap->data, one->data_len ) )
+static uint32_t check_swap( sf_transaction_t const * tx, sf_instruction_view_t const * one,
+                            sf_instruction_t const * swap, uint32_t index, sf_policy_finding_t * out ) {
+  if( memcmp( sf_transaction_account( tx, one->program ), swap->program, 32 ) ||
+      one->account_cnt != swap->account_cnt || one->data_len != swap->data_len ||
+      memcmp( one->data, swap->data, one->data_len ) )
     return refuse( out, SF_REFUSE_MISMATCH, index );
   for( uint32_t i = 0; i < one->account_cnt; i++ ) {
-    uint32_t                  account = one->account[ i ];
-    sf_account_meta_t const * meta    = &swap->account[ i ];
+    uint32_t account               = one->account[i];
+    sf_account_meta_t const * meta = &swap->account[i];
     if( memcmp( sf_transaction_account( tx, account ), meta->pubkey, 32 ) ||
         ( meta->writable && !sf_transaction_is_writable( tx, account ) ) )
       return refuse( out, SF_REFUSE_MISMATCH, index );
@@ -79,13 +68,9 @@ check_swap( sf_transaction_t const *      tx,
   return 0;
 }
 
-static uint32_t
-check_instructions( sf_policy_t const *      policy,
-                    sf_transaction_t const * tx,
-                    sf_instruction_t const * swap,
-                    uint32_t                 swap_cnt,
-                    uint64_t                 tip_lamports,
-                    sf_policy_finding_t *    out ) {
+static uint32_t check_instructions( sf_policy_t const * policy, sf_transaction_t const * tx,
+                                    sf_instruction_t const * swap, uint32_t swap_cnt, uint64_t tip_lamports,
+                                    sf_policy_finding_t * out ) {
   uint32_t limit_cnt = 0;
   uint32_t price_cnt = 0;
   uint32_t tip_cnt   = 0;
@@ -95,7 +80,7 @@ check_instructions( sf_policy_t const *      policy,
     sf_instruction_view_t one;
     sf_transaction_instruction( tx, &off, &one );
     uint8_t const * program = sf_transaction_account( tx, one.program );
-    uint32_t        reason;
+    uint32_t reason;
     if( !memcmp( program, sf_program_compute_budget, 32 ) ) {
       reason = check_budget( &one, &limit_cnt, &price_cnt, out );
     } else if( !memcmp( program, sf_program_system, 32 ) ) {
@@ -105,7 +90,7 @@ check_instructions( sf_policy_t const *      policy,
     } else if( swaps == swap_cnt ) {
       reason = refuse( out, SF_REFUSE_MISMATCH, i );
     } else {
-      reason = check_swap( tx, &one, &swap[ swaps++ ], i, out );
+      reason = check_swap( tx, &one, &swap[swaps++], i, out );
     }
     if( reason ) return reason;
   }
@@ -114,14 +99,9 @@ check_instructions( sf_policy_t const *      policy,
   return 0;
 }
 
-uint32_t
-sf_policy_check( sf_policy_t const *      policy,
-                 uint8_t const *          bytes,
-                 uint32_t                 len,
-                 sf_instruction_t const * swap,
-                 uint32_t                 swap_cnt,
-                 uint64_t                 tip_lamports,
-                 sf_policy_finding_t *    out ) {
+uint32_t sf_policy_check( sf_policy_t const * policy, uint8_t const * bytes, uint32_t len,
+                          sf_instruction_t const * swap, uint32_t swap_cnt, uint64_t tip_lamports,
+                          sf_policy_finding_t * out ) {
   sf_transaction_t tx;
   memset( out, 0, sizeof( *out ) );
   if( len > SF_PACKET_MAX ) return refuse( out, SF_REFUSE_SIZE, len );

@@ -22,10 +22,10 @@
 #define SF_POLICY_TIP_MAX     16
 
 typedef struct sf_policy {
-  uint8_t  wallet[ 32 ];
-  uint8_t  program[ SF_POLICY_PROGRAM_MAX ][ 32 ];
+  uint8_t wallet[32];
+  uint8_t program[SF_POLICY_PROGRAM_MAX][32];
   uint32_t program_cnt;
-  uint8_t  tip_account[ SF_POLICY_TIP_MAX ][ 32 ];
+  uint8_t tip_account[SF_POLICY_TIP_MAX][32];
   uint32_t tip_account_cnt;
   uint64_t max_fee_lamports; /* base fee and priority fee */
   uint64_t max_tip_lamports;
@@ -46,13 +46,8 @@ typedef struct sf_policy_finding {
 /* sf_policy_check reads the `len` bytes of a transaction, holds them against the policy and against
    the ordered swaps and tip (a transaction without the tip is as good), and returns the reason why
    it must not be signed, or 0.  Hot: no allocation, under a microsecond. */
-uint32_t
-sf_policy_check( sf_policy_t const *      policy,
-                 uint8_t const *          bytes,
-                 uint32_t                 len,
-                 sf_instruction_t const * swap,
-                 uint32_t                 swap_cnt,
-                 uint64_t                 tip_lamports,
-                 sf_policy_finding_t *    out );
+uint32_t sf_policy_check( sf_policy_t const * policy, uint8_t const * bytes, uint32_t len,
+                          sf_instruction_t const * swap, uint32_t swap_cnt, uint64_t tip_lamports,
+                          sf_policy_finding_t * out );
 
 #endif

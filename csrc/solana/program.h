@@ -6,12 +6,12 @@
 
 #include <stdint.h>
 
-extern uint8_t const sf_program_system[ 32 ];
-extern uint8_t const sf_program_compute_budget[ 32 ];
-extern uint8_t const sf_program_token[ 32 ];      /* SPL Token */
-extern uint8_t const sf_program_token_2022[ 32 ]; /* Token-2022 */
-extern uint8_t const sf_program_associated_token[ 32 ];
-extern uint8_t const sf_mint_wrapped_sol[ 32 ];
+extern uint8_t const sf_program_system[32];
+extern uint8_t const sf_program_compute_budget[32];
+extern uint8_t const sf_program_token[32];      /* SPL Token */
+extern uint8_t const sf_program_token_2022[32]; /* Token-2022 */
+extern uint8_t const sf_program_associated_token[32];
+extern uint8_t const sf_mint_wrapped_sol[32];
 
 /* Compute budget: each data is the tag and one little-endian number. */
 #define SF_COMPUTE_LIMIT       2 /* u32 compute units */
@@ -26,29 +26,23 @@ extern uint8_t const sf_mint_wrapped_sol[ 32 ];
 #define SF_SIGNATURE_LAMPORTS 5000 /* base fee of a signature */
 
 /* sf_compute_limit_data writes the data of SetComputeUnitLimit. */
-void
-sf_compute_limit_data( uint8_t data[ SF_COMPUTE_LIMIT_BYTES ], uint32_t units );
+void sf_compute_limit_data( uint8_t data[SF_COMPUTE_LIMIT_BYTES], uint32_t units );
 
 /* sf_compute_price_data writes the data of SetComputeUnitPrice. */
-void
-sf_compute_price_data( uint8_t data[ SF_COMPUTE_PRICE_BYTES ], uint64_t micro_lamports );
+void sf_compute_price_data( uint8_t data[SF_COMPUTE_PRICE_BYTES], uint64_t micro_lamports );
 
 /* sf_compute_budget_read returns SF_COMPUTE_LIMIT or SF_COMPUTE_PRICE and its value, or 0 for every
    other instruction of that program and for malformed data. */
-int
-sf_compute_budget_read( uint8_t const * data, uint32_t len, uint64_t * value );
+int sf_compute_budget_read( uint8_t const * data, uint32_t len, uint64_t * value );
 
 /* sf_system_transfer_data writes the data of Transfer. */
-void
-sf_system_transfer_data( uint8_t data[ SF_SYSTEM_TRANSFER_BYTES ], uint64_t lamports );
+void sf_system_transfer_data( uint8_t data[SF_SYSTEM_TRANSFER_BYTES], uint64_t lamports );
 
 /* sf_system_transfer_read returns 1 and the lamports if data is a Transfer, else 0. */
-int
-sf_system_transfer_read( uint8_t const * data, uint32_t len, uint64_t * lamports );
+int sf_system_transfer_read( uint8_t const * data, uint32_t len, uint64_t * lamports );
 
 /* sf_fee_lamports is what the chain charges: base fee of the signatures and the priority fee, the
    price times the requested units, rounded up.  Saturates at UINT64_MAX. */
-uint64_t
-sf_fee_lamports( uint32_t signatures, uint64_t price_micro_lamports, uint32_t units );
+uint64_t sf_fee_lamports( uint32_t signatures, uint64_t price_micro_lamports, uint32_t units );
 
 #endif

@@ -19,19 +19,16 @@ typedef struct sf_template {
   uint16_t tx_len;
   uint16_t blockhash_off;
   uint16_t instruction_cnt;
-  uint16_t data_off[ SF_TEMPLATE_INSTRUCTION_MAX ];
-  uint16_t data_len[ SF_TEMPLATE_INSTRUCTION_MAX ];
-  uint8_t  tx[ SF_PACKET_MAX ];
+  uint16_t data_off[SF_TEMPLATE_INSTRUCTION_MAX];
+  uint16_t data_len[SF_TEMPLATE_INSTRUCTION_MAX];
+  uint8_t tx[SF_PACKET_MAX];
 } sf_template_t;
 
 /* sf_template_compile makes the template of a v0 transaction that `wallet` pays for.  The blockhash is
    zero.  Fails with SF_ERR_LIMIT if the transaction does not fit in a packet, locks more than
    SF_LOCK_MAX accounts or has more than SF_TEMPLATE_INSTRUCTION_MAX instructions; with SF_ERR_ARG if
    somebody else than the wallet has to sign. */
-int
-sf_template_compile( sf_template_t *          template,
-                     uint8_t const            wallet[ 32 ],
-                     sf_instruction_t const * instruction,
-                     uint32_t                 cnt );
+int sf_template_compile( sf_template_t * template, uint8_t const wallet[32], sf_instruction_t const * instruction,
+                         uint32_t cnt );
 
 #endif

@@ -9,18 +9,16 @@
 /* Reads forward; once something is missing `at` stays and `bad` says what. */
 typedef struct reader {
   uint8_t const * bytes;
-  uint32_t        len;
-  uint32_t        at;
-  char const *    bad;
+  uint32_t len;
+  uint32_t at;
+  char const * bad;
 } reader_t;
 
-static void
-reader_fail( reader_t * r, char const * what ) {
+static void reader_fail( reader_t * r, char const * what ) {
   if( !r->bad ) r->bad = what;
 }
 
-static uint32_t
-reader_skip( reader_t * r, uint32_t n, char const * what ) {
+static uint32_t reader_skip( reader_t * r, uint32_t n, char const * what ) {
   uint32_t at = r->at;
   if( r->bad || n > r->len - at ) {
     reader_fail( r, what );
@@ -30,14 +28,12 @@ reader_skip( reader_t * r, uint32_t n, char const * what ) {
   return at;
 }
 
-static uint32_t
-reader_u8( reader_t * r, char const * what ) {
+static uint32_t reader_u8( reader_t * r, char const * what ) {
   uint32_t at = reader_skip( r, 1, what );
-  return r->bad ? 0 : r->bytes[ at ];
+  return r->bad ? 0 : r->bytes[at];
 }
 
-static uint32_t
-reader_compact( reader_t * r, char const * what ) {
+static uint32_t reader_compact( reader_t * r, char const * what ) {
   uint32_t value = 0;
   if( r->bad ) return 0;
   uint32_t n = sf_compact_read( r->bytes + r->at, r->len - r->at, &value );
@@ -49,8 +45,7 @@ reader_compact( reader_t * r, char const * what ) {
   return value;
 }
 
-static void
-read_header( reader_t * r, sf_transaction_t * tx ) {
+static void read_header( reader_t * r, sf_transaction_t * tx ) {
   uint32_t first = reader_u8( r, "message header is cut off" );
   tx->version    = SF_VERSION_LEGACY;
   if( first & 0x80u ) {
@@ -63,8 +58,7 @@ read_header( reader_t * r, sf_transaction_t * tx ) {
   tx->readonly_unsigned   = (uint8_t)reader_u8( r, "message header is cut off" );
 }
 
-static void
-read_accounts( reader_t * r, sf_transaction_t * tx ) {
+static void read_accounts( reader_t * r, sf_transaction_t * tx ) {
   tx->account_cnt   = (uint16_t)reader_compact( r, "account count is malformed" );
   tx->account_off   = (uint16_t)reader_skip( r, 32u * tx->account_cnt, "accounts are cut off" );
   tx->blockhash_off = (uint16_t)reader_skip( r, 32, "blockhash is cut off" );
@@ -74,8 +68,7 @@ read_accounts( reader_t * r, sf_transaction_t * tx ) {
 }
 
 /* Reads all instructions; *last_account becomes the highest index used. */
-static void
-read_instructions( reader_t * r, sf_transaction_t * tx, uint32_t * last_account ) {
+static void read_instructions( reader_t * r, sf_transaction_t * tx, uint32_t * last_account ) {
   tx->instruction_cnt = (uint16_t)reader_compact( r, "instruction count is malformed" );
   tx->instruction_off = (uint16_t)r->at;
   for( uint32_t i = 0; i < tx->instruction_cnt && !r->bad; i++ ) {
@@ -85,14 +78,13 @@ read_instructions( reader_t * r, sf_transaction_t * tx, uint32_t * last_account 
     uint32_t account_cnt = reader_compact( r, "instruction account count is malformed" );
     uint32_t account_off = reader_skip( r, account_cnt, "instruction accounts are cut off" );
     for( uint32_t j = 0; j < account_cnt && !r->bad; j++ )
-      if( r->bytes[ account_off + j ] > *last_account ) *last_account = r->bytes[ account_off + j ];
+      if( r->bytes[account_off + j] > *last_account ) *last_account = r->bytes[account_off + j];
     uint32_t data_len = reader_compact( r, "instruction data length is malformed" );
     reader_skip( r, data_len, "instruction data is cut off" );
   }
 }
 
-static void
-read_lookups( reader_t * r, sf_transaction_t * tx ) {
+static void read_lookups( reader_t * r, sf_transaction_t * tx ) {
   tx->lookup_cnt    = (uint16_t)reader_compact( r, "lookup count is malformed" );
   tx->lookup_off    = (uint16_t)r->at;
   uint32_t writable = 0;
@@ -112,8 +104,7 @@ read_lookups( reader_t * r, sf_transaction_t * tx ) {
   tx->looked_up_readonly = (uint16_t)readonly;
 }
 
-static void
-read_message( reader_t * r, sf_transaction_t * tx ) {
+static void read_message( reader_t * r, sf_transaction_t * tx ) {
   uint32_t last_account = 0;
   tx->message_off       = (uint16_t)r->at;
   read_header( r, tx );
@@ -125,8 +116,7 @@ read_message( reader_t * r, sf_transaction_t * tx ) {
   if( r->at != r->len ) reader_fail( r, "bytes behind the end" );
 }
 
-static int
-parse( sf_transaction_t * tx, uint8_t const * bytes, uint32_t len, int with_signatures ) {
+static int parse( sf_transaction_t * tx, uint8_t const * bytes, uint32_t len, int with_signatures ) {
   if( len > UINT16_MAX ) return sf_err_set( SF_ERR_DATA, "transaction: %u bytes are more than %d", len, UINT16_MAX );
   reader_t r = { .bytes = bytes, .len = len };
   memset( tx, 0, sizeof( *tx ) );
@@ -143,32 +133,27 @@ parse( sf_transaction_t * tx, uint8_t const * bytes, uint32_t len, int with_sign
   return 0;
 }
 
-int
-sf_transaction_parse( sf_transaction_t * tx, uint8_t const * bytes, uint32_t len ) {
+int sf_transaction_parse( sf_transaction_t * tx, uint8_t const * bytes, uint32_t len ) {
   return parse( tx, bytes, len, 1 );
 }
 
-int
-sf_transaction_parse_message( sf_transaction_t * tx, uint8_t const * bytes, uint32_t len ) {
+int sf_transaction_parse_message( sf_transaction_t * tx, uint8_t const * bytes, uint32_t len ) {
   return parse( tx, bytes, len, 0 );
 }
 
-static uint16_t
-next_compact( sf_transaction_t const * tx, uint16_t * off ) {
+static uint16_t next_compact( sf_transaction_t const * tx, uint16_t * off ) {
   uint32_t value = 0;
   *off           = (uint16_t)( *off + sf_compact_read( tx->bytes + *off, tx->len - *off, &value ) );
   return (uint16_t)value;
 }
 
-static uint8_t const *
-next_bytes( sf_transaction_t const * tx, uint16_t * off, uint32_t n ) {
+static uint8_t const * next_bytes( sf_transaction_t const * tx, uint16_t * off, uint32_t n ) {
   uint8_t const * bytes = tx->bytes + *off;
   *off                  = (uint16_t)( *off + n );
   return bytes;
 }
 
-void
-sf_transaction_instruction( sf_transaction_t const * tx, uint16_t * off, sf_instruction_view_t * out ) {
+void sf_transaction_instruction( sf_transaction_t const * tx, uint16_t * off, sf_instruction_view_t * out ) {
   out->program     = *next_bytes( tx, off, 1 );
   out->account_cnt = next_compact( tx, off );
   out->account     = next_bytes( tx, off, out->account_cnt );
@@ -176,8 +161,7 @@ sf_transaction_instruction( sf_transaction_t const * tx, uint16_t * off, sf_inst
   out->data        = next_bytes( tx, off, out->data_len );
 }
 
-void
-sf_transaction_lookup( sf_transaction_t const * tx, uint16_t * off, sf_lookup_view_t * out ) {
+void sf_transaction_lookup( sf_transaction_t const * tx, uint16_t * off, sf_lookup_view_t * out ) {
   out->table        = next_bytes( tx, off, 32 );
   out->writable_cnt = next_compact( tx, off );
   out->writable     = next_bytes( tx, off, out->writable_cnt );
@@ -185,20 +169,17 @@ sf_transaction_lookup( sf_transaction_t const * tx, uint16_t * off, sf_lookup_vi
   out->readonly     = next_bytes( tx, off, out->readonly_cnt );
 }
 
-static uint8_t *
-put( uint8_t * at, void const * bytes, uint32_t n ) {
+static uint8_t * put( uint8_t * at, void const * bytes, uint32_t n ) {
   if( n ) memcpy( at, bytes, n );
   return at + n;
 }
 
-static uint8_t *
-put_counted( uint8_t * at, uint8_t const * bytes, uint32_t n ) {
+static uint8_t * put_counted( uint8_t * at, uint8_t const * bytes, uint32_t n ) {
   at += sf_compact_write( at, n );
   return put( at, bytes, n );
 }
 
-int
-sf_transaction_serialise( sf_transaction_t const * tx, uint8_t * out, uint32_t out_bytes ) {
+int sf_transaction_serialise( sf_transaction_t const * tx, uint8_t * out, uint32_t out_bytes ) {
   /* lengths are minimal, so what was read is as long as what is written */
   if( tx->len > out_bytes )
     return sf_err_set( SF_ERR_LIMIT, "transaction: %u bytes do not fit in %u", tx->len, out_bytes );

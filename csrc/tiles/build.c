@@ -36,38 +36,38 @@
 
 /* What tells one template from another. */
 typedef struct route {
-  uint64_t hop[ SF_HOP_MAX ]; /* pool, venue, direction */
+  uint64_t hop[SF_HOP_MAX]; /* pool, venue, direction */
   uint32_t hop_cnt;
   uint32_t tip;
 } route_t;
 
 typedef struct entry {
-  uint64_t           used; /* stamp of the last use, 0 = empty */
-  route_t            route;
-  sf_venue_t const * venue[ SF_HOP_MAX ];
-  sf_template_t      template;
+  uint64_t used; /* stamp of the last use, 0 = empty */
+  route_t route;
+  sf_venue_t const * venue[SF_HOP_MAX];
+  sf_template_t template;
 } entry_t;
 
 typedef struct build {
-  int                 out_message;
-  int                 out_refused;
-  sf_table_t const *  chain;
-  sf_table_t const *  pools;
-  uint64_t            cu_limit_base;
-  uint64_t            cu_limit_per_hop;
-  uint64_t            cu_price_micro_lamports;
-  uint64_t            max_blockhash_age_ns;
-  int                 tip_configured;
-  uint8_t             tip_account[ 32 ];
-  int                 built_orders;
-  int                 refused_orders;
-  int                 compiled_templates;
-  uint64_t            stamp;
-  sf_chain_row_t      chain_row;
-  sf_pool_row_t       pool_row;
-  sf_swap_t           swap[ SF_HOP_MAX ];
+  int out_message;
+  int out_refused;
+  sf_table_t const * chain;
+  sf_table_t const * pools;
+  uint64_t cu_limit_base;
+  uint64_t cu_limit_per_hop;
+  uint64_t cu_price_micro_lamports;
+  uint64_t max_blockhash_age_ns;
+  int tip_configured;
+  uint8_t tip_account[32];
+  int built_orders;
+  int refused_orders;
+  int compiled_templates;
+  uint64_t stamp;
+  sf_chain_row_t chain_row;
+  sf_pool_row_t pool_row;
+  sf_swap_t swap[SF_HOP_MAX];
   sf_token_accounts_t wallet;
-  entry_t             entry[ SETS ][ WAYS ];
+  entry_t entry[SETS][WAYS];
 } build_t;
 
 /* Why an order is not built. */
@@ -76,18 +76,16 @@ typedef struct refusal {
   uint64_t detail;
 } refusal_t;
 
-static int
-param_key( sf_tile_t * t, char const * key, char const * text, uint8_t out[ 32 ] ) {
+static int param_key( sf_tile_t * t, char const * key, char const * text, uint8_t out[32] ) {
   if( !sf_pubkey_decode( text, out ) ) return 0;
   return sf_err_set( SF_ERR_ARG, "%s.%s: %s is not a public key in base58", sf_tile_name( t ), key, text );
 }
 
-static int
-build_init( sf_tile_t * t ) {
-  build_t *    b = sf_tile_state( t );
-  uint64_t     age_ms;
+static int build_init( sf_tile_t * t ) {
+  build_t * b = sf_tile_state( t );
+  uint64_t age_ms;
   char const * wallet;
-  int          err;
+  int err;
   if( ( err = sf_tile_in( t, "order" ) ) < 0 || ( err = b->out_message = sf_tile_out( t, "message" ) ) < 0 ||
       ( err = b->out_refused = sf_tile_out( t, "refused" ) ) < 0 )
     return err;
@@ -100,7 +98,8 @@ build_init( sf_tile_t * t ) {
       ( err = sf_tile_param_u64( t, "cu_limit_per_hop", 1, units_max, &b->cu_limit_per_hop ) ) ||
       ( err = sf_tile_param_u64( t, "cu_price_micro_lamports", 0, 1000000000000ul, &b->cu_price_micro_lamports ) ) ||
       ( err = sf_tile_param_u64( t, "max_blockhash_age_ms", 1, 150000, &age_ms ) ) ||
-      ( err = sf_tile_param_text( t, "wallet", &wallet ) ) || ( err = param_key( t, "wallet", wallet, b->wallet.wallet ) ) )
+      ( err = sf_tile_param_text( t, "wallet", &wallet ) ) ||
+      ( err = param_key( t, "wallet", wallet, b->wallet.wallet ) ) )
     return err;
   b->max_blockhash_age_ns = age_ms * 1000000ul;
 
@@ -115,48 +114,46 @@ build_init( sf_tile_t * t ) {
   return 0;
 }
 
-static void
-route_of( sf_intent_t const * intent, uint32_t tip, route_t * out ) {
+static void route_of( sf_intent_t const * intent, uint32_t tip, route_t * out ) {
   memset( out, 0, sizeof( *out ) );
   out->hop_cnt = intent->hop_cnt;
   out->tip     = tip;
   for( uint32_t i = 0; i < intent->hop_cnt; i++ ) {
-    sf_hop_t const * hop = &intent->hop[ i ];
-    out->hop[ i ]        = hop->pool | (uint64_t)hop->venue << 32 | (uint64_t)( hop->a_to_b != 0 ) << 48;
+    sf_hop_t const * hop = &intent->hop[i];
+    out->hop[i]          = hop->pool | (uint64_t)hop->venue << 32 | (uint64_t)( hop->a_to_b != 0 ) << 48;
   }
 }
 
-static uint32_t
-route_set( route_t const * route ) {
+static uint32_t route_set( route_t const * route ) {
   uint64_t h = route->hop_cnt * 2u + route->tip;
-  for( uint32_t i = 0; i < SF_HOP_MAX; i++ ) h = ( h ^ route->hop[ i ] ) * 0x9e3779b97f4a7c15ul;
+  for( uint32_t i = 0; i < SF_HOP_MAX; i++ ) h = ( h ^ route->hop[i] ) * 0x9e3779b97f4a7c15ul;
   return (uint32_t)( h >> 32 ) % SETS;
 }
 
 /* Compiles the route of an order into e.  Cold: about 5 us, and 50 us for each new token. */
-static refusal_t
-entry_compile( sf_tile_t * t, build_t * b, entry_t * e, sf_intent_t const * intent ) {
-  uint8_t           limit[ SF_COMPUTE_LIMIT_BYTES ], price[ SF_COMPUTE_PRICE_BYTES ], tip[ SF_SYSTEM_TRANSFER_BYTES ];
-  sf_account_meta_t tip_account[ 2 ] = { { .signer = 1, .writable = 1 }, { .writable = 1 } };
-  sf_instruction_t  instruction[ SF_TEMPLATE_INSTRUCTION_MAX ];
-  uint32_t          cnt = PREFIX_TIP;
+static refusal_t entry_compile( sf_tile_t * t, build_t * b, entry_t * e, sf_intent_t const * intent ) {
+  uint8_t limit[SF_COMPUTE_LIMIT_BYTES], price[SF_COMPUTE_PRICE_BYTES], tip[SF_SYSTEM_TRANSFER_BYTES];
+  sf_account_meta_t tip_account[2] = { { .signer = 1, .writable = 1 }, { .writable = 1 } };
+  sf_instruction_t instruction[SF_TEMPLATE_INSTRUCTION_MAX];
+  uint32_t cnt = PREFIX_TIP;
 
   sf_compute_limit_data( limit, 0 );
   sf_compute_price_data( price, 0 );
-  instruction[ PREFIX_LIMIT ] = ( sf_instruction_t ){ sf_program_compute_budget, NULL, limit, 0, sizeof( limit ) };
-  instruction[ PREFIX_PRICE ] = ( sf_instruction_t ){ sf_program_compute_budget, NULL, price, 0, sizeof( price ) };
+  instruction[PREFIX_LIMIT] = ( sf_instruction_t ){ sf_program_compute_budget, NULL, limit, 0, sizeof( limit ) };
+  instruction[PREFIX_PRICE] = ( sf_instruction_t ){ sf_program_compute_budget, NULL, price, 0, sizeof( price ) };
   if( e->route.tip ) {
     sf_system_transfer_data( tip, 0 );
-    memcpy( tip_account[ 0 ].pubkey, b->wallet.wallet, 32 );
-    memcpy( tip_account[ 1 ].pubkey, b->tip_account, 32 );
-    instruction[ cnt++ ] = ( sf_instruction_t ){ sf_program_system, tip_account, tip, 2, sizeof( tip ) };
+    memcpy( tip_account[0].pubkey, b->wallet.wallet, 32 );
+    memcpy( tip_account[1].pubkey, b->tip_account, 32 );
+    instruction[cnt++] = ( sf_instruction_t ){ sf_program_system, tip_account, tip, 2, sizeof( tip ) };
   }
   for( uint32_t i = 0; i < intent->hop_cnt; i++ ) {
-    sf_hop_t const * hop = &intent->hop[ i ];
-    if( sf_table_read( b->pools, hop->pool, &b->pool_row ) || sf_swap_make( &b->swap[ i ], hop, &b->pool_row, &b->wallet ) )
+    sf_hop_t const * hop = &intent->hop[i];
+    if( sf_table_read( b->pools, hop->pool, &b->pool_row ) ||
+        sf_swap_make( &b->swap[i], hop, &b->pool_row, &b->wallet ) )
       return ( refusal_t ){ SF_REFUSE_MISMATCH, hop->pool };
-    e->venue[ i ]        = sf_venue_get( hop->venue );
-    instruction[ cnt++ ] = b->swap[ i ].instruction;
+    e->venue[i]        = sf_venue_get( hop->venue );
+    instruction[cnt++] = b->swap[i].instruction;
   }
   sf_tile_count( t, b->compiled_templates, 1 );
   int err = sf_template_compile( &e->template, b->wallet.wallet, instruction, cnt );
@@ -165,19 +162,18 @@ entry_compile( sf_tile_t * t, build_t * b, entry_t * e, sf_intent_t const * inte
 }
 
 /* Finds the route's template or makes it in place of the least recently used one of its set. */
-static refusal_t
-entry_get( sf_tile_t * t, build_t * b, sf_intent_t const * intent, uint32_t tip, entry_t ** out ) {
+static refusal_t entry_get( sf_tile_t * t, build_t * b, sf_intent_t const * intent, uint32_t tip, entry_t ** out ) {
   route_t route;
   route_of( intent, tip, &route );
-  entry_t * set    = b->entry[ route_set( &route ) ];
+  entry_t * set    = b->entry[route_set( &route )];
   entry_t * oldest = set;
   for( uint32_t i = 0; i < WAYS; i++ ) {
-    if( set[ i ].used && !memcmp( &set[ i ].route, &route, sizeof( route ) ) ) {
-      set[ i ].used = ++b->stamp;
-      *out          = &set[ i ];
+    if( set[i].used && !memcmp( &set[i].route, &route, sizeof( route ) ) ) {
+      set[i].used = ++b->stamp;
+      *out        = &set[i];
       return ( refusal_t ){ 0 };
     }
-    if( set[ i ].used < oldest->used ) oldest = &set[ i ];
+    if( set[i].used < oldest->used ) oldest = &set[i];
   }
   oldest->used      = 0;
   oldest->route     = route;
@@ -189,10 +185,10 @@ entry_get( sf_tile_t * t, build_t * b, sf_intent_t const * intent, uint32_t tip,
   return refusal;
 }
 
-static refusal_t
-blockhash_check( build_t * b ) {
+static refusal_t blockhash_check( build_t * b ) {
   sf_chain_row_t * chain = &b->chain_row;
-  if( sf_table_read( b->chain, 0, chain ) || !chain->last_valid_block_height ) return ( refusal_t ){ SF_REFUSE_BLOCKHASH, 0 };
+  if( sf_table_read( b->chain, 0, chain ) || !chain->last_valid_block_height )
+    return ( refusal_t ){ SF_REFUSE_BLOCKHASH, 0 };
   if( chain->block_height >= chain->last_valid_block_height )
     return ( refusal_t ){ SF_REFUSE_BLOCKHASH, chain->block_height };
   uint64_t now = sf_clock_ns();
@@ -201,15 +197,13 @@ blockhash_check( build_t * b ) {
   return ( refusal_t ){ 0 };
 }
 
-static refusal_t
-kill_check( sf_tile_t * t, sf_intent_t const * intent ) {
+static refusal_t kill_check( sf_tile_t * t, sf_intent_t const * intent ) {
   uint64_t kill = sf_tile_kill( t );
   if( kill == SF_KILL_RUN || ( kill == SF_KILL_REDUCE && intent->flags & SF_INTENT_REDUCE ) ) return ( refusal_t ){ 0 };
   return ( refusal_t ){ SF_REFUSE_KILLED, kill };
 }
 
-static uint32_t
-units_of( build_t const * b, sf_order_t const * order ) {
+static uint32_t units_of( build_t const * b, sf_order_t const * order ) {
   uint64_t units    = order->intent.cu_limit;
   uint64_t distinct = ( order->order + 2531ul * ( order->order >> 32 ) ) % DISTINCT_UNITS;
   if( !units ) units = b->cu_limit_base + b->cu_limit_per_hop * order->intent.hop_cnt;
@@ -218,13 +212,13 @@ units_of( build_t const * b, sf_order_t const * order ) {
 }
 
 /* Writes the transaction of an order. */
-static void
-wire_write( build_t const * b, sf_order_t const * order, entry_t const * e, uint64_t tip_lamports, sf_wire_t * wire ) {
-  sf_intent_t const *    intent   = &order->intent;
-  sf_chain_row_t const * chain    = &b->chain_row;
-  sf_template_t const *  template = &e->template;
-  uint32_t               units    = units_of( b, order );
-  uint64_t               price    = intent->cu_price_micro_lamports;
+static void wire_write( build_t const * b, sf_order_t const * order, entry_t const * e, uint64_t tip_lamports,
+                        sf_wire_t * wire ) {
+  sf_intent_t const * intent     = &order->intent;
+  sf_chain_row_t const * chain   = &b->chain_row;
+  sf_template_t const * template = &e->template;
+  uint32_t units                 = units_of( b, order );
+  uint64_t price                 = intent->cu_price_micro_lamports;
   if( !price ) price = b->cu_price_micro_lamports;
 
   wire->order                   = order->order;
@@ -237,7 +231,7 @@ wire_write( build_t const * b, sf_order_t const * order, entry_t const * e, uint
   memcpy( wire->blockhash, chain->blockhash, 32 );
   memset( wire->_pad0, 0, sizeof( wire->_pad0 ) );
 
-  uint8_t *        tx = wire->tx;
+  uint8_t * tx        = wire->tx;
   uint16_t const * at = template->data_off;
   memcpy( tx, template->tx, template->tx_len );
   memcpy( tx + template->blockhash_off, chain->blockhash, 32 );
@@ -245,33 +239,31 @@ wire_write( build_t const * b, sf_order_t const * order, entry_t const * e, uint
   sf_compute_price_data( tx + *at++, price );
   if( e->route.tip ) sf_system_transfer_data( tx + *at++, tip_lamports );
   for( uint32_t i = 0; i < intent->hop_cnt; i++ ) {
-    sf_hop_t const * hop = &intent->hop[ i ];
-    uint32_t         len;
-    e->venue[ i ]->swap_data( hop->amount_in, hop->min_out, tx + *at++, &len );
+    sf_hop_t const * hop = &intent->hop[i];
+    uint32_t len;
+    e->venue[i]->swap_data( hop->amount_in, hop->min_out, tx + *at++, &len );
   }
 }
 
-static void
-order_refuse( sf_tile_t * t, build_t * b, sf_order_t const * order, refusal_t refusal, uint64_t t_origin ) {
+static void order_refuse( sf_tile_t * t, build_t * b, sf_order_t const * order, refusal_t refusal, uint64_t t_origin ) {
   sf_message_t * slot    = sf_tile_claim( t, (uint32_t)b->out_refused );
   sf_refused_t * refused = (sf_refused_t *)( slot + 1 );
   *refused               = ( sf_refused_t ){
-    .order = order->order, .bot = order->intent.bot, .reason = refusal.reason, .detail = refusal.detail
+                  .order = order->order, .bot = order->intent.bot, .reason = refusal.reason, .detail = refusal.detail
   };
   sf_tile_publish( t, (uint32_t)b->out_refused, slot, SF_MSG_REFUSED, sizeof( *refused ), order->intent.bot, t_origin );
   sf_tile_count( t, b->refused_orders, 1 );
 }
 
-static void
-build_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
+static void build_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   (void)in;
-  build_t *           b      = sf_tile_state( t );
-  sf_order_t const *  order  = (sf_order_t const *)( m + 1 );
+  build_t * b                = sf_tile_state( t );
+  sf_order_t const * order   = (sf_order_t const *)( m + 1 );
   sf_intent_t const * intent = &order->intent;
   if( m->kind != SF_MSG_ORDER || m->length < sizeof( *order ) ) return;
 
   entry_t * e       = NULL;
-  uint64_t  tip     = b->tip_configured ? intent->tip_lamports : 0;
+  uint64_t tip      = b->tip_configured ? intent->tip_lamports : 0;
   refusal_t refusal = kill_check( t, intent );
   if( !refusal.reason && ( !intent->hop_cnt || intent->hop_cnt > SF_HOP_MAX ) )
     refusal = ( refusal_t ){ SF_REFUSE_MISMATCH, intent->hop_cnt };
@@ -282,7 +274,7 @@ build_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
     return;
   }
   sf_message_t * slot = sf_tile_claim( t, (uint32_t)b->out_message );
-  sf_wire_t *    wire = (sf_wire_t *)( slot + 1 );
+  sf_wire_t * wire    = (sf_wire_t *)( slot + 1 );
   wire_write( b, order, e, tip, wire );
   uint16_t length = (uint16_t)( offsetof( sf_wire_t, tx ) + wire->tx_len );
   sf_tile_publish( t, (uint32_t)b->out_message, slot, SF_MSG_TX, length, intent->bot, m->t_origin );

@@ -36,40 +36,40 @@
 #define WIRE_HEAD_BYTES offsetof( sf_wire_t, tx )
 
 typedef struct known_order {
-  uint64_t   number; /* 0 = none */
-  uint64_t   done;   /* a message for it was signed or refused */
+  uint64_t number; /* 0 = none */
+  uint64_t done;   /* a message for it was signed or refused */
   sf_order_t order;
 } known_order_t;
 
 typedef struct held_message {
-  uint64_t  since_ns;
-  uint64_t  t_origin;
-  uint64_t  length; /* of the payload */
+  uint64_t since_ns;
+  uint64_t t_origin;
+  uint64_t length; /* of the payload */
   sf_wire_t wire;
 } held_message_t;
 
 typedef struct sign {
-  int                 in_order;
-  int                 out_wire;
-  sf_table_t const *  pools;
-  uint8_t *           secret; /* 64 bytes in locked memory */
-  sf_policy_t         policy;
-  uint64_t            max_amount_lamports;
-  uint64_t            signature_ns;  /* 1 s / max_signatures_per_second */
-  uint64_t            allowance_ns;  /* collected towards signature_ns, at most a second's worth */
-  uint64_t            allowance_at;  /* engine clock */
-  uint64_t            newest_order;  /* highest number seen */
-  uint64_t            held_first;
-  uint64_t            held_end;
-  int                 signed_messages;
-  int                 refused_messages;
-  int                 held_messages;
+  int in_order;
+  int out_wire;
+  sf_table_t const * pools;
+  uint8_t * secret; /* 64 bytes in locked memory */
+  sf_policy_t policy;
+  uint64_t max_amount_lamports;
+  uint64_t signature_ns; /* 1 s / max_signatures_per_second */
+  uint64_t allowance_ns; /* collected towards signature_ns, at most a second's worth */
+  uint64_t allowance_at; /* engine clock */
+  uint64_t newest_order; /* highest number seen */
+  uint64_t held_first;
+  uint64_t held_end;
+  int signed_messages;
+  int refused_messages;
+  int held_messages;
   sf_token_accounts_t wallet;
-  sf_pool_row_t       pool[ SF_HOP_MAX ];
-  sf_swap_t           swap[ SF_HOP_MAX ];
-  held_message_t      now; /* the one in work */
-  held_message_t      held[ HELD ];
-  known_order_t       known[ ORDERS ];
+  sf_pool_row_t pool[SF_HOP_MAX];
+  sf_swap_t swap[SF_HOP_MAX];
+  held_message_t now; /* the one in work */
+  held_message_t held[HELD];
+  known_order_t known[ORDERS];
 } sign_t;
 
 /* Why a message is not signed. */
@@ -81,26 +81,24 @@ typedef struct refusal {
 static refusal_t const nothing_against = { 0, 0 };
 
 /* Reads a comma-separated list of public keys; the key may be absent or empty. */
-static int
-param_keys( sf_tile_t * t, char const * key, uint8_t ( *out )[ 32 ], uint32_t max, uint32_t * cnt ) {
+static int param_keys( sf_tile_t * t, char const * key, uint8_t ( *out )[32], uint32_t max, uint32_t * cnt ) {
   char const * at = sf_tile_param( t, key );
   for( *cnt = 0; at && *at; ( *cnt )++ ) {
     uint32_t len = (uint32_t)strcspn( at, "," );
     if( *cnt == max ) return sf_err_set( SF_ERR_ARG, "%s.%s: more than %u keys", sf_tile_name( t ), key, max );
-    if( sf_base58_decode( at, len, out[ *cnt ], 32 ) != 32 )
+    if( sf_base58_decode( at, len, out[*cnt], 32 ) != 32 )
       return sf_err_set( SF_ERR_ARG, "%s.%s: entry %u is not a public key", sf_tile_name( t ), key, *cnt );
-    at += len + ( at[ len ] == ',' );
+    at += len + ( at[len] == ',' );
   }
   return 0;
 }
 
-static int
-key_load( sf_tile_t * t, sign_t * s ) {
+static int key_load( sf_tile_t * t, sign_t * s ) {
   struct rlimit const no_core = { 0, 0 };
-  char const *        path;
-  uint64_t            fd  = 0;
-  int                 err = sf_tile_param_text( t, "key_path", &path );
-  int                 has_passphrase = sf_tile_param( t, "key_passphrase_fd" ) != NULL;
+  char const * path;
+  uint64_t fd        = 0;
+  int err            = sf_tile_param_text( t, "key_path", &path );
+  int has_passphrase = sf_tile_param( t, "key_passphrase_fd" ) != NULL;
   if( !err && has_passphrase ) err = sf_tile_param_u64( t, "key_passphrase_fd", 0, 1u << 20, &fd );
   if( err ) return err;
   if( setrlimit( RLIMIT_CORE, &no_core ) ) return sf_err_set( SF_ERR_SYS, "sign: core dumps cannot be turned off: %m" );
@@ -119,11 +117,10 @@ key_load( sf_tile_t * t, sign_t * s ) {
   return 0;
 }
 
-static int
-sign_init( sf_tile_t * t ) {
+static int sign_init( sf_tile_t * t ) {
   sign_t * s = sf_tile_state( t );
   uint64_t rate;
-  int      err;
+  int err;
   if( ( err = s->in_order = sf_tile_in( t, "order" ) ) < 0 || ( err = sf_tile_in( t, "message" ) ) < 0 ||
       ( err = s->out_wire = sf_tile_out( t, "wire" ) ) < 0 )
     return err;
@@ -147,16 +144,14 @@ sign_init( sf_tile_t * t ) {
   return key_load( t, s );
 }
 
-static void
-sign_fini( sf_tile_t * t ) {
+static void sign_fini( sf_tile_t * t ) {
   sign_t * s = sf_tile_state( t );
   sodium_free( s->secret ); /* wipes it */
   s->secret = NULL;
 }
 
 /* The order says nothing that contradicts itself or the pools, and stays within the limits. */
-static refusal_t
-order_check( sign_t * s, sf_intent_t const * intent ) {
+static refusal_t order_check( sign_t * s, sf_intent_t const * intent ) {
   uint32_t cnt  = intent->hop_cnt;
   uint32_t last = cnt - 1u;
   if( !cnt || cnt > SF_HOP_MAX ) return ( refusal_t ){ SF_REFUSE_MISMATCH, cnt };
@@ -164,34 +159,33 @@ order_check( sign_t * s, sf_intent_t const * intent ) {
     return ( refusal_t ){ SF_REFUSE_MISMATCH, intent->kind };
   if( ( intent->kind == SF_INTENT_CYCLE ) != ( intent->token_in == intent->token_out ) )
     return ( refusal_t ){ SF_REFUSE_MISMATCH, intent->token_out };
-  if( intent->hop[ 0 ].amount_in != intent->amount_in || intent->hop[ last ].min_out != intent->min_out )
+  if( intent->hop[0].amount_in != intent->amount_in || intent->hop[last].min_out != intent->min_out )
     return ( refusal_t ){ SF_REFUSE_MISMATCH, intent->amount_in };
 
   uint32_t token = intent->token_in;
   for( uint32_t i = 0; i < cnt; i++ ) {
-    sf_hop_t const * hop = &intent->hop[ i ];
-    sf_pool_row_t *  row = &s->pool[ i ];
-    if( sf_table_read( s->pools, hop->pool, row ) || sf_swap_make( &s->swap[ i ], hop, row, &s->wallet ) )
+    sf_hop_t const * hop = &intent->hop[i];
+    sf_pool_row_t * row  = &s->pool[i];
+    if( sf_table_read( s->pools, hop->pool, row ) || sf_swap_make( &s->swap[i], hop, row, &s->wallet ) )
       return ( refusal_t ){ SF_REFUSE_MISMATCH, hop->pool };
     if( token != ( hop->a_to_b ? row->token_a : row->token_b ) ) return ( refusal_t ){ SF_REFUSE_MISMATCH, token };
     token = hop->a_to_b ? row->token_b : row->token_a;
-    if( !hop->amount_in || !hop->min_out || ( i && hop->amount_in > intent->hop[ i - 1 ].min_out ) )
+    if( !hop->amount_in || !hop->min_out || ( i && hop->amount_in > intent->hop[i - 1].min_out ) )
       return ( refusal_t ){ SF_REFUSE_LIMIT, hop->amount_in };
   }
   if( token != intent->token_out ) return ( refusal_t ){ SF_REFUSE_MISMATCH, token };
 
-  uint8_t const * mint = intent->hop[ 0 ].a_to_b ? s->pool[ 0 ].mint_a : s->pool[ 0 ].mint_b;
+  uint8_t const * mint = intent->hop[0].a_to_b ? s->pool[0].mint_a : s->pool[0].mint_b;
   if( !memcmp( mint, sf_mint_wrapped_sol, 32 ) && intent->amount_in > s->max_amount_lamports )
     return ( refusal_t ){ SF_REFUSE_LIMIT, intent->amount_in };
   return nothing_against;
 }
 
 /* The bytes say what the order says, and what stands beside them in the message. */
-static refusal_t
-bytes_check( sign_t * s, sf_intent_t const * intent, sf_wire_t const * wire ) {
-  sf_instruction_t    swap[ SF_HOP_MAX ];
+static refusal_t bytes_check( sign_t * s, sf_intent_t const * intent, sf_wire_t const * wire ) {
+  sf_instruction_t swap[SF_HOP_MAX];
   sf_policy_finding_t found;
-  for( uint32_t i = 0; i < intent->hop_cnt; i++ ) swap[ i ] = s->swap[ i ].instruction;
+  for( uint32_t i = 0; i < intent->hop_cnt; i++ ) swap[i] = s->swap[i].instruction;
   if( sf_policy_check( &s->policy, wire->tx, wire->tx_len, swap, intent->hop_cnt, intent->tip_lamports, &found ) )
     return ( refusal_t ){ found.reason, found.detail };
   if( intent->cu_price_micro_lamports && found.price_micro_lamports != intent->cu_price_micro_lamports )
@@ -204,8 +198,7 @@ bytes_check( sign_t * s, sf_intent_t const * intent, sf_wire_t const * wire ) {
   return nothing_against;
 }
 
-static refusal_t
-rate_check( sign_t * s ) {
+static refusal_t rate_check( sign_t * s ) {
   uint64_t now     = sf_clock_ns();
   uint64_t elapsed = now > s->allowance_at ? now - s->allowance_at : 0;
   s->allowance_at  = now;
@@ -217,18 +210,18 @@ rate_check( sign_t * s ) {
 }
 
 /* All that can be held against the message in s->now. */
-static refusal_t
-message_check( sf_tile_t * t, sign_t * s ) {
+static refusal_t message_check( sf_tile_t * t, sign_t * s ) {
   sf_wire_t const * wire = &s->now.wire;
   if( s->now.length < WIRE_HEAD_BYTES || wire->tx_len > SF_TX_MAX || s->now.length != WIRE_HEAD_BYTES + wire->tx_len )
     return ( refusal_t ){ SF_REFUSE_SIZE, s->now.length };
 
-  known_order_t * known = &s->known[ wire->order % ORDERS ];
-  if( !wire->order || known->number != wire->order || known->done ) return ( refusal_t ){ SF_REFUSE_UNKNOWN, wire->order };
+  known_order_t * known = &s->known[wire->order % ORDERS];
+  if( !wire->order || known->number != wire->order || known->done )
+    return ( refusal_t ){ SF_REFUSE_UNKNOWN, wire->order };
   known->done = 1; /* whatever comes of it, there is no second message for this order */
 
   sf_intent_t const * intent = &known->order.intent;
-  uint64_t            kill   = sf_tile_kill( t );
+  uint64_t kill              = sf_tile_kill( t );
   if( kill != SF_KILL_RUN && !( kill == SF_KILL_REDUCE && intent->flags & SF_INTENT_REDUCE ) )
     return ( refusal_t ){ SF_REFUSE_KILLED, kill };
   if( wire->bot != intent->bot ) return ( refusal_t ){ SF_REFUSE_MISMATCH, wire->bot };
@@ -240,14 +233,14 @@ message_check( sf_tile_t * t, sign_t * s ) {
 }
 
 /* Signs or refuses the message in s->now.  Publishes one message. */
-static void
-message_finish( sf_tile_t * t, sign_t * s ) {
-  sf_wire_t *    wire    = &s->now.wire;
-  refusal_t      refusal = message_check( t, s );
-  sf_message_t * slot    = sf_tile_claim( t, (uint32_t)s->out_wire );
+static void message_finish( sf_tile_t * t, sign_t * s ) {
+  sf_wire_t * wire    = &s->now.wire;
+  refusal_t refusal   = message_check( t, s );
+  sf_message_t * slot = sf_tile_claim( t, (uint32_t)s->out_wire );
   if( refusal.reason ) {
     sf_refused_t * refused = (sf_refused_t *)( slot + 1 );
-    *refused = ( sf_refused_t ){ .order = wire->order, .bot = wire->bot, .reason = refusal.reason, .detail = refusal.detail };
+    *refused =
+        ( sf_refused_t ){ .order = wire->order, .bot = wire->bot, .reason = refusal.reason, .detail = refusal.detail };
     sf_tile_publish( t, (uint32_t)s->out_wire, slot, SF_MSG_REFUSED, sizeof( *refused ), wire->bot, s->now.t_origin );
     sf_tile_count( t, s->refused_messages, 1 );
     return;
@@ -260,10 +253,9 @@ message_finish( sf_tile_t * t, sign_t * s ) {
 }
 
 /* Numbers only rise: one that does not is not a new order, and may have been signed. */
-static void
-order_remember( sign_t * s, sf_order_t const * order ) {
+static void order_remember( sign_t * s, sf_order_t const * order ) {
   if( order->order <= s->newest_order ) return;
-  known_order_t * known = &s->known[ order->order % ORDERS ];
+  known_order_t * known = &s->known[order->order % ORDERS];
   known->number         = order->order;
   known->done           = 0;
   known->order          = *order;
@@ -271,16 +263,15 @@ order_remember( sign_t * s, sf_order_t const * order ) {
 }
 
 /* Says if nothing more is to be waited for: its order has come, or a later one, or it never will. */
-static int
-message_due( sign_t const * s, sf_wire_t const * wire, uint64_t run ) {
+static int message_due( sign_t const * s, sf_wire_t const * wire, uint64_t run ) {
   return wire->order <= s->newest_order || wire->order >> 32 != run;
 }
 
-static void
-sign_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
+static void sign_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   sign_t * s = sf_tile_state( t );
   if( in == (uint32_t)s->in_order ) {
-    if( m->kind == SF_MSG_ORDER && m->length >= sizeof( sf_order_t ) ) order_remember( s, (sf_order_t const *)( m + 1 ) );
+    if( m->kind == SF_MSG_ORDER && m->length >= sizeof( sf_order_t ) )
+      order_remember( s, (sf_order_t const *)( m + 1 ) );
     return;
   }
   if( m->kind != SF_MSG_TX || m->length < WIRE_HEAD_BYTES || m->length > sizeof( sf_wire_t ) ) return;
@@ -295,19 +286,18 @@ sign_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
     return;
   }
   held_message_t waiting = s->now;
-  int            full    = s->held_end - s->held_first == HELD;
-  if( full ) s->now = s->held[ s->held_first++ % HELD ];
-  s->held[ s->held_end++ % HELD ] = waiting;
+  int full               = s->held_end - s->held_first == HELD;
+  if( full ) s->now = s->held[s->held_first++ % HELD];
+  s->held[s->held_end++ % HELD] = waiting;
   sf_tile_count( t, s->held_messages, 1 );
   if( full ) message_finish( t, s );
 }
 
 /* Finishes one held message whose time has come. */
-static int
-sign_poll( sf_tile_t * t ) {
+static int sign_poll( sf_tile_t * t ) {
   sign_t * s = sf_tile_state( t );
   if( s->held_first == s->held_end ) return 0;
-  held_message_t const * first = &s->held[ s->held_first % HELD ];
+  held_message_t const * first = &s->held[s->held_first % HELD];
   if( !message_due( s, &first->wire, sf_tile_run( t ) ) && sf_tile_now( t ) - first->since_ns < HELD_NS_MAX ) return 0;
   s->now = *first;
   s->held_first++;

@@ -5,8 +5,7 @@
 #include "base/err.h"
 
 /* Copies the address of the wallet's account for side a or b of the pool. */
-static int
-user_account( sf_pool_row_t const * row, int side_a, sf_token_accounts_t * wallet, uint8_t out[ 32 ] ) {
+static int user_account( sf_pool_row_t const * row, int side_a, sf_token_accounts_t * wallet, uint8_t out[32] ) {
   uint8_t const * account = side_a ? sf_token_account_get( wallet, row->token_a, row->mint_a, row->program_a )
                                    : sf_token_account_get( wallet, row->token_b, row->mint_b, row->program_b );
   if( !account ) return SF_ERR_ARG;
@@ -14,16 +13,16 @@ user_account( sf_pool_row_t const * row, int side_a, sf_token_accounts_t * walle
   return 0;
 }
 
-int
-sf_swap_make( sf_swap_t * out, sf_hop_t const * hop, sf_pool_row_t const * row, sf_token_accounts_t * wallet ) {
-  int                a_to_b = hop->a_to_b != 0;
-  uint32_t           account_cnt;
-  uint32_t           data_len;
-  uint8_t            user_in[ 32 ];
-  uint8_t            user_out[ 32 ];
+int sf_swap_make( sf_swap_t * out, sf_hop_t const * hop, sf_pool_row_t const * row, sf_token_accounts_t * wallet ) {
+  int a_to_b = hop->a_to_b != 0;
+  uint32_t account_cnt;
+  uint32_t data_len;
+  uint8_t user_in[32];
+  uint8_t user_out[32];
   sf_venue_t const * venue = sf_venue_get( row->venue );
   if( !venue || hop->venue != row->venue )
-    return sf_err_set( SF_ERR_ARG, "pool %u: venue %u asked for, it is of venue %u", hop->pool, hop->venue, row->venue );
+    return sf_err_set( SF_ERR_ARG, "pool %u: venue %u asked for, it is of venue %u", hop->pool, hop->venue,
+                       row->venue );
   int err = user_account( row, a_to_b, wallet, user_in );
   if( !err ) err = user_account( row, !a_to_b, wallet, user_out );
   if( !err ) err = venue->swap_accounts( row, a_to_b, user_in, user_out, wallet->wallet, out->account, &account_cnt );

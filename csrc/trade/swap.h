@@ -12,14 +12,13 @@
 #include "solana/token_account.h"
 
 typedef struct sf_swap {
-  sf_instruction_t  instruction; /* points into this struct: do not copy it */
-  sf_account_meta_t account[ SF_SWAP_ACCOUNT_MAX ];
-  uint8_t           data[ SF_SWAP_DATA_BYTES_MAX ];
+  sf_instruction_t instruction; /* points into this struct: do not copy it */
+  sf_account_meta_t account[SF_SWAP_ACCOUNT_MAX];
+  uint8_t data[SF_SWAP_DATA_BYTES_MAX];
 } sf_swap_t;
 
 /* sf_swap_make fills `out` for a hop over the pool of `row`, from and to the wallet's associated token
    accounts.  Returns 0, or SF_ERR_ARG if the hop's venue is not the row's or unknown. */
-int
-sf_swap_make( sf_swap_t * out, sf_hop_t const * hop, sf_pool_row_t const * row, sf_token_accounts_t * wallet );
+int sf_swap_make( sf_swap_t * out, sf_hop_t const * hop, sf_pool_row_t const * row, sf_token_accounts_t * wallet );
 
 #endif

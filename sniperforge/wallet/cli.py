@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
-        config = load(arguments.config, arguments.set)
+        config = load(arguments.config, _settings(arguments))
         path = arguments.path or config.wallet_path
         command: Callable[[argparse.Namespace, Config, Path], dict[str, Any]] = arguments.command
         result = command(arguments, config, path)
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--path", type=Path, help="key file; without it wallet.path of the configuration")
         sub.add_argument("--config", type=Path, action="append", default=[], help="configuration over the defaults")
         sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one key of it")
+        sub.add_argument("--instance", metavar="NAME", help="the instance whose wallet it is")
         sub.add_argument("--json", action="store_true", help="print one JSON object")
         return sub
 
@@ -75,6 +76,14 @@ def _parser() -> argparse.ArgumentParser:
     balance = add("balance", "ask the chain what the wallet holds", _balance, _balance_text)
     balance.add_argument("--url", help="RPC node; without it chain.url of the configuration")
     return parser
+
+
+def _settings(arguments: argparse.Namespace) -> list[str]:
+    """The settings, with the name and state directory that `sniperforge run --instance` would use."""
+    if not arguments.instance:
+        return list(arguments.set)
+    name = json.dumps(arguments.instance)
+    return [f"instance.name={name}", f"instance.state_dir={json.dumps('var/' + arguments.instance)}", *arguments.set]
 
 
 def passphrase(*, new: bool) -> str:

@@ -25,47 +25,44 @@
 #include "tile/rig.h"
 #include "trade/swap.h"
 
-#define CHECK( c )                                                                            \
-  do {                                                                                        \
-    if( !( c ) ) {                                                                            \
+#define CHECK( c )                                                                 \
+  do {                                                                             \
+    if( !( c ) ) {                                                                 \
       fprintf( stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #c, sf_err_text() ); \
-      exit( 1 );                                                                              \
-    }                                                                                         \
+      exit( 1 );                                                                   \
+    }                                                                              \
   } while( 0 )
 
-#define RUN         1ul
-#define ORDER( n )  ( RUN << 32 | (n) )
+#define RUN           1ul
+#define ORDER( n )    ( RUN << 32 | ( n ) )
 #define FIXTURE_POOLS 1500
-#define LIMIT_BASE  5000u
-#define LIMIT_HOP   80000u
-#define PRICE       1000u
+#define LIMIT_BASE    5000u
+#define LIMIT_HOP     80000u
+#define PRICE         1000u
 
 typedef struct fixture {
-  uint8_t             secret[ 64 ];
-  uint8_t             tip_account[ 32 ];
+  uint8_t secret[64];
+  uint8_t tip_account[32];
   sf_token_accounts_t wallet;
-  char                wallet_text[ SF_PUBKEY_TEXT_MAX ];
-  char                tip_text[ SF_PUBKEY_TEXT_MAX ];
-  char                dir[ 64 ];
-  char                key_path[ 80 ];
+  char wallet_text[SF_PUBKEY_TEXT_MAX];
+  char tip_text[SF_PUBKEY_TEXT_MAX];
+  char dir[64];
+  char key_path[80];
 } fixture_t;
 
 /* Fills 32 bytes that depend on kind and number only. */
-static inline void
-fake_key( char const * kind, uint32_t number, uint8_t out[ 32 ] ) {
-  char text[ 64 ];
-  int  n = snprintf( text, sizeof( text ), "%s %u", kind, number );
+static inline void fake_key( char const * kind, uint32_t number, uint8_t out[32] ) {
+  char text[64];
+  int n = snprintf( text, sizeof( text ), "%s %u", kind, number );
   crypto_hash_sha256( out, (uint8_t const *)text, (uint64_t)n );
 }
 
-static inline void
-token_mint( uint32_t token, uint8_t out[ 32 ] ) {
+static inline void token_mint( uint32_t token, uint8_t out[32] ) {
   if( token ) fake_key( "mint", token, out );
   else memcpy( out, sf_mint_wrapped_sol, 32 );
 }
 
-static inline void
-pool_make( uint32_t pool, sf_pool_row_t * row ) {
+static inline void pool_make( uint32_t pool, sf_pool_row_t * row ) {
   memset( row, 0, sizeof( *row ) );
   row->venue   = SF_VENUE_RAYDIUM_CPMM;
   row->token_a = pool % 1000;
@@ -82,8 +79,7 @@ pool_make( uint32_t pool, sf_pool_row_t * row ) {
   memcpy( row->authority, sf_raydium_cpmm.authority, 32 );
 }
 
-static inline void
-fixture_open( fixture_t * f ) {
+static inline void fixture_open( fixture_t * f ) {
   memset( f, 0, sizeof( *f ) );
   CHECK( sodium_init() >= 0 );
   crypto_sign_keypair( f->wallet.wallet, f->secret );
@@ -95,19 +91,17 @@ fixture_open( fixture_t * f ) {
   snprintf( f->key_path, sizeof( f->key_path ), "%s/key.json", f->dir );
   FILE * file = fopen( f->key_path, "w" );
   CHECK( file && !fchmod( fileno( file ), 0600 ) );
-  for( int i = 0; i < 64; i++ ) fprintf( file, "%c%u", i ? ',' : '[', f->secret[ i ] );
+  for( int i = 0; i < 64; i++ ) fprintf( file, "%c%u", i ? ',' : '[', f->secret[i] );
   fprintf( file, "]\n" );
   fclose( file );
 }
 
-static inline void
-fixture_close( fixture_t * f ) {
+static inline void fixture_close( fixture_t * f ) {
   unlink( f->key_path );
   rmdir( f->dir );
 }
 
-static inline void
-pools_write( sf_rig_t * rig ) {
+static inline void pools_write( sf_rig_t * rig ) {
   sf_pool_row_t row;
   for( uint32_t i = 0; i < FIXTURE_POOLS; i++ ) {
     pool_make( i, &row );
@@ -115,8 +109,7 @@ pools_write( sf_rig_t * rig ) {
   }
 }
 
-static inline void
-chain_make( sf_chain_row_t * row ) {
+static inline void chain_make( sf_chain_row_t * row ) {
   memset( row, 0, sizeof( *row ) );
   row->slot                    = 1000;
   row->block_height            = 900;
@@ -127,8 +120,8 @@ chain_make( sf_chain_row_t * row ) {
 }
 
 /* An order over the pools named, a to b in each; each hop gives at least what the next one takes. */
-static inline void
-order_make( sf_order_t * order, uint64_t number, uint32_t hop_cnt, uint32_t const * pool, uint64_t amount_in ) {
+static inline void order_make( sf_order_t * order, uint64_t number, uint32_t hop_cnt, uint32_t const * pool,
+                               uint64_t amount_in ) {
   sf_pool_row_t row;
   memset( order, 0, sizeof( *order ) );
   order->order                          = number;
@@ -138,74 +131,75 @@ order_make( sf_order_t * order, uint64_t number, uint32_t hop_cnt, uint32_t cons
   order->intent.amount_in               = amount_in;
   order->intent.cu_price_micro_lamports = PRICE;
   for( uint32_t i = 0; i < hop_cnt; i++ ) {
-    order->intent.hop[ i ] = ( sf_hop_t ){ .pool = pool[ i ], .venue = SF_VENUE_RAYDIUM_CPMM, .a_to_b = 1,
-                                           .amount_in = amount_in + 10 * i, .min_out = amount_in + 10 * i + 10 };
+    order->intent.hop[i] = ( sf_hop_t ){ .pool      = pool[i],
+                                         .venue     = SF_VENUE_RAYDIUM_CPMM,
+                                         .a_to_b    = 1,
+                                         .amount_in = amount_in + 10 * i,
+                                         .min_out   = amount_in + 10 * i + 10 };
   }
-  pool_make( pool[ 0 ], &row );
+  pool_make( pool[0], &row );
   order->intent.token_in = row.token_a;
-  pool_make( pool[ hop_cnt - 1 ], &row );
+  pool_make( pool[hop_cnt - 1], &row );
   order->intent.token_out    = row.token_b;
-  order->intent.min_out      = order->intent.hop[ hop_cnt - 1 ].min_out;
+  order->intent.min_out      = order->intent.hop[hop_cnt - 1].min_out;
   order->intent.expected_out = order->intent.min_out + 5;
   order->intent.kind         = row.token_b == order->intent.token_in ? SF_INTENT_CYCLE : SF_INTENT_SWAP;
 }
 
 /* The instructions that an order should become. */
 typedef struct plan {
-  sf_instruction_t  instruction[ 10 ];
-  uint32_t          cnt;
-  uint8_t           limit[ SF_COMPUTE_LIMIT_BYTES ];
-  uint8_t           price[ SF_COMPUTE_PRICE_BYTES ];
-  uint8_t           tip[ SF_SYSTEM_TRANSFER_BYTES ];
-  sf_account_meta_t tip_account[ 2 ];
-  sf_swap_t         swap[ SF_HOP_MAX ];
-  uint32_t          first_swap;
+  sf_instruction_t instruction[10];
+  uint32_t cnt;
+  uint8_t limit[SF_COMPUTE_LIMIT_BYTES];
+  uint8_t price[SF_COMPUTE_PRICE_BYTES];
+  uint8_t tip[SF_SYSTEM_TRANSFER_BYTES];
+  sf_account_meta_t tip_account[2];
+  sf_swap_t swap[SF_HOP_MAX];
+  uint32_t first_swap;
 } plan_t;
 
-static inline uint32_t
-plan_units( sf_order_t const * order ) {
+static inline uint32_t plan_units( sf_order_t const * order ) {
   uint32_t units = order->intent.cu_limit ? order->intent.cu_limit : LIMIT_BASE + LIMIT_HOP * order->intent.hop_cnt;
   return units + (uint32_t)( ( order->order + 2531ul * ( order->order >> 32 ) ) % 4096 );
 }
 
-static inline void
-plan_make( plan_t * p, fixture_t * f, sf_order_t const * order ) {
+static inline void plan_make( plan_t * p, fixture_t * f, sf_order_t const * order ) {
   sf_pool_row_t row;
   memset( p, 0, sizeof( *p ) );
   sf_compute_limit_data( p->limit, plan_units( order ) );
   sf_compute_price_data( p->price, order->intent.cu_price_micro_lamports );
-  p->instruction[ 0 ] = ( sf_instruction_t ){ sf_program_compute_budget, NULL, p->limit, 0, sizeof( p->limit ) };
-  p->instruction[ 1 ] = ( sf_instruction_t ){ sf_program_compute_budget, NULL, p->price, 0, sizeof( p->price ) };
-  p->cnt              = 2;
+  p->instruction[0] = ( sf_instruction_t ){ sf_program_compute_budget, NULL, p->limit, 0, sizeof( p->limit ) };
+  p->instruction[1] = ( sf_instruction_t ){ sf_program_compute_budget, NULL, p->price, 0, sizeof( p->price ) };
+  p->cnt            = 2;
   if( order->intent.tip_lamports ) {
     sf_system_transfer_data( p->tip, order->intent.tip_lamports );
-    p->tip_account[ 0 ] = ( sf_account_meta_t ){ .signer = 1, .writable = 1 };
-    p->tip_account[ 1 ] = ( sf_account_meta_t ){ .writable = 1 };
-    memcpy( p->tip_account[ 0 ].pubkey, f->wallet.wallet, 32 );
-    memcpy( p->tip_account[ 1 ].pubkey, f->tip_account, 32 );
-    p->instruction[ p->cnt++ ] = ( sf_instruction_t ){ sf_program_system, p->tip_account, p->tip, 2, sizeof( p->tip ) };
+    p->tip_account[0] = ( sf_account_meta_t ){ .signer = 1, .writable = 1 };
+    p->tip_account[1] = ( sf_account_meta_t ){ .writable = 1 };
+    memcpy( p->tip_account[0].pubkey, f->wallet.wallet, 32 );
+    memcpy( p->tip_account[1].pubkey, f->tip_account, 32 );
+    p->instruction[p->cnt++] = ( sf_instruction_t ){ sf_program_system, p->tip_account, p->tip, 2, sizeof( p->tip ) };
   }
   p->first_swap = p->cnt;
   for( uint32_t i = 0; i < order->intent.hop_cnt; i++ ) {
-    pool_make( order->intent.hop[ i ].pool, &row );
-    CHECK( !sf_swap_make( &p->swap[ i ], &order->intent.hop[ i ], &row, &f->wallet ) );
-    p->instruction[ p->cnt++ ] = p->swap[ i ].instruction;
+    pool_make( order->intent.hop[i].pool, &row );
+    CHECK( !sf_swap_make( &p->swap[i], &order->intent.hop[i], &row, &f->wallet ) );
+    p->instruction[p->cnt++] = p->swap[i].instruction;
   }
 }
 
 /* The message that the plan should become. */
-static inline uint16_t
-plan_wire( plan_t const * p, uint8_t const payer[ 32 ], sf_order_t const * order, sf_chain_row_t const * chain, sf_wire_t * wire ) {
+static inline uint16_t plan_wire( plan_t const * p, uint8_t const payer[32], sf_order_t const * order,
+                                  sf_chain_row_t const * chain, sf_wire_t * wire ) {
   memset( wire, 0, sizeof( *wire ) );
-  int len = sf_message_compile( wire->tx + 65, SF_TX_MAX - 65, SF_VERSION_0, payer, p->instruction, p->cnt, chain->blockhash,
-                                NULL, NULL );
+  int len = sf_message_compile( wire->tx + 65, SF_TX_MAX - 65, SF_VERSION_0, payer, p->instruction, p->cnt,
+                                chain->blockhash, NULL, NULL );
   CHECK( len > 0 );
-  wire->tx[ 0 ]                 = 1;
+  wire->tx[0]                   = 1;
   wire->order                   = order->order;
   wire->last_valid_block_height = chain->last_valid_block_height;
   wire->blockhash_slot          = chain->blockhash_slot;
   wire->fee_lamports_max =
-    sf_fee_lamports( 1, order->intent.cu_price_micro_lamports, plan_units( order ) ) + order->intent.tip_lamports;
+      sf_fee_lamports( 1, order->intent.cu_price_micro_lamports, plan_units( order ) ) + order->intent.tip_lamports;
   wire->bot         = order->intent.bot;
   wire->tx_len      = (uint16_t)( 65 + len );
   wire->message_off = 65;
@@ -217,15 +211,14 @@ plan_wire( plan_t const * p, uint8_t const payer[ 32 ], sf_order_t const * order
 typedef struct received {
   sf_message_t head;
   union {
-    sf_wire_t    wire;
+    sf_wire_t wire;
     sf_refused_t refused;
-    uint8_t      bytes[ 2048 ];
+    uint8_t bytes[2048];
   };
 } received_t;
 
 /* Settles and reads one message; returns its kind, 0 if there is none. */
-static inline uint32_t
-next_message( sf_rig_t * rig, char const * link, received_t * out ) {
+static inline uint32_t next_message( sf_rig_t * rig, char const * link, received_t * out ) {
   CHECK( sf_rig_settle( rig ) >= 0 );
   int got = sf_rig_read( rig, link, out, sizeof( *out ) );
   CHECK( got >= 0 );
