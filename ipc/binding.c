@@ -17,6 +17,7 @@
 #include "shm/topology.h"
 #include "shm/workspace.h"
 #include "sf_journal.h"
+#include "tile/group.h"
 #include "tile/ptile.h"
 #include <signal.h>
 
@@ -57,6 +58,17 @@ static int ipc_tile_publish( sf_ptile_t * t, uint32_t out, uint16_t kind, uint32
   int n = sf_ptile_publish( t, out, &m, sizeof m, 1 );
   return n == SF_ERR_FULL ? sf_err_set( SF_ERR_FULL, "out-link %u: a reliable consumer is a full ring behind", out )
                           : n;
+}
+
+static int ipc_group_steps( sf_group_t * g, uint32_t max ) {
+  int done = 0;
+  for( uint32_t i=0; i<max; i++ ) {
+    int n = sf_group_step( g );
+    if( n<0 ) return n;
+    if( !n ) break;
+    done += n;
+  }
+  return done;
 }
 
 static int ipc_link_receive( sf_consumer_t * c, void * buffer, uint32_t stride, uint32_t max ) {

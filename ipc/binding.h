@@ -129,6 +129,13 @@ int          sf_tile_gauge( sf_tile_t * t, char const * name );
 void         sf_tile_count( sf_tile_t * t, int counter, uint64_t add );
 void         sf_tile_set( sf_tile_t * t, int gauge, uint64_t v );
 
+/* tile: groups of C tiles, stepped by the caller */
+typedef struct sf_group sf_group_t;
+int  sf_group_open( sf_group_t ** group, sf_instance_t * inst, uint32_t index );
+int  sf_group_boot( sf_group_t * g );
+void sf_group_finish( sf_group_t * g );
+void sf_group_close( sf_group_t * g );
+
 /* io: the journal's reader (io/reader.h, io/segment.h) */
 typedef struct sf_place { uint64_t run; uint64_t segment; uint64_t offset; uint64_t number; } sf_place_t;
 typedef struct sf_filter { uint64_t kinds[2]; uint64_t links; } sf_filter_t;
@@ -171,6 +178,10 @@ int ipc_tile_turn( sf_ptile_t * t, void * buffer, uint16_t * in, uint32_t max, u
 
 /* ipc_tile_publish publishes one message.  SF_ERR_FULL without credit. */
 int ipc_tile_publish( sf_ptile_t * t, uint32_t out, uint16_t kind, uint32_t tag, uint64_t t_origin, void const * payload, uint32_t length );
+
+/* ipc_group_steps gives each tile of a group up to max turns, until nobody had
+   work.  Returns how much they did, or SF_ERR_STATE if a tile failed. */
+int ipc_group_steps( sf_group_t * g, uint32_t max );
 
 /* ipc_link_receive copies up to max messages, `stride` bytes apart.  Returns how
    many; after a jump it goes on behind it (lost is in the consumer). */
