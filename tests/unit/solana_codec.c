@@ -4,6 +4,7 @@
    answers each with one line: "error <sentence>" or the result. */
 
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,19 +154,25 @@ static void do_find( char ** word, uint32_t cnt ) {
   printf( " %d\n", bump );
 }
 
-/* path, passphrase: the public key */
-static void do_keyfile( char ** word ) {
-  uint8_t secret[64], passphrase[2048];
-  uint32_t n  = unhex( word[2], passphrase, sizeof( passphrase ) );
+/* path, passphrase, message: the public key, or the message's signature by that key */
+static void do_keyfile( char ** word, uint32_t cnt ) {
+  uint8_t secret[64], bytes[2048], signature[64];
+  uint32_t n  = unhex( word[2], bytes, sizeof( bytes ) );
   int ends[2] = { -1, -1 };
   if( n ) {
-    if( pipe( ends ) || write( ends[1], passphrase, n ) != (long)n || close( ends[1] ) ) exit( 10 );
+    if( pipe( ends ) || write( ends[1], bytes, n ) != (long)n || close( ends[1] ) ) exit( 10 );
   }
   if( sf_keyfile_read( word[1], ends[0], secret ) ) {
     failed();
     return;
   }
-  hex( secret + 32, 32 );
+  if( cnt > 3 ) {
+    n = unhex( word[3], bytes, sizeof( bytes ) );
+    crypto_sign_detached( signature, NULL, bytes, n, secret );
+    hex( signature, 64 );
+  } else {
+    hex( secret + 32, 32 );
+  }
   putchar( '\n' );
 }
 
@@ -204,7 +211,7 @@ static void answer( char ** word, uint32_t cnt ) {
     hex( out, (uint32_t)n );
     putchar( '\n' );
   } else if( !strcmp( verb, "keyfile" ) ) {
-    do_keyfile( word );
+    do_keyfile( word, cnt );
   } else if( !strcmp( verb, "fee" ) ) {
     uint64_t price = strtoull( word[2], NULL, 10 );
     printf( "%" PRIu64 "\n", sf_fee_lamports( (uint32_t)atoi( word[1] ), price, (uint32_t)atoi( word[3] ) ) );

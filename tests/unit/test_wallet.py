@@ -75,6 +75,16 @@ def test_encrypted_file_is_read_by_both_sides(codec: Codec, encrypted: Path) -> 
     assert c_address(codec, encrypted, SECRET + "\n") == bytes(address).hex()
 
 
+def test_signatures_are_those_of_solders(codec: Codec, plain: Path, encrypted: Path) -> None:
+    for path, passphrase in ((plain, ""), (encrypted, SECRET)):
+        keypair = keyfile.read(path, passphrase=SECRET)
+        for size in (1, 200, 600, 1167):
+            message = os.urandom(size)
+            signature = keypair.sign_message(message)
+            assert signature.verify(keypair.pubkey(), message)
+            assert codec.ask("keyfile", str(path), passphrase.encode(), message) == bytes(signature).hex()
+
+
 def test_wrong_or_missing_passphrase_is_refused(codec: Codec, encrypted: Path) -> None:
     with pytest.raises(KeyFileError, match="wrong passphrase"):
         keyfile.read(encrypted, passphrase="wrong")
