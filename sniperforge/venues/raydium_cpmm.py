@@ -55,7 +55,7 @@ class Pool:
     status: int
     open_time: int
     creator_fee_on: int
-    """Which input token pays the creator's fee: 0 both, 1 only token 0, 2 only token 1; else it is taken off the output."""
+    """Which input token pays the creator's fee: 0 both, 1 only token 0, 2 only token 1; else the output pays it."""
     creator_fee_enabled: bool
 
 
