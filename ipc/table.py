@@ -19,6 +19,7 @@ ROW_LAYOUTS = {
     "bots": "sf_bot_row_t",
     "limits": "sf_limit_row_t",
     "durable": "sf_durable_row_t",
+    "events": "sf_event_row_t",
 }
 """The layout of the rows of each table."""
 

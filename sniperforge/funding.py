@@ -79,7 +79,15 @@ def fund(
         ]
         _execute(rpc, payer, wrap, timeout_s)
     if usdc and USDC in {mint for mint, _ in mints}:
-        rpc.call("simnetMintTo", str(USDC), str(wallet), usdc * 10**USDC_DECIMALS)
+        minted = rpc.call("simnetMintTo", str(USDC), str(wallet), usdc * 10**USDC_DECIMALS)["value"]
+        if minted["signature"] is not None:
+            _await(rpc, minted["signature"], "minting USDC", timeout_s)
+    last = rpc.call("getSlot", {"commitment": "processed"})
+    deadline = time.monotonic() + timeout_s
+    while rpc.call("getSlot", {"commitment": "confirmed"}) < last:
+        if time.monotonic() > deadline:
+            raise FundingError(f"slot {last} was not confirmed within {timeout_s:.0f} s; does the chain stand still?")
+        time.sleep(0.01)
 
 
 def _airdrop(rpc: RpcClient, address: Pubkey, lamports: int, timeout_s: float) -> None:

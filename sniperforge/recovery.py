@@ -252,6 +252,9 @@ class State(msgspec.Struct):
         self._book(token_in, int(row["delta_in"]), reverted)
         if token_out != token_in:
             self._book(token_out, int(row["delta_out"]), reverted)
+        for leg in row["leg"]:
+            if leg["delta"]:
+                self._book(int(leg["token"]), int(leg["delta"]), False)
         self._totals(record, row, outcome)
 
     def _book(self, token: int, delta: int, reverted: bool) -> None:
@@ -310,11 +313,14 @@ class State(msgspec.Struct):
 
 def _row(record: Record, layout: str) -> np.void:
     shape = dtype(layout)
-    if len(record.payload) < shape.itemsize:
+    payload = record.payload
+    if layout == "sf_wire_t" and len(payload) >= shape.fields["tx"][1]:
+        payload = payload.ljust(shape.itemsize, b"\0")  # a wire message ends with its transaction
+    if len(payload) < shape.itemsize:
         raise RecoveryError(
-            f"run {record.run}, {record.link}[{record.seq}]: payload of {len(record.payload)} bytes is no {layout}"
+            f"run {record.run}, {record.link}[{record.seq}]: payload of {len(payload)} bytes is no {layout}"
         )
-    row: np.void = np.frombuffer(record.payload, shape, count=1)[0]
+    row: np.void = np.frombuffer(payload, shape, count=1)[0]
     return row
 
 

@@ -307,6 +307,8 @@ sf_risk_fill( sf_risk_t * r, sf_fill_t const * f, uint64_t utc_ns ) {
   if( landed ) {
     position_book( r, f->token_in, f->delta_in );
     if( f->kind == SF_INTENT_SWAP ) position_book( r, f->token_out, f->delta_out );
+    for( uint32_t i = 0; i < SF_LEG_MAX; i++ )
+      if( f->leg[ i ].delta ) position_book( r, f->leg[ i ].token, f->leg[ i ].delta );
     result = fill_result( r, f );
   }
   uint64_t paid = f->fee_lamports + ( landed ? f->tip_lamports : 0 );
@@ -368,7 +370,7 @@ sf_risk_command( sf_risk_t * r, sf_command_t const * c ) {
     return 0;
   case SF_VERB_POSITION:
     if( c->token >= r->token_cnt ) return SF_ERR_ARG;
-    r->position[ c->token ].booked = (int64_t)c->value;
+    r->position[ c->token ].booked += (int64_t)c->value; /* a recovered fill may have come first */
     return 0;
   case SF_VERB_OPEN: return command_open( r, c );
   case SF_VERB_DAY:

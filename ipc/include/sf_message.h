@@ -216,6 +216,16 @@ SF_ASSERT( sizeof(sf_sent_t)==96 )
 #define SF_FILL_SIMULATED 1 /* the chain is a simnet or a paper lane */
 #define SF_FILL_RECOVERED 2 /* booked by reconciliation after a restart */
 
+#define SF_LEG_MAX 3
+
+/* A token other than token_in and token_out whose balance the transaction changed. */
+typedef struct sf_leg {
+  uint32_t token;            /* row of tokens */
+  uint32_t _pad0;
+  int64_t  delta;            /* change of the wallet's balance; 0 = this leg is not used */
+} sf_leg_t;
+SF_ASSERT( sizeof(sf_leg_t)==16 )
+
 /* One per order, exactly one over all runs.  Deltas are the chain's own
    balance changes of the wallet's token accounts and lamports. */
 typedef struct sf_fill {
@@ -239,8 +249,9 @@ typedef struct sf_fill {
   int32_t  error;            /* custom program error if reverted, else 0 */
   uint32_t latency_us;       /* t_origin of the order to confirmation seen */
   uint8_t  signature[64];
+  sf_leg_t leg[SF_LEG_MAX];  /* the tokens between the hops, as far as something of them stayed or went */
 } sf_fill_t;
-SF_ASSERT( sizeof(sf_fill_t)==176 )
+SF_ASSERT( sizeof(sf_fill_t)==224 )
 
 /* What the chain says the wallet holds: sent by confirm after start and after each fill. */
 typedef struct sf_balance {
