@@ -13,7 +13,7 @@
 #define SF_SUBSCRIPTION_ON     2
 
 typedef struct sf_subscription {
-  uint64_t id;       /* the node's; state on */
+  uint64_t id; /* the node's; state on */
   uint64_t asked_ns;
   uint64_t retry_ns; /* state wanted: not before */
   uint32_t state;    /* SF_SUBSCRIPTION_* */
@@ -21,34 +21,34 @@ typedef struct sf_subscription {
 } sf_subscription_t;
 
 typedef struct sf_account {
-  uint8_t           pubkey[32];
-  char              text[48];        /* pubkey in base58 */
-  char              owner_text[48];  /* the owner last read, */
-  uint8_t           owner_read[32];  /* and its bytes */
+  uint8_t pubkey[32];
+  char text[48];          /* pubkey in base58 */
+  char owner_text[48];    /* the owner last read, */
+  uint8_t owner_read[32]; /* and its bytes */
   sf_subscription_t subscription;
-  uint32_t          live;
-  uint32_t          refused;        /* 1: larger than a slot of the link, said */
+  uint32_t live;
+  uint32_t refused; /* 1: larger than a slot of the link, said */
   /* last published */
-  uint64_t          slot;           /* 0 = nothing yet */
-  uint64_t          lamports;
-  uint8_t           owner[32];
-  uint8_t *         data;
-  uint32_t          data_len;
-  uint32_t          data_max;
+  uint64_t slot; /* 0 = nothing yet */
+  uint64_t lamports;
+  uint8_t owner[32];
+  uint8_t * data;
+  uint32_t data_len;
+  uint32_t data_max;
 } sf_account_t;
 
 typedef struct sf_accounts {
   sf_account_t * account;
-  uint32_t       cnt;
-  uint32_t       max;
-  uint32_t *     by_pubkey;       /* hash tables of index+1, 0 = free */
-  uint32_t *     by_subscription;
-  uint32_t       mask;
+  uint32_t cnt;
+  uint32_t max;
+  uint32_t * by_pubkey; /* hash tables of index+1, 0 = free */
+  uint32_t * by_subscription;
+  uint32_t mask;
 } sf_accounts_t;
 
 /* sf_accounts_add appends an account and returns its index, or SF_ERR_STATE if it
    is there already, SF_ERR_SYS without memory.  Cold; accounts may move. */
-int  sf_accounts_add( sf_accounts_t * a, uint8_t const pubkey[ 32 ], char const * text );
+int sf_accounts_add( sf_accounts_t * a, uint8_t const pubkey[32], char const * text );
 void sf_accounts_fini( sf_accounts_t * a );
 
 /* sf_accounts_on notes that the node follows account i under an id. */
@@ -61,10 +61,12 @@ void sf_accounts_reset( sf_accounts_t * a );
 int64_t sf_accounts_by_subscription( sf_accounts_t const * a, uint64_t id );
 
 /* sf_account_same: is this what was last published?  Hot. */
-int sf_account_same( sf_account_t const * a, uint64_t lamports, uint8_t const owner[ 32 ], uint8_t const * data, uint32_t n );
+int sf_account_same( sf_account_t const * a, uint64_t lamports, uint8_t const owner[32], uint8_t const * data,
+                     uint32_t n );
 
 /* sf_account_keep notes what is published now; SF_ERR_SYS without memory (only when
    the account has grown). */
-int sf_account_keep( sf_account_t * a, uint64_t slot, uint64_t lamports, uint8_t const owner[ 32 ], uint8_t const * data, uint32_t n );
+int sf_account_keep( sf_account_t * a, uint64_t slot, uint64_t lamports, uint8_t const owner[32], uint8_t const * data,
+                     uint32_t n );
 
 #endif

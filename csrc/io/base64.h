@@ -4,7 +4,7 @@
 #define SF_IO_BASE64_H
 #include <stdint.h>
 
-#define SF_BASE64_CHARS( n ) ( ((n)+2)/3*4 ) /* characters that n bytes become */
+#define SF_BASE64_CHARS( n ) ( ( ( n ) + 2 ) / 3 * 4 ) /* characters that n bytes become */
 
 /* sf_base64_encode writes SF_BASE64_CHARS( n ) characters to out, no zero
    behind them, and returns their number. */

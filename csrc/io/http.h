@@ -18,14 +18,14 @@
 
 typedef struct sf_http_head {
   uint32_t status;
-  uint32_t bytes;          /* of the head, its empty line included */
-  int64_t  content_length; /* -1: not said */
-  uint32_t retry_after_s;  /* 0: not said, or a date */
-  uint8_t  chunked;
-  uint8_t  keep_alive;
-  uint8_t  upgrade;        /* the connection has become a WebSocket */
-  uint8_t  extension;      /* the server chose a WebSocket extension or protocol */
-  char     accept[32];     /* Sec-WebSocket-Accept */
+  uint32_t bytes;         /* of the head, its empty line included */
+  int64_t content_length; /* -1: not said */
+  uint32_t retry_after_s; /* 0: not said, or a date */
+  uint8_t chunked;
+  uint8_t keep_alive;
+  uint8_t upgrade;   /* the connection has become a WebSocket */
+  uint8_t extension; /* the server chose a WebSocket extension or protocol */
+  char accept[32];   /* Sec-WebSocket-Accept */
 } sf_http_head_t;
 
 /* sf_http_head_parse reads the head of an answer at p.  Returns 1, 0 if it is not
@@ -53,27 +53,27 @@ int sf_http_body_step( sf_http_body_t * body, sf_http_head_t const * head, char 
 #define SF_HTTP_DONE       5
 
 typedef struct sf_http {
-  sf_stream_t    stream;
-  uint32_t       state;       /* SF_HTTP_* */
-  uint32_t       prefix_len;
-  char           prefix[SF_URL_PATH_MAX+SF_URL_HOST_MAX+256]; /* request head up to the value of Content-Length */
-  char *         out;         /* request: head right before the body, which is at prefix room */
-  uint64_t       out_max;     /* of the body */
-  uint64_t       out_from;
-  uint64_t       out_to;
-  uint64_t       sent_before; /* stream.sent when the request began */
-  uint32_t       touched;     /* 1: a byte of the last request may have left this machine */
-  char *         in;
-  uint64_t       in_max;
-  uint64_t       in_len;
+  sf_stream_t stream;
+  uint32_t state; /* SF_HTTP_* */
+  uint32_t prefix_len;
+  char prefix[SF_URL_PATH_MAX + SF_URL_HOST_MAX + 256]; /* request head up to the value of Content-Length */
+  char * out;       /* request: head right before the body, which is at prefix room */
+  uint64_t out_max; /* of the body */
+  uint64_t out_from;
+  uint64_t out_to;
+  uint64_t sent_before; /* stream.sent when the request began */
+  uint32_t touched;     /* 1: a byte of the last request may have left this machine */
+  char * in;
+  uint64_t in_max;
+  uint64_t in_len;
   sf_http_head_t head;
   sf_http_body_t body;
-  sf_span_t      answer;      /* content, in state done */
+  sf_span_t answer; /* content, in state done */
 } sf_http_t;
 
 /* sf_http_init makes a closed connection for requests and answers of at most so
    many bytes.  It must not move afterwards.  Returns 0 or SF_ERR_SYS. */
-int  sf_http_init( sf_http_t * h, sf_endpoint_t * e, uint64_t request_max, uint64_t answer_max );
+int sf_http_init( sf_http_t * h, sf_endpoint_t * e, uint64_t request_max, uint64_t answer_max );
 void sf_http_fini( sf_http_t * h );
 
 /* sf_http_connect begins to connect.  Assumes closed. */
@@ -82,7 +82,7 @@ int sf_http_connect( sf_http_t * h );
 /* sf_http_request returns where the next request's body is to be written, at most
    h->out_max bytes; sf_http_post begins to send n of them.  Assumes idle. */
 char * sf_http_request( sf_http_t * h );
-void   sf_http_post( sf_http_t * h, uint64_t n );
+void sf_http_post( sf_http_t * h, uint64_t n );
 
 /* sf_http_step goes on and returns the state, or a negative code after which the
    connection is closed: SF_ERR_IO = ended or broken, SF_ERR_DATA = not HTTP,

@@ -25,19 +25,20 @@
 
 typedef struct sf_span {
   char const * p;
-  uint64_t     n;
+  uint64_t n;
 } sf_span_t;
 
 typedef struct sf_json {
   char const * begin;
   char const * p;
   char const * end;
-  uint64_t     object; /* bit d: depth d is an object, not an array */
-  uint32_t     depth;
-  uint32_t     first;  /* 1: no member of the innermost object or array has been read */
+  uint64_t object; /* bit d: depth d is an object, not an array */
+  uint32_t depth;
+  uint32_t first; /* 1: no member of the innermost object or array has been read */
 } sf_json_t;
 
-#define sf_json_is( span, literal ) ( (span).n==sizeof(literal)-1 && !memcmp( (span).p, literal, sizeof(literal)-1 ) )
+#define sf_json_is( span, literal ) \
+  ( ( span ).n == sizeof( literal ) - 1 && !memcmp( ( span ).p, literal, sizeof( literal ) - 1 ) )
 
 void sf_json_open( sf_json_t * j, char const * text, uint64_t n );
 
@@ -46,13 +47,13 @@ void sf_json_open( sf_json_t * j, char const * text, uint64_t n );
 char sf_json_peek( sf_json_t * j );
 
 int sf_json_object( sf_json_t * j );                   /* enters an object */
-int sf_json_key   ( sf_json_t * j, sf_span_t * key );  /* 1: the next key, its value follows; 0: the object has ended */
-int sf_json_array ( sf_json_t * j );                   /* enters an array */
-int sf_json_item  ( sf_json_t * j );                   /* 1: a value follows; 0: the array has ended */
+int sf_json_key( sf_json_t * j, sf_span_t * key );     /* 1: the next key, its value follows; 0: the object has ended */
+int sf_json_array( sf_json_t * j );                    /* enters an array */
+int sf_json_item( sf_json_t * j );                     /* 1: a value follows; 0: the array has ended */
 int sf_json_string( sf_json_t * j, sf_span_t * text ); /* text between the quotes */
-int sf_json_u64   ( sf_json_t * j, uint64_t * value ); /* an unsigned integer that fits */
-int sf_json_i64   ( sf_json_t * j, int64_t * value );
-int sf_json_skip  ( sf_json_t * j );                   /* any value, checked */
-int sf_json_end   ( sf_json_t * j );                   /* nothing but space is left */
+int sf_json_u64( sf_json_t * j, uint64_t * value );    /* an unsigned integer that fits */
+int sf_json_i64( sf_json_t * j, int64_t * value );
+int sf_json_skip( sf_json_t * j ); /* any value, checked */
+int sf_json_end( sf_json_t * j );  /* nothing but space is left */
 
 #endif

@@ -18,13 +18,13 @@
 
 /* What was read of one account; data follows it. */
 typedef struct sf_snapshot_item {
-  uint32_t account;    /* the owner's number for it */
+  uint32_t account; /* the owner's number for it */
   uint32_t exists;
   uint64_t slot;
   uint64_t lamports;
-  uint32_t data_len;   /* its real length, even if it is above data_max (then data is empty) */
-  char     owner[52];  /* base58 */
-  uint8_t  data[];
+  uint32_t data_len; /* its real length, even if it is above data_max (then data is empty) */
+  char owner[52];    /* base58 */
+  uint8_t data[];
 } sf_snapshot_item_t;
 
 typedef struct sf_snapshot_chunk {
@@ -35,52 +35,53 @@ typedef struct sf_snapshot_chunk {
 } sf_snapshot_chunk_t;
 
 typedef struct sf_snapshot_lane {
-  sf_http_t    http;
+  sf_http_t http;
   sf_backoff_t backoff;
-  uint64_t     deadline_ns;
-  uint32_t     chunk;     /* UINT32_MAX = none */
-  uint32_t     parsed;    /* accounts of the answer taken so far */
-  uint64_t     slot;      /* of the answer being parsed; 0 = not scanned yet */
-  uint64_t     id;
-  sf_json_t    json;
+  uint64_t deadline_ns;
+  uint32_t chunk;  /* UINT32_MAX = none */
+  uint32_t parsed; /* accounts of the answer taken so far */
+  uint64_t slot;   /* of the answer being parsed; 0 = not scanned yet */
+  uint64_t id;
+  sf_json_t json;
 } sf_snapshot_lane_t;
 
 typedef struct sf_snapshot {
-  sf_endpoint_t *       endpoint;
-  char const *          commitment;
-  uint64_t              timeout_ns;
-  uint64_t              data_max;   /* longest data kept */
-  sf_rng_t *            rng;
-  sf_snapshot_lane_t    lane[SF_SNAPSHOT_CONNECTIONS];
+  sf_endpoint_t * endpoint;
+  char const * commitment;
+  uint64_t timeout_ns;
+  uint64_t data_max; /* longest data kept */
+  sf_rng_t * rng;
+  sf_snapshot_lane_t lane[SF_SNAPSHOT_CONNECTIONS];
   /* the read under way */
-  uint32_t              active;
-  uint32_t              cnt;
-  uint32_t              chunk_cnt;
-  uint32_t              rounds;
-  uint64_t              min_slot;
-  uint64_t              item_bytes;
-  uint64_t              map_bytes;
-  uint8_t *             map;        /* items, chunks, texts */
+  uint32_t active;
+  uint32_t cnt;
+  uint32_t chunk_cnt;
+  uint32_t rounds;
+  uint64_t min_slot;
+  uint64_t item_bytes;
+  uint64_t map_bytes;
+  uint8_t * map; /* items, chunks, texts */
   sf_snapshot_chunk_t * chunk;
-  char const **         text;
+  char const ** text;
   /* totals since init */
-  uint64_t              connects;
-  uint64_t              calls;
-  uint64_t              retries;    /* chunks asked for again because their slot differed */
-  uint64_t              limited;    /* 429 */
-  uint64_t              failures;   /* broken, refused, late or malformed answers */
+  uint64_t connects;
+  uint64_t calls;
+  uint64_t retries;  /* chunks asked for again because their slot differed */
+  uint64_t limited;  /* 429 */
+  uint64_t failures; /* broken, refused, late or malformed answers */
 } sf_snapshot_t;
 
 /* sf_snapshot_init prepares; endpoint, commitment and rng must outlive it, and it
    must not move.  Returns 0 or SF_ERR_SYS. */
-int  sf_snapshot_init( sf_snapshot_t * s, sf_endpoint_t * endpoint, char const * commitment, uint64_t timeout_ns, sf_backoff_t const * backoff,
-                       uint64_t answer_max, uint64_t data_max, sf_rng_t * rng );
+int sf_snapshot_init( sf_snapshot_t * s, sf_endpoint_t * endpoint, char const * commitment, uint64_t timeout_ns,
+                      sf_backoff_t const * backoff, uint64_t answer_max, uint64_t data_max, sf_rng_t * rng );
 void sf_snapshot_fini( sf_snapshot_t * s );
 
 /* sf_snapshot_begin starts a read of cnt accounts, at a slot not before min_slot.
    text[i] (base58) must stay where it is until the read is dropped.  Assumes none
    under way. */
-int sf_snapshot_begin( sf_snapshot_t * s, uint32_t const * account, char const * const * text, uint32_t cnt, uint64_t min_slot );
+int sf_snapshot_begin( sf_snapshot_t * s, uint32_t const * account, char const * const * text, uint32_t cnt,
+                       uint64_t min_slot );
 
 /* sf_snapshot_step goes on: 0 = under way, 1 = all of one slot, 2 = all here, but
    of several slots.  A call does a bounded piece of work. */

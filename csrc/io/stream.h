@@ -10,15 +10,15 @@
 
 /* Where a stream goes to; made once, in a tile's init. */
 typedef struct sf_endpoint {
-  sf_url_t      url;
+  sf_url_t url;
   sf_tcp_peer_t peer;
-  void *        tls; /* context; NULL = without TLS */
+  void * tls; /* context; NULL = without TLS */
 } sf_endpoint_t;
 
 /* sf_endpoint_open parses url, resolves its host and, for wss and https, reads
    the certificates to trust from ca_path ("" or NULL = the system's).  Returns 0
    or an error with a sentence. */
-int  sf_endpoint_open( sf_endpoint_t * e, char const * url, char const * ca_path );
+int sf_endpoint_open( sf_endpoint_t * e, char const * url, char const * ca_path );
 void sf_endpoint_close( sf_endpoint_t * e );
 
 #define SF_STREAM_CLOSED     0
@@ -27,12 +27,12 @@ void sf_endpoint_close( sf_endpoint_t * e );
 #define SF_STREAM_OPEN       3
 
 typedef struct sf_stream {
-  sf_endpoint_t *  endpoint;
+  sf_endpoint_t * endpoint;
   sf_multishot_t * multishot; /* NULL = recv; set by the owner while closed */
-  int              fd;
-  uint32_t         state;     /* SF_STREAM_* */
-  sf_tls_t         tls;
-  uint64_t         sent;      /* bytes the kernel has taken since the stream opened */
+  int fd;
+  uint32_t state; /* SF_STREAM_* */
+  sf_tls_t tls;
+  uint64_t sent; /* bytes the kernel has taken since the stream opened */
 } sf_stream_t;
 
 /* sf_stream_init makes a closed stream; it must not move afterwards. */

@@ -16,18 +16,18 @@
 #include "io/websocket.h"
 
 typedef struct sf_subscriber {
-  sf_websocket_t *  ws;
-  sf_accounts_t *   accounts;
-  char const *      commitment;
-  sf_rng_t *        rng;
-  uint64_t          timeout_ns;
-  uint64_t          backoff_min_ns;
-  uint64_t          backoff_max_ns;
+  sf_websocket_t * ws;
+  sf_accounts_t * accounts;
+  char const * commitment;
+  sf_rng_t * rng;
+  uint64_t timeout_ns;
+  uint64_t backoff_min_ns;
+  uint64_t backoff_max_ns;
   sf_subscription_t slot;
-  uint32_t          on;        /* accounts that are subscribed */
-  uint64_t          failures;  /* total of refused and unanswered ones */
-  uint64_t          limited;   /* total of those refused because of a limit */
-  char              request[512];
+  uint32_t on;       /* accounts that are subscribed */
+  uint64_t failures; /* total of refused and unanswered ones */
+  uint64_t limited;  /* total of those refused because of a limit */
+  char request[512];
 } sf_subscriber_t;
 
 /* sf_subscriber_reset starts anew: the accounts have been reset, the WebSocket is a

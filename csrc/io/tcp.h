@@ -9,9 +9,9 @@
 #define SF_TCP_ADDRESS_MAX 8
 
 typedef struct sf_tcp_peer {
-  uint32_t                cnt;
-  uint32_t                next; /* address the next connection tries */
-  socklen_t               len[SF_TCP_ADDRESS_MAX];
+  uint32_t cnt;
+  uint32_t next; /* address the next connection tries */
+  socklen_t len[SF_TCP_ADDRESS_MAX];
   struct sockaddr_storage address[SF_TCP_ADDRESS_MAX];
 } sf_tcp_peer_t;
 

@@ -8,15 +8,15 @@
 
 /* Moves bytes like sf_tcp_receive and sf_tcp_send. */
 typedef struct sf_tls_transport {
-  int64_t (*receive)( void * self, void * p, uint64_t n );
-  int64_t (*send   )( void * self, void const * p, uint64_t n );
-  void *  self;
+  int64_t ( *receive )( void * self, void * p, uint64_t n );
+  int64_t ( *send )( void * self, void const * p, uint64_t n );
+  void * self;
 } sf_tls_transport_t;
 
 typedef struct sf_tls {
-  void *             ssl;
+  void * ssl;
   sf_tls_transport_t transport;
-  uint8_t            broken; /* the transport has failed */
+  uint8_t broken; /* the transport has failed */
 } sf_tls_t;
 
 /* sf_tls_context_open makes what all sessions of a peer share.  ca_path names a
@@ -27,7 +27,7 @@ void sf_tls_context_close( void * context );
 
 /* sf_tls_open begins a session; host is a name or a numeric address.  t must
    not move until sf_tls_close.  Returns 0 or SF_ERR_CRYPTO. */
-int  sf_tls_open( sf_tls_t * t, void * context, char const * host, sf_tls_transport_t const * transport );
+int sf_tls_open( sf_tls_t * t, void * context, char const * host, sf_tls_transport_t const * transport );
 void sf_tls_close( sf_tls_t * t );
 
 /* sf_tls_handshake goes on with the handshake: 1 = done, 0 = wait, SF_ERR_IO =

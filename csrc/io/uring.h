@@ -14,23 +14,23 @@
 
 typedef struct sf_uring {
   struct io_uring ring;
-  uint32_t        setup; /* IORING_SETUP_* in force */
-  uint32_t        open;
+  uint32_t setup; /* IORING_SETUP_* in force */
+  uint32_t open;
 } sf_uring_t;
 
 /* sf_uring_open makes a ring of at least `entries` submissions.  Tries
    SINGLE_ISSUER|DEFER_TASKRUN|TASKRUN_FLAG, then COOP_TASKRUN|TASKRUN_FLAG, then
    no flags.  Returns 0 or SF_ERR_SYS with a sentence. */
-int  sf_uring_open( sf_uring_t * u, uint32_t entries );
+int sf_uring_open( sf_uring_t * u, uint32_t entries );
 void sf_uring_close( sf_uring_t * u );
 
 /* sf_uring_peek returns the oldest completion, or NULL if there is none.  Makes
    a system call only when the kernel says that it holds completions back.  The
    caller gives it back with io_uring_cqe_seen. */
-static inline struct io_uring_cqe *
-sf_uring_peek( sf_uring_t * u ) {
-  if( IO_URING_READ_ONCE( *u->ring.sq.kflags ) & ( IORING_SQ_TASKRUN|IORING_SQ_CQ_OVERFLOW ) ) io_uring_get_events( &u->ring );
-  unsigned              head;
+static inline struct io_uring_cqe * sf_uring_peek( sf_uring_t * u ) {
+  if( IO_URING_READ_ONCE( *u->ring.sq.kflags ) & ( IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW ) )
+    io_uring_get_events( &u->ring );
+  unsigned head;
   struct io_uring_cqe * cqe;
   io_uring_for_each_cqe( &u->ring, head, cqe ) return cqe;
   return NULL;
@@ -42,20 +42,20 @@ sf_uring_peek( sf_uring_t * u ) {
 #define SF_MULTISHOT_BUFFER_BYTES 16384
 
 typedef struct sf_multishot {
-  sf_uring_t                 uring;
+  sf_uring_t uring;
   struct io_uring_buf_ring * buffer_ring;
-  uint8_t *                  buffers;
-  int                        fd;         /* -1 = not following a socket */
-  uint64_t                   generation; /* of the socket; completions of an earlier one are dropped */
-  uint32_t                   armed;
-  uint32_t                   broken;     /* the socket has ended */
-  uint32_t                   refused;    /* 1: the kernel knows no multishot receive; use recv */
-  uint32_t                   buffer;     /* the buffer being read: bytes [from,to) of it */
-  uint32_t                   from;
-  uint32_t                   to;
+  uint8_t * buffers;
+  int fd;              /* -1 = not following a socket */
+  uint64_t generation; /* of the socket; completions of an earlier one are dropped */
+  uint32_t armed;
+  uint32_t broken;  /* the socket has ended */
+  uint32_t refused; /* 1: the kernel knows no multishot receive; use recv */
+  uint32_t buffer;  /* the buffer being read: bytes [from,to) of it */
+  uint32_t from;
+  uint32_t to;
 } sf_multishot_t;
 
-int  sf_multishot_open( sf_multishot_t * m );
+int sf_multishot_open( sf_multishot_t * m );
 void sf_multishot_close( sf_multishot_t * m );
 
 /* sf_multishot_follow begins to receive from fd; sf_multishot_drop ends it and

@@ -11,12 +11,12 @@
 #define SF_URL_PATH_MAX 1024
 
 typedef struct sf_url {
-  char     host[SF_URL_HOST_MAX]; /* without brackets */
-  char     path[SF_URL_PATH_MAX]; /* path and query, begins with '/' */
-  char     authority[SF_URL_HOST_MAX+16]; /* for the Host header: brackets and a port that is not the scheme's own */
+  char host[SF_URL_HOST_MAX];           /* without brackets */
+  char path[SF_URL_PATH_MAX];           /* path and query, begins with '/' */
+  char authority[SF_URL_HOST_MAX + 16]; /* for the Host header: brackets and a port that is not the scheme's own */
   uint16_t port;
-  uint8_t  tls;                   /* 1: wss, https */
-  uint8_t  websocket;             /* 1: ws, wss */
+  uint8_t tls;       /* 1: wss, https */
+  uint8_t websocket; /* 1: ws, wss */
 } sf_url_t;
 
 /* sf_url_parse takes text apart.  Returns 0, or SF_ERR_ARG with a sentence:

@@ -24,8 +24,8 @@
 typedef struct sf_frame {
   uint64_t length; /* of the payload */
   uint32_t head;   /* bytes before it */
-  uint8_t  fin;
-  uint8_t  opcode; /* SF_FRAME_* */
+  uint8_t fin;
+  uint8_t opcode; /* SF_FRAME_* */
 } sf_frame_t;
 
 /* sf_frame_parse reads the head of a server's frame.  Returns 1, 0 if it is not
@@ -39,15 +39,15 @@ uint64_t sf_frame_write( uint8_t * out, uint8_t opcode, uint32_t mask, void cons
 /* Bytes in, messages out; knows no socket. */
 typedef struct sf_inbox {
   uint8_t * bytes;
-  uint64_t  max;
-  uint64_t  joined_to; /* [0,joined_to): fragments of a message so far */
-  uint64_t  from;      /* [from,to): not looked at */
-  uint64_t  to;
-  uint8_t   opcode;    /* of the message being joined, 0 = none */
+  uint64_t max;
+  uint64_t joined_to; /* [0,joined_to): fragments of a message so far */
+  uint64_t from;      /* [from,to): not looked at */
+  uint64_t to;
+  uint8_t opcode; /* of the message being joined, 0 = none */
 } sf_inbox_t;
 
 /* sf_inbox_init makes an empty inbox for messages of at most message_max bytes. */
-int  sf_inbox_init( sf_inbox_t * b, uint64_t message_max );
+int sf_inbox_init( sf_inbox_t * b, uint64_t message_max );
 void sf_inbox_fini( sf_inbox_t * b );
 void sf_inbox_clear( sf_inbox_t * b );
 
@@ -66,26 +66,26 @@ int sf_inbox_next( sf_inbox_t * b, sf_span_t * payload );
 #define SF_WEBSOCKET_OPEN       3
 
 typedef struct sf_websocket {
-  sf_stream_t    stream;
-  uint32_t       state;      /* SF_WEBSOCKET_* */
-  uint32_t       close_code; /* the peer's, 0 = none */
-  sf_http_head_t head;       /* the server's answer to the upgrade; status 0 = none */
-  char           accept[32]; /* what it has to say */
-  sf_inbox_t     inbox;
-  uint8_t *      out;
-  uint64_t       out_max;
-  uint64_t       out_from;
-  uint64_t       out_to;
-  uint64_t       t_received; /* engine clock right after the last bytes came */
-  uint64_t       received;   /* bytes since the connection opened */
-  uint32_t       masks[64];  /* random keys */
-  uint32_t       mask_next;
+  sf_stream_t stream;
+  uint32_t state;      /* SF_WEBSOCKET_* */
+  uint32_t close_code; /* the peer's, 0 = none */
+  sf_http_head_t head; /* the server's answer to the upgrade; status 0 = none */
+  char accept[32];     /* what it has to say */
+  sf_inbox_t inbox;
+  uint8_t * out;
+  uint64_t out_max;
+  uint64_t out_from;
+  uint64_t out_to;
+  uint64_t t_received; /* engine clock right after the last bytes came */
+  uint64_t received;   /* bytes since the connection opened */
+  uint32_t masks[64];  /* random keys */
+  uint32_t mask_next;
 } sf_websocket_t;
 
 /* sf_websocket_init makes a closed WebSocket for messages of at most message_max
    bytes, with room for out_max bytes on their way out.  It must not move
    afterwards.  Returns 0 or SF_ERR_SYS. */
-int  sf_websocket_init( sf_websocket_t * w, sf_endpoint_t * e, uint64_t message_max, uint64_t out_max );
+int sf_websocket_init( sf_websocket_t * w, sf_endpoint_t * e, uint64_t message_max, uint64_t out_max );
 void sf_websocket_fini( sf_websocket_t * w );
 
 /* sf_websocket_connect begins to connect.  Assumes closed. */
