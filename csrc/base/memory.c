@@ -88,6 +88,13 @@ int sf_memory_create( sf_memory_t * m, char const * path, uint64_t bytes, uint32
   return 0;
 }
 
+/* What a fresh mapping of an existing file gets. */
+static void settle( sf_memory_t * m ) {
+  if( m->flags & SF_MEMORY_HUGE ) madvise( m->base, m->bytes, MADV_HUGEPAGE );
+  prefault( m->base, m->bytes );
+  m->locked = ( m->flags & SF_MEMORY_LOCK ) && !mlock( m->base, m->bytes );
+}
+
 int sf_memory_map( sf_memory_t * m, char const * path, uint32_t flags ) {
   memset( m, 0, sizeof(*m) );
   int writable = !!( flags & SF_MEMORY_WRITE );
@@ -107,9 +114,18 @@ int sf_memory_map( sf_memory_t * m, char const * path, uint32_t flags ) {
   m->base  = base;
   m->bytes = (uint64_t)st.st_size;
   m->flags = flags;
-  if( flags & SF_MEMORY_HUGE ) madvise( base, m->bytes, MADV_HUGEPAGE );
-  prefault( base, m->bytes );
-  m->locked = ( flags & SF_MEMORY_LOCK ) && !mlock( base, m->bytes );
+  settle( m );
+  return 0;
+}
+
+int sf_memory_make_writable( sf_memory_t * m, char const * path, uint32_t flags ) {
+  int fd = open( path, O_RDWR|O_CLOEXEC|O_NOFOLLOW );
+  if( fd<0 ) return sf_err_set( SF_ERR_SYS, "opening %s for writing: %m", path );
+  void * base = mmap( m->base, m->bytes, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_FIXED, fd, 0 );
+  close( fd );
+  if( base==MAP_FAILED ) return sf_err_set( SF_ERR_SYS, "mapping %s for writing: %m", path );
+  m->flags = flags | SF_MEMORY_WRITE;
+  settle( m );
   return 0;
 }
 

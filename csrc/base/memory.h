@@ -32,6 +32,10 @@ int sf_memory_create( sf_memory_t * m, char const * path, uint64_t bytes, uint32
 /* sf_memory_map maps the whole existing file, with all its pages present. */
 int sf_memory_map( sf_memory_t * m, char const * path, uint32_t flags );
 
+/* sf_memory_make_writable maps the same file writable at the same address, so that
+   pointers into it stay good.  flags as for sf_memory_map. */
+int sf_memory_make_writable( sf_memory_t * m, char const * path, uint32_t flags );
+
 /* sf_memory_unmap gives the mapping back; the file stays. */
 void sf_memory_unmap( sf_memory_t * m );
 

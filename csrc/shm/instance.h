@@ -8,7 +8,7 @@
        link-<name>  pair links, writable by both ends
 
    A process that opens an instance maps a workspace when it first asks for
-   something in it; one that runs a tile asks for its workspace writable first. */
+   something in it, read-only unless it asks for it writable. */
 
 #ifndef SF_SHM_INSTANCE_H
 #define SF_SHM_INSTANCE_H
@@ -58,8 +58,8 @@ int sf_instance_owner( char const * dir );
    directory whose name does not begin with `sf-`.  Does not look at who runs. */
 int sf_instance_remove( char const * dir );
 
-/* sf_instance_workspace maps a tile's workspace, writable if asked; a workspace
-   that this process has writable is used by everybody in it. */
+/* sf_instance_workspace maps a tile's workspace, writable if asked.  A process has
+   one mapping of a workspace: it becomes writable for everybody in it, in place. */
 int sf_instance_workspace( sf_instance_t * inst, uint32_t tile, int writable, sf_workspace_t ** ws );
 
 /* Objects by index, NULL with a sentence if the mapping or a check fails.  What

@@ -38,6 +38,9 @@ static int counts_rule( sf_topology_t const * t ) {
            SF_EDGE_MAX, SF_TABLE_MAX, SF_GROUP_MAX, SF_PARAM_MAX );
   }
   if( !t->tile_cnt ) FAULT( "topology.tile: there is no tile; add one" );
+  for( uint32_t i=0; i<t->tile_cnt; i++ ) {
+    if( t->tile[i].in_cnt>SF_PORT_MAX || t->tile[i].out_cnt>SF_PORT_MAX ) FAULT( "topology.tile.%.31s: more than %d in- or out-links", t->tile[i].name, SF_PORT_MAX );
+  }
   if( memchr( t->state_dir, 0, sizeof(t->state_dir) )==0 ) FAULT( "topology.state_dir: the path is longer than %lu bytes", sizeof(t->state_dir)-1 );
   return 0;
 }
@@ -72,7 +75,6 @@ static int tile_rule( sf_topology_t const * t, uint32_t i ) {
       FAULT( "topology.tile.%s.group: group %s mixes C and Python tiles; put the tile into another group", tile->name, t->group[tile->group].name );
     }
   }
-  if( tile->in_cnt>SF_PORT_MAX || tile->out_cnt>SF_PORT_MAX ) FAULT( "topology.tile.%s: more than %d in- or out-links", tile->name, SF_PORT_MAX );
   for( uint32_t k=0; k<tile->in_cnt; k++ ) {
     if( tile->in[k]>=t->edge_cnt || t->edge[tile->in[k]].consumer!=i ) FAULT( "topology.tile.%s: in-link %u is not an edge of this tile", tile->name, k );
     for( uint32_t m=0; m<k; m++ ) {
@@ -98,7 +100,7 @@ static int link_rule( sf_topology_t const * t, uint32_t i ) {
   if( l->producer>=t->tile_cnt ) FAULT( "topology.link.%s.producer: there is no tile number %u; name a tile", l->name, l->producer );
   uint32_t producers = 0;
   for( uint32_t k=0; k<t->tile_cnt; k++ ) {
-    for( uint32_t m=0; m<t->tile[k].out_cnt && m<SF_PORT_MAX; m++ ) producers += t->tile[k].out[m]==i;
+    for( uint32_t m=0; m<t->tile[k].out_cnt; m++ ) producers += t->tile[k].out[m]==i;
   }
   if( producers!=1 ) FAULT( "topology.link.%s.producer: %u tiles produce it; a link has exactly one, give each tile a link of its own", l->name, producers );
   if( l->depth & ( l->depth-1 ) ) FAULT( "topology.link.%s: depth %u is not a power of two; use %u", l->name, l->depth, power_above( l->depth ) );
@@ -120,12 +122,12 @@ static int link_rule( sf_topology_t const * t, uint32_t i ) {
 static int edge_rule( sf_topology_t const * t, uint32_t i ) {
   sf_topology_edge_t const * e = t->edge + i;
   if( e->link>=t->link_cnt || e->consumer>=t->tile_cnt ) FAULT( "topology.link: edge number %u names a link or a tile that does not exist", i );
-  if( e->reliable>1 ) FAULT( "topology.link.%s: reliable of consumer %s is %u; use 0 or 1", t->link[e->link].name, t->tile[e->consumer].name, e->reliable );
+  if( e->reliable>1 ) FAULT( "topology.link.%.31s: reliable of consumer %.31s is %u; use 0 or 1", t->link[e->link].name, t->tile[e->consumer].name, e->reliable );
   uint32_t listed = 0;
   for( uint32_t k=0; k<t->tile_cnt; k++ ) {
-    for( uint32_t m=0; m<t->tile[k].in_cnt && m<SF_PORT_MAX; m++ ) listed += t->tile[k].in[m]==i;
+    for( uint32_t m=0; m<t->tile[k].in_cnt; m++ ) listed += t->tile[k].in[m]==i;
   }
-  if( listed!=1 ) FAULT( "topology.link.%s: consumer %s lists it %u times among its in-links; once is right", t->link[e->link].name, t->tile[e->consumer].name, listed );
+  if( listed!=1 ) FAULT( "topology.link.%.31s: consumer %.31s lists it %u times among its in-links; once is right", t->link[e->link].name, t->tile[e->consumer].name, listed );
   return 0;
 }
 
@@ -204,8 +206,8 @@ static int waits_settle( sf_topology_t * t, uint32_t const * core, uint32_t core
 int sf_topology_validate_on( sf_topology_t * t, uint32_t const * core, uint32_t core_cnt ) {
   int rc = counts_rule( t );
   for( uint32_t i=0; !rc && i<t->group_cnt; i++ ) rc = group_rule( t, i, core, core_cnt );
-  for( uint32_t i=0; !rc && i<t->link_cnt; i++ )  rc = link_rule( t, i );
   for( uint32_t i=0; !rc && i<t->edge_cnt; i++ )  rc = edge_rule( t, i );
+  for( uint32_t i=0; !rc && i<t->link_cnt; i++ )  rc = link_rule( t, i );
   for( uint32_t i=0; !rc && i<t->tile_cnt; i++ )  rc = tile_rule( t, i );
   for( uint32_t i=0; !rc && i<t->table_cnt; i++ ) rc = table_rule( t, i );
   if( !rc ) rc = waits_settle( t, core, core_cnt );

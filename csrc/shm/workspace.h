@@ -28,6 +28,10 @@ int sf_workspace_create( sf_workspace_t * ws, char const * dir, char const * nam
    Fails with SF_ERR_NOTFOUND if there is none. */
 int sf_workspace_open( sf_workspace_t * ws, char const * dir, char const * name, uint32_t flags );
 
+/* sf_workspace_make_writable turns a read-only mapping into a writable one; pointers
+   into it stay good. */
+int sf_workspace_make_writable( sf_workspace_t * ws, char const * dir, uint32_t flags );
+
 /* sf_workspace_close unmaps; the file stays. */
 void sf_workspace_close( sf_workspace_t * ws );
 

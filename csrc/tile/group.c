@@ -42,15 +42,12 @@ int sf_group_open_with( sf_group_t ** out, sf_instance_t * inst, uint32_t index,
   g->index = index;
   g->wait  = spec->wait;
   int rc = 0;
-  for( uint32_t i=0; !rc && i<topology->tile_cnt; i++ ) { /* writable before anybody maps them read-only */
-    sf_workspace_t * ws;
-    if( runs( topology, i, index ) ) rc = sf_instance_workspace( inst, i, 1, &ws );
-  }
   for( uint32_t i=0; !rc && i<topology->tile_cnt; i++ ) {
     if( !runs( topology, i, index ) ) continue;
     sf_tile_ops_t const * ops = ops_find( own, own_cnt, topology->tile[i].kind );
     if( !ops ) {
-      sf_cnc_t * cnc = sf_instance_cnc( inst, i );
+      sf_workspace_t * ws;
+      sf_cnc_t *       cnc = sf_instance_workspace( inst, i, 1, &ws ) ? 0 : sf_instance_cnc( inst, i );
       rc = sf_err_set( SF_ERR_NOTFOUND, "tile %s: there is no C tile of kind %s in this build", topology->tile[i].name, topology->tile[i].kind );
       if( cnc ) sf_cnc_fail( cnc, sf_err_text() );
       break;

@@ -93,18 +93,7 @@ static void memory_note( void ) {
   if( bytes ) fprintf( stderr, "sf-group: %lu bytes of shared memory are not locked: the memlock limit refuses it; raise it (ulimit -l)\n", bytes );
 }
 
-/* All tiles of the groups run here are mapped writable before anybody maps them
-   read-only. */
 static int groups_open( sf_tile_ops_t const * const * own, uint32_t own_cnt ) {
-  sf_topology_t const * t = instance.topology;
-  for( uint32_t i=0; i<t->tile_cnt; i++ ) {
-    sf_workspace_t * ws;
-    if( t->tile[i].flags & ( SF_TILE_EXTERNAL|SF_TILE_PYTHON ) ) continue;
-    for( uint32_t k=0; k<group_cnt; k++ ) {
-      int rc = t->tile[i].group==group_index[k] ? sf_instance_workspace( &instance, i, 1, &ws ) : 0;
-      if( rc ) return rc;
-    }
-  }
   uint32_t cnt = group_cnt;
   group_cnt = 0; /* the handlers see opened groups only */
   for( uint32_t i=0; i<cnt; i++ ) {

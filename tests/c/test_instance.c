@@ -63,7 +63,10 @@ static void test_create( void ) {
   CHECK( !sf_instance_workspace( &inst, 0, 1, &ws ) );
   CHECK( sf_instance_cnc_named( &inst, "risk" ) && !sf_instance_cnc_named( &inst, "nobody" ) );
   CHECK_SAYS( "no tile nobody" );
-  CHECK( sf_instance_workspace( &inst, 1, 1, &ws )==SF_ERR_STATE ); /* read-only by now */
+  sf_cnc_t * cnc = sf_instance_cnc( &inst, 1 ); /* read-only */
+  CHECK( !sf_instance_workspace( &inst, 1, 1, &ws ) && sf_instance_cnc( &inst, 1 )==cnc );
+  sf_cnc_set( cnc, 0, 5 ); /* writable in place */
+  CHECK( sf_cnc_read( cnc, "messages_in" )==5 );
   CHECK( sf_instance_workspace( &inst, 9, 0, &ws )==SF_ERR_ARG );
   CHECK( sf_instance_link( &inst, "market" )->flags==SF_LINK_WAKE && sf_instance_link( &inst, "pair" )->flags==( SF_LINK_PAIR|SF_LINK_WAKE ) );
   sf_table_t * pools = sf_instance_table( &inst, "pools" );
