@@ -50,6 +50,7 @@ int sf_group_open_with( sf_group_t ** out, sf_instance_t * inst, uint32_t index,
       sf_cnc_t *       cnc = sf_instance_workspace( inst, i, 1, &ws ) ? 0 : sf_instance_cnc( inst, i );
       rc = sf_err_set( SF_ERR_NOTFOUND, "tile %s: there is no C tile of kind %s in this build", topology->tile[i].name, topology->tile[i].kind );
       if( cnc ) sf_cnc_fail( cnc, sf_err_text() );
+      sf_kill_raise( inst->control, SF_KILL_HALT, SF_KILL_BY_SUPERVISOR );
       break;
     }
     rc = sf_tile_open( g->tile+g->tile_cnt, inst, i, ops, ops->flags );

@@ -135,11 +135,7 @@ int sf_process_run( int argc, char ** argv, sf_tile_ops_t const * const * own, u
     if( holds_key( t, group_index[i] ) ) seal();
   }
   uint32_t cnt = group_cnt;
-  if( groups_open( own, own_cnt ) ) {
-    fail();
-    sf_kill_raise( control, SF_KILL_HALT, SF_KILL_BY_SUPERVISOR );
-    return 1;
-  }
+  if( groups_open( own, own_cnt ) ) return fail();
   memory_note();
   signals_set();
 
