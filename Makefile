@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 MAKEFLAGS += --no-print-directory
 ARGS ?=
-CORE = $(MAKE) -C csrc -j2 ABI_HASH=$$($(PYTHON) ipc/abi.py)
+CORE = $(MAKE) -C csrc -j2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test deps deps-dev build lint format asan tsan fuzz stress bench clean

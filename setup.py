@@ -26,13 +26,10 @@ if sys.platform != "linux" or os.uname().machine != "x86_64":
 os.chdir(ROOT)
 sys.path.insert(0, str(ROOT))  # a build in isolation does not have it
 
-from ipc import abi  # noqa: E402
-
 
 def make_core() -> None:
     """Makes the static library and `sf-group`, telling one line for each file compiled."""
-    command = ["make", "--no-print-directory", "-C", "csrc", f"-j{JOBS}", f"ABI_HASH=0x{abi.abi_hash():016x}"]
-    command += ["FLAVOUR=release", "lib", "group"]
+    command = ["make", "--no-print-directory", "-C", "csrc", f"-j{JOBS}", "FLAVOUR=release", "lib", "group"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as make:
         assert make.stdout is not None
         for line in make.stdout:
