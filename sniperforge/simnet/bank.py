@@ -113,7 +113,7 @@ class Bank:
         self.listeners: list[Listener] = []
         self._versions: dict[Pubkey, list[tuple[int, Account | None]]] = {}
         self._known: set[Pubkey] = set()
-        self._queue: list[Queued] = []
+        self._queue: dict[bytes, Queued] = {}
         self._decimals: dict[Pubkey, int] = {}
 
     # beginning
@@ -289,24 +289,23 @@ class Bank:
 
     def submit(self, decoded: Decoded, retries: int) -> None:
         """Queue a transaction for the next tick; a signature already queued is not queued twice."""
-        if all(queued.decoded.signature != decoded.signature for queued in self._queue):
-            self._queue.append(Queued(decoded, retries, self.chain.slot))
+        self._queue.setdefault(decoded.signature, Queued(decoded, retries, self.chain.slot))
 
     def lose(self, decoded: Decoded, retries: int) -> None:
         """Accept a transaction that gets lost on its way; it is queued some slots later if the node may retry."""
         self._drop("Lost")
         if retries > 0:
-            self._queue.append(Queued(decoded, retries - 1, self.chain.slot + _RETRY_SLOTS))
+            later = Queued(decoded, retries - 1, self.chain.slot + _RETRY_SLOTS)
+            self._queue.setdefault(decoded.signature, later)
 
     @property
     def queued(self) -> int:
         """Transactions waiting."""
         return len(self._queue)
 
-    def take(self) -> list[Queued]:
-        """The queued transactions in the order of priority fee per compute unit, then of arrival."""
-        ready = [queued for queued in self._queue if queued.not_before_slot <= self.chain.slot]
-        self._queue = [queued for queued in self._queue if queued.not_before_slot > self.chain.slot]
+    def _ready(self) -> list[Queued]:
+        """What may execute now, in the order of priority fee per compute unit, then of arrival."""
+        ready = [queued for queued in self._queue.values() if queued.not_before_slot <= self.chain.slot]
         ready.sort(key=lambda queued: -queued.decoded.price)
         return ready
 
@@ -318,11 +317,10 @@ class Bank:
         executed: list[tuple[bytes, Record]] = []
         changed: Changed = {}
         written: list[Pubkey] = []
-        batch = self.take()
-        for number, queued in enumerate(batch):
+        for queued in self._ready():
             if block.compute_units >= self.config.block_compute_units:
-                self._queue = batch[number:] + self._queue
                 break
+            del self._queue[queued.decoded.signature]
             record = self._execute(queued.decoded, changed, written)
             if record is not None:
                 executed.append((queued.decoded.signature, record))

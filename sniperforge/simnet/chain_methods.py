@@ -26,6 +26,7 @@ _MAX_FEE_ACCOUNTS = 128
 
 
 def _get_health(node: Node, params: Params) -> Any:
+    node.check_health()
     return "ok"
 
 

@@ -110,14 +110,16 @@ def load(paths: Sequence[Path], overrides: Mapping[str, Any]) -> SimnetConfig:
     table: dict[str, Any] = {}
     for path in paths:
         try:
-            with path.open("rb") as file:
-                merge(table, tomllib.load(file).get("simnet", {}))
+            section = tomllib.loads(path.read_bytes().decode()).get("simnet", {})
         except OSError as error:
             raise ConfigError(
                 f"cannot read configuration {path}: {error.strerror}; name a readable TOML file"
             ) from error
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} is not TOML: {error}") from error
+        if not isinstance(section, dict):
+            raise ConfigError(f"{path}: simnet is not a table; write [simnet]")
+        merge(table, section)
     merge(table, overrides)
     return from_table(table)
 
@@ -168,7 +170,7 @@ def _check(config: SimnetConfig) -> None:
     if not loopback:
         raise ConfigError(f'simnet.listen: "{config.listen}" is not a loopback address; use "127.0.0.1" or "::1"')
     if config.slot_ms % config.tick_ms:
-        raise ConfigError(f"simnet.tick_ms: {config.tick_ms} does not divide slot_ms {config.slot_ms}; use 10")
+        raise ConfigError(f"simnet.tick_ms: {config.tick_ms} does not divide slot_ms {config.slot_ms}; use 5")
     if config.finalized_after_slots <= config.confirmed_after_slots:
         raise ConfigError(
             f"simnet.finalized_after_slots: {config.finalized_after_slots} must be larger than"

@@ -78,7 +78,7 @@ class Market(msgspec.Struct, frozen=True):
     traders: int
 
 
-class Genesis:
+class GenesisBuilder:
     """The accounts a new chain begins with: faucet, loaded dumps and market."""
 
     def __init__(self, config: SimnetConfig, loaded: Mapping[Pubkey, Account], unix_time: int) -> None:

@@ -16,6 +16,7 @@ from sniperforge.simnet.errors import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     MIN_CONTEXT_SLOT_NOT_REACHED,
+    NODE_UNHEALTHY,
     PARSE_ERROR,
     RpcError,
 )
@@ -41,6 +42,11 @@ class Node:
     faucet: Faucet
     identity: str
     counters: dict[str, int]
+
+    def check_health(self) -> None:
+        """Raises RpcError while slots stand still."""
+        if self.faults.config.stall_slots:
+            raise RpcError(NODE_UNHEALTHY, "Node is unhealthy", {"numSlotsBehind": None})
 
     def slot(self, options: Options) -> int:
         """The slot that a call with these options sees.  Raises RpcError below its minContextSlot."""

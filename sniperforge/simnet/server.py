@@ -13,7 +13,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from solders.hash import Hash
@@ -32,9 +31,8 @@ from sniperforge.simnet.config import ConfigError, SimnetConfig
 from sniperforge.simnet.faucet import Faucet, derive_keypair
 from sniperforge.simnet.faults import Faults
 from sniperforge.simnet.http import HttpConnection
-from sniperforge.simnet.ledger import Genesis as GenesisRecord
-from sniperforge.simnet.ledger import Ledger, LedgerError
-from sniperforge.simnet.market import Genesis, Market
+from sniperforge.simnet.ledger import Genesis, Ledger
+from sniperforge.simnet.market import GenesisBuilder, Market
 from sniperforge.simnet.rpc import Dispatcher, Node
 from sniperforge.simnet.subscriptions import Subscriptions
 from sniperforge.simnet.traders import Traders
@@ -135,31 +133,31 @@ class Simnet:
         self._failure: BaseException | None = None
         self._stopped: asyncio.Event | None = None
 
-    def _new_bank(self, genesis: GenesisRecord, programs: dict[Pubkey, bytes]) -> Bank:
+    def _new_bank(self, genesis: Genesis, programs: dict[Pubkey, bytes]) -> Bank:
         genesis_hash = bytes(Hash.from_string(genesis.genesis_hash))
         bank = Bank(self.config, self.ledger, genesis_hash, genesis.unix_time)
         for program, elf in programs.items():
             bank.add_program(program, elf)
         return bank
 
-    def _create(self, programs: dict[Pubkey, bytes]) -> GenesisRecord:
+    def _create(self, programs: dict[Pubkey, bytes]) -> Genesis:
         loaded = load_dumps(self.config.accounts, self.config.account_directories)
         unix_time = int(time.time())
-        genesis = Genesis(self.config, loaded, unix_time)
-        genesis.build()
-        record = GenesisRecord(
+        builder = GenesisBuilder(self.config, loaded, unix_time)
+        builder.build()
+        record = Genesis(
             format=_LEDGER_FORMAT,
             genesis_hash=str(Hash.from_bytes(hashlib.sha256(os.urandom(32)).digest())),
             seed=self.config.seed,
             unix_time=unix_time,
-            market=msgspec.to_builtins(genesis.market),
+            market=msgspec.to_builtins(builder.market),
             loaded=[str(key) for key in loaded],
         )
         self.bank = self._new_bank(record, programs)
-        self.ledger.create(record, self.bank.begin(genesis.accounts.items()))
+        self.ledger.create(record, self.bank.begin(builder.accounts.items()))
         return record
 
-    def _check_genesis(self, genesis: GenesisRecord) -> None:
+    def _check_genesis(self, genesis: Genesis) -> None:
         directory = self.ledger.directory
         if genesis.seed != self.config.seed:
             raise ConfigError(
@@ -310,12 +308,3 @@ def _listen(host: str, port: int) -> socket.socket:
             f"simnet.rpc_port: cannot listen on {host}:{port} ({error.strerror}); use another, or 0 for a free pair"
         ) from error
     return listening
-
-
-__all__ = ["Endpoints", "LedgerError", "Simnet", "reset", "serve"]
-
-
-def summary(endpoints: Endpoints) -> dict[str, Any]:
-    """The endpoints as plain data."""
-    plain: dict[str, Any] = msgspec.to_builtins(endpoints)
-    return plain

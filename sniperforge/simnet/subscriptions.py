@@ -27,6 +27,7 @@ from sniperforge.simnet.rpc import Node
 from sniperforge.simnet.transactions import Record
 from sniperforge.simnet.websocket import WebSocketConnection
 
+_NO_DATA = View("base64", (0, 0))
 _CLOSED = Account(0, b"", Pubkey.default())
 
 
@@ -42,6 +43,11 @@ class Subscription:
     filters: Sequence[Filter] = ()
     received: bool = False
 
+    @property
+    def mentions(self) -> bool:
+        """Whether it waits for logs that mention an address."""
+        return self.kind == "logs" and self.key[2] is not None
+
 
 @dataclass(slots=True)
 class Subscriptions:
@@ -52,6 +58,7 @@ class Subscriptions:
     _by_number: dict[int, Subscription] = field(default_factory=dict)
     _by_key: dict[Any, list[Subscription]] = field(default_factory=dict)
     _next: int = 1
+    _mentions: int = 0
     _dirty: set[WebSocketConnection] = field(default_factory=set)
     _replied: list[Callable[[], None]] = field(default_factory=list)
 
@@ -70,6 +77,7 @@ class Subscriptions:
             self._by_number[subscription.number] = subscription
             self._by_key.setdefault(subscription.key, []).append(subscription)
             connection.owned.add(subscription.number)
+            self._mentions += subscription.mentions
             return subscription.number
         raise RpcError(METHOD_NOT_FOUND, "Method not found")
 
@@ -91,6 +99,7 @@ class Subscriptions:
     def _remove(self, subscription: Subscription) -> None:
         del self._by_number[subscription.number]
         subscription.connection.owned.discard(subscription.number)
+        self._mentions -= subscription.mentions
         filed = self._by_key[subscription.key]
         filed.remove(subscription)
         if not filed:
@@ -175,10 +184,9 @@ class Subscriptions:
         if text is None:
             try:
                 value = view.show(account, self.node.bank.decimals)
-            except RpcError as error:
-                value = {"data": f"error: {error.message}", "lamports": account.lamports}
-                value |= {"owner": str(account.owner), "executable": account.executable}
-                value |= {"rentEpoch": account.rent_epoch, "space": len(account.data)}
+            except RpcError:
+                value = _NO_DATA.show(account, self.node.bank.decimals)
+                value |= {"data": "error: data too large for bs58 encoding", "space": len(account.data)}
             text = shown[key, view] = msgspec.json.encode(value)
         return text
 
@@ -202,10 +210,8 @@ class Subscriptions:
         self._remove(subscription)
 
     def _logs(self, commitment: str, slot: int, signature: bytes, record: Record) -> None:
-        everyone = self._by_key.get(("logs", commitment, None), [])
-        mentions = self._mentions
-        wanted = list(everyone)
-        if mentions:
+        wanted = list(self._by_key.get(("logs", commitment, None), ()))
+        if self._mentions:
             keys = VersionedTransaction.from_bytes(record.raw).message.account_keys
             keys += [Pubkey.from_bytes(key) for key in record.loaded_writable + record.loaded_readonly]
             for key in keys:
@@ -215,10 +221,6 @@ class Subscriptions:
             value = msgspec.json.encode({"signature": text, "err": record.error, "logs": record.logs})
             for subscription in wanted:
                 self._value(subscription, slot, value)
-
-    @property
-    def _mentions(self) -> bool:
-        return any(isinstance(key, tuple) and key[0] == "logs" and key[2] is not None for key in self._by_key)
 
     def _value(self, subscription: Subscription, slot: int, value: bytes) -> None:
         self._send(subscription, b'{"context":{"slot":%d},"value":%b}' % (slot, value))

@@ -80,6 +80,7 @@ def submit(node: Node, decoded: Decoded, retries: int) -> None:
 
 
 def _preflight(node: Node, decoded: Decoded, slot: int) -> None:
+    node.check_health()
     if not all(decoded.transaction.verify_with_results()):
         raise RpcError(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
     refusal = node.bank.check(decoded, slot)

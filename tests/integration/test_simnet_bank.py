@@ -10,9 +10,11 @@ import pytest
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
 from solders.hash import Hash
 from solders.keypair import Keypair
-from solders.message import to_bytes_versioned
+from solders.message import MessageV0, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.signature import Signature
+from solders.system_program import AdvanceNonceAccountParams, advance_nonce_account, create_nonce_account
+from solders.transaction import VersionedTransaction
 
 from tests.integration.simnet_chain import SOL, SteppedChain, pay, stepped
 from tests.integration.simnet_process import RpcFailure
@@ -169,6 +171,36 @@ def test_signatures_are_checked(chain: SteppedChain) -> None:
     signature = chain.send(forged)
     chain.slots(1)
     assert chain.status(signature) is None and chain.balance(wallet.pubkey()) == 10 * SOL
+
+
+def test_a_failed_durable_nonce_transaction_uses_the_nonce_up(chain: SteppedChain) -> None:
+    wallet, nonce = chain.funded(), Keypair()
+    rent = chain.call("getMinimumBalanceForRentExemption", 80)
+    create = create_nonce_account(wallet.pubkey(), nonce.pubkey(), wallet.pubkey(), rent)
+    latest, _ = chain.bank.chain.latest_blockhash(chain.bank.chain.slot)
+    message = MessageV0.try_compile(wallet.pubkey(), create, [], Hash.from_bytes(latest))
+    chain.send(VersionedTransaction(message, [wallet, nonce]))
+    chain.slots(200)
+
+    def stored() -> Hash:
+        account = chain.bank.svm.get_account(nonce.pubkey())
+        assert account is not None
+        return Hash.from_bytes(account.data[40:72])
+
+    before = stored()
+    accounts = {"nonce_pubkey": nonce.pubkey(), "authorized_pubkey": wallet.pubkey()}
+    advance = advance_nonce_account(AdvanceNonceAccountParams(**accounts))
+    failing = chain.sign(wallet, [advance, pay(wallet, Pubkey.new_unique(), 100 * SOL)], before)
+    signature = chain.send(failing)
+    chain.slots(1)
+    assert chain.status(signature)["err"] == {"InstructionError": [1, {"Custom": 1}]}
+    assert stored() != before
+    again = chain.send(chain.sign(wallet, [advance, pay(wallet, Pubkey.new_unique(), SOL)], before))
+    chain.slots(1)
+    assert chain.status(again) is None
+    good = chain.send(chain.sign(wallet, [advance, pay(wallet, Pubkey.new_unique(), SOL)], stored()))
+    chain.slots(1)
+    assert chain.status(good)["err"] is None
 
 
 def test_a_full_block_makes_transactions_wait(tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_kill_9_at_random_moments_under_load(tmp_path: Path) -> None:
         port = int(process.rpc_url.rsplit(":", 1)[1])
         load = Load(process)
         load.fund()
-        slot = 0
+        slot, starts = 0, []
         for _ in range(12):
             timer = threading.Timer(dice.uniform(0.02, 0.5), process.process.kill)  # type: ignore[union-attr]
             timer.start()
@@ -214,12 +214,13 @@ def test_kill_9_at_random_moments_under_load(tmp_path: Path) -> None:
                 pass
             timer.join()
             process.kill()
-            process.start(port=port)
+            starts.append(process.start(port=port))
             assert process.endpoints["genesis_hash"] == genesis and process.endpoints["identity"] == identity
             assert process.endpoints["slot"] > slot
             slot = process.endpoints["slot"]
             load.check()
         assert len(load.seen) > 50
+        assert sorted(starts)[len(starts) // 2] < 1.0
         assert process.call("simnetStatus")["counters"].get("internal_errors", 0) == 0
     finally:
         process.kill()

@@ -11,13 +11,12 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.token.associated import get_associated_token_address
-from tests.data import data_dir
-from tests.integration.simnet_chain import SOL, SteppedChain, stepped
-from tests.integration.simnet_process import RpcFailure
 
 from sniperforge.simnet.config import ConfigError
 from sniperforge.simnet.faucet import WRAPPED_SOL
 from sniperforge.simnet.market import pool_reserves
+from tests.data import data_dir
+from tests.integration.simnet_chain import SOL, SteppedChain, stepped
 
 POOL = "7JuwJuNU88gurFnyWeiyGKbFmExMWcmRZntn9imEzdny"
 CPMM = "CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C"

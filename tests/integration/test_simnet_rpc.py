@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from solders.pubkey import Pubkey
 from solders.signature import Signature
+
 from tests.integration.simnet_chain import SOL, SteppedChain, pay, stepped
 from tests.integration.simnet_process import RpcFailure, simnet
 
@@ -127,6 +128,15 @@ def test_bad_parameters(chain: SteppedChain, method: str, params: list[Any], cod
         chain.call(method, *params)
     assert failure.value.code == code
     assert failure.value.message.startswith(message)
+
+
+def test_versioned_transactions_need_a_client_that_knows_them(chain: SteppedChain) -> None:
+    wallet = chain.funded()
+    signature = chain.send(chain.sign(wallet, [pay(wallet, Pubkey.new_unique(), SOL)]))
+    chain.slots(4)
+    with pytest.raises(RpcFailure, match="maxSupportedTransactionVersion") as failure:
+        chain.call("getTransaction", signature, {"commitment": "confirmed"})
+    assert failure.value.code == -32015
 
 
 def test_base58_of_much_data_is_refused_and_slices_help(chain: SteppedChain) -> None:
