@@ -85,6 +85,7 @@ static inline void stress_consume( stress_t const * s, sf_instance_t * inst, uin
   }
   sf_consumer_flush( &c );
   CHECK( got+c.lost==s->messages && ( !s->reliable || !c.lost ) );
+  CHECK( s->reliable || !s->slow || index || c.lost ); /* the slow one was overrun */
   CHECK( sf_load_relaxed( &c.edge->cursor )==s->messages && sf_load_relaxed( &c.edge->lost )==c.lost );
 }
 
