@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -22,6 +23,10 @@ from sniperforge.text import amount, short_count, short_ns
 Status = dict[str, Any]
 
 _STATE_STYLE = {"run": "green", "boot": "yellow", "halt": "yellow", "fail": "bold red", "done": "dim", "new": "dim"}
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
 
 
 def _rate(now: Status, before: Status | None, tile: str, key: str) -> str:
@@ -36,7 +41,7 @@ def _rate(now: Status, before: Status | None, tile: str, key: str) -> str:
 
 
 def _tiles(now: Status, before: Status | None) -> Table:
-    table = Table(title="tiles", title_justify="left", expand=True, pad_edge=False)
+    table = _table("tiles")
     for name in ("tile", "group", "core", "state", "beat", "turn p50", "p99", "in/s", "out/s", "back-pr.", "lost"):
         table.add_column(name, justify="left" if name in ("tile", "group", "state") else "right", no_wrap=True)
     for tile in now["tiles"]:
@@ -57,7 +62,7 @@ def _tiles(now: Status, before: Status | None) -> Table:
 
 
 def _links(now: Status) -> Table:
-    table = Table(title="links", title_justify="left", expand=True, pad_edge=False)
+    table = _table("links")
     for name in ("link", "producer", "seq", "consumers (lag, lost)"):
         table.add_column(name, justify="right" if name == "seq" else "left", no_wrap=name != "consumers (lag, lost)")
     for link in now["links"]:
@@ -71,7 +76,7 @@ def _links(now: Status) -> Table:
 
 
 def _latency(now: Status) -> Table:
-    table = Table(title="latency by stage", title_justify="left", expand=True, pad_edge=False)
+    table = _table("latency by stage")
     for name in ("tile", "own p50", "p90", "p99", "p99.9", "since origin p50", "p99"):
         table.add_column(name, justify="left" if name == "tile" else "right", no_wrap=True)
     for tile in now["tiles"]:
@@ -86,7 +91,7 @@ def _latency(now: Status) -> Table:
 
 
 def _bots(now: Status) -> Table:
-    table = Table(title="bots", title_justify="left", expand=True, pad_edge=False)
+    table = _table("bots")
     for name in ("bot", "state", "intents", "orders", "denied", "landed", "profitable", "reverted", "expired", "SOL"):
         table.add_column(name, justify="left" if name in ("bot", "state") else "right", no_wrap=True)
     for bot in now["bots"]:
@@ -103,7 +108,7 @@ def _bots(now: Status) -> Table:
 
 
 def _positions(now: Status) -> Table:
-    table = Table(title="positions", title_justify="left", expand=True, pad_edge=False)
+    table = _table("positions")
     for name in ("mint", "balance", "reserved", "booked", "today", "fills"):
         table.add_column(name, justify="left" if name == "mint" else "right", no_wrap=True)
     for row in now["positions"]:
@@ -117,7 +122,7 @@ def _positions(now: Status) -> Table:
 
 
 def _pools(now: Status, most: int) -> Table:
-    table = Table(title=f"pools ({len(now['pools'])}, latest)", title_justify="left", expand=True, pad_edge=False)
+    table = _table(f"pools ({len(now['pools'])}, latest)")
     for name in ("pool", "reserve a", "reserve b", "fee ppm", "slot", "state"):
         table.add_column(name, justify="left" if name in ("pool", "state") else "right", no_wrap=True)
     latest = sorted(now["pools"], key=lambda pool: (-pool["market_seq"], pool["row"]))[:most]
