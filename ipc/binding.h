@@ -157,6 +157,7 @@ void sf_reader_close( sf_reader_t * r );
 int  sf_reader_next( sf_reader_t * r, sf_filter_t const * filter, uint32_t * off );
 sf_journal_block_t const * sf_reader_block( sf_reader_t const * r );
 void sf_reader_place( sf_reader_t const * r, sf_place_t * out );
+void sf_reader_span( sf_reader_t const * r, uint64_t * first_ns, uint64_t * last_ns );
 char const * sf_reader_link( sf_reader_t const * r, uint32_t link );
 int  sf_reader_tail( sf_reader_t * r, sf_tail_t * out );
 int  sf_reader_cut( sf_reader_t * r, sf_tail_t * out );

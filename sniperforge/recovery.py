@@ -31,8 +31,8 @@ from solders.signature import Signature
 
 from ipc._core import lib
 from ipc.errors import CoreError
-from ipc.layout import dtype
 from sniperforge.journal import Place, Reader, Record, Tail, run_files
+from sniperforge.journal.records import structure
 
 KINDS = (
     lib.SF_MSG_ORDER,
@@ -312,15 +312,11 @@ class State(msgspec.Struct):
 
 
 def _row(record: Record, layout: str) -> np.void:
-    shape = dtype(layout)
-    payload = record.payload
-    if layout == "sf_wire_t" and len(payload) >= shape.fields["tx"][1]:
-        payload = payload.ljust(shape.itemsize, b"\0")  # a wire message ends with its transaction
-    if len(payload) < shape.itemsize:
+    row = structure(layout, record.payload)
+    if row is None:
         raise RecoveryError(
-            f"run {record.run}, {record.link}[{record.seq}]: payload of {len(payload)} bytes is no {layout}"
+            f"run {record.run}, {record.link}[{record.seq}]: payload of {len(record.payload)} bytes is no {layout}"
         )
-    row: np.void = np.frombuffer(payload, shape, count=1)[0]
     return row
 
 

@@ -21,6 +21,8 @@ struct sf_reader {
   uint64_t   window_off;  /* bytes of the segment held: [window_off,window_off+window_len) */
   uint64_t   window_len;
   uint32_t   block_off;   /* of the current block in the window */
+  uint64_t   first_ns;    /* when the first and the last block read were closed */
+  uint64_t   last_ns;
   uint8_t *  window;      /* page aligned */
   char       dir[ 256 ];
   char       link[ SF_LINK_MAX ][ SF_NAME_MAX ];
@@ -182,6 +184,8 @@ reader_load( sf_reader_t * r ) {
     if( err ) return reader_err( &r->place, err );
   }
   r->block_off     = (uint32_t)( at - r->window );
+  if( !r->first_ns ) r->first_ns = b->time_ns;
+  r->last_ns       = b->time_ns;
   r->place.offset += b->block_bytes;
   r->place.number++;
   return 1;
@@ -280,6 +284,12 @@ sf_reader_block( sf_reader_t const * r ) {
 void
 sf_reader_place( sf_reader_t const * r, sf_place_t * out ) {
   *out = r->place;
+}
+
+void
+sf_reader_span( sf_reader_t const * r, uint64_t * first_ns, uint64_t * last_ns ) {
+  *first_ns = r->first_ns;
+  *last_ns  = r->last_ns;
 }
 
 char const *

@@ -68,6 +68,10 @@ sf_journal_block_t const * sf_reader_block( sf_reader_t const * r );
 /* sf_reader_place tells where the block after that one has to begin. */
 void sf_reader_place( sf_reader_t const * r, sf_place_t * out );
 
+/* sf_reader_span tells when the first and the last block read so far were closed
+   (CLOCK_REALTIME; 0 if none was), whatever the filter took of them. */
+void sf_reader_span( sf_reader_t const * r, uint64_t * first_ns, uint64_t * last_ns );
+
 /* sf_reader_link returns the name of a link of this journal, "" if it has none
    of this index (not known before the first block is read). */
 char const * sf_reader_link( sf_reader_t const * r, uint32_t link );

@@ -184,6 +184,13 @@ class Reader:
         lib.sf_reader_place(self._reader, out)
         return Place(out.run, out.segment, out.offset, out.number)
 
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """CLOCK_REALTIME when the first and the last block read so far were closed, whatever `kinds` took of them."""
+        first, last = ffi.new("uint64_t *"), ffi.new("uint64_t *")
+        lib.sf_reader_span(self._reader, first, last)
+        return first[0], last[0]
+
     def batches(self, kinds: Collection[int] | None = None) -> Iterator[Batch]:
         """Batches up to the end, of records of these kinds (all if None).
 

@@ -13,7 +13,7 @@ import numpy as np
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from ipc._core import lib
+from ipc._core import ffi, lib
 from ipc.layout import dtype
 
 LAYOUTS: dict[int, str] = {
@@ -80,22 +80,38 @@ def _struct(row: np.void) -> dict[str, Any]:
     return {name: _plain(name, row[name]) for name in row.dtype.names}
 
 
+def structure(layout: str, payload: bytes) -> np.void | None:
+    """The payload as a row of its layout; None if it is too short.
+
+    A wire message is sent no longer than its transaction: the rest of `tx` is zero.
+    """
+    shape = dtype(layout)
+    if layout == "sf_wire_t" and len(payload) >= ffi.offsetof(layout, "tx"):
+        payload = payload.ljust(shape.itemsize, b"\0")
+    if len(payload) < shape.itemsize:
+        return None
+    row: np.void = np.frombuffer(payload, shape, count=1)[0]
+    return row
+
+
 def decode(kind: int, payload: bytes) -> dict[str, Any]:
     """The payload as plain values: integers, keys and signatures in base58, other bytes in base64.
 
-    What is unused is left out: hops beyond `hop_cnt`, bytes of `tx` beyond `tx_len`.  Known numbers get
+    What is unused is left out: hops beyond `hop_cnt`, legs without a delta, bytes of `tx` beyond `tx_len`.  Known numbers get
     their name (`"reason": "stale"`).  A payload that is shorter than its layout, or of an unknown kind,
     comes as {"bytes": base64}.
     """
     layout = LAYOUTS.get(kind)
-    if layout is None or len(payload) < dtype(layout).itemsize:
+    row = None if layout is None else structure(layout, payload)
+    if layout is None or row is None:
         return {"bytes": base64.b64encode(payload).decode()}
-    row = np.frombuffer(payload, dtype(layout), count=1)[0]
     values = _struct(row)
     if kind == lib.SF_MSG_ACCOUNT:
         values["data"] = base64.b64encode(payload[dtype(layout).itemsize :]).decode()
     if layout == "sf_wire_t":
         values["tx"] = base64.b64encode(row["tx"].tobytes()[: row["tx_len"]]).decode()
+    if "leg" in values:
+        values["leg"] = [leg for leg in values["leg"] if leg["delta"]]
     intent = values.get("intent") if kind == lib.SF_MSG_ORDER else values
     if isinstance(intent, dict) and "hop" in intent:
         intent["hop"] = intent["hop"][: intent["hop_cnt"]]
