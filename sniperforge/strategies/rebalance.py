@@ -33,7 +33,7 @@ class RebalanceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     cooldown_slots: Annotated[int, Meta(ge=0, le=1_000_000)]
     give_up_slots: Annotated[int, Meta(ge=1, le=1_000_000)]
     cu_limit: Annotated[int, Meta(ge=1, le=1_400_000)]
-    cu_price_micro_lamports: Annotated[int, Meta(ge=0, lt=1 << 40)]
+    cu_price_micro_lamports: Annotated[int, Meta(ge=1, lt=1 << 40)]
 
 
 class Quote(NamedTuple):

@@ -7,9 +7,9 @@ What adds up to what, for every fill (base units, the chain's own numbers from t
   For WSOL these are the WSOL token accounts, never native lamports.
 * `delta_lamports` is the change of the wallet's native lamports: `-(fee_lamports + tip_lamports)` unless the
   transaction opened or closed an account. `fee_lamports` is `meta.fee`, priority fee included.
-* So over all fills of a wallet that only the engine uses: sum of `delta_in` and `delta_out` by token = change of its
-  balance of that token; sum of `delta_lamports` = change of its lamports. A hop between that got more than it passed
-  on leaves the difference in a third token: it is in that token's next SF_MSG_BALANCE, not in the fill.
+* `leg` holds what the transaction changed of other tokens: with slippage allowed, something stays between two hops.
+* So over all fills of a wallet that only the engine uses: sum of `delta_in`, `delta_out` and `leg` by token = change
+  of its balance of that token; sum of `delta_lamports` = change of its lamports.
 * A reverted order has only `fee_lamports` and `delta_lamports`; an expired or dropped one only zeros.
 """
 
@@ -22,7 +22,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from ipc._core import lib
+from ipc._core import ffi, lib
 from sniperforge import base58
 from sniperforge.records import Record
 from sniperforge.tiles.chain import Expired, Landed
@@ -30,7 +30,8 @@ from sniperforge.tiles.chain import Expired, Landed
 TOKEN_NONE: Final = 0xFFFFFFFE
 """Token number in a recovered fill whose mint has no row in this run."""
 
-U64 = Annotated[int, Meta(ge=0, lt=1 << 64)]
+_WIRE_BYTES: int = ffi.sizeof("sf_wire_t")
+U64 = Annotated[int, Meta(ge=0)]
 U32 = Annotated[int, Meta(ge=0, lt=1 << 32)]
 
 _ORDER = Record(
@@ -86,6 +87,8 @@ def read_open_orders(path: Path) -> list[OpenOrder]:
     try:
         orders = msgspec.json.decode(path.read_bytes(), type=list[OpenOrder])
         for order in orders:
+            if max(order.order, order.intent, order.amount_in, order.expected_out, order.tip_lamports) >> 64:
+                raise ValueError(f"order {order.order}: a number has more than 64 bits")
             for mint in (order.mint_in, order.mint_out):
                 if mint is not None:
                     base58.decode(mint, 32)
@@ -230,7 +233,8 @@ class Orders:
         return self._end(self._open.pop(number), None)
 
     def _signed(self, order: Order, payload: bytes) -> Watch | None:
-        _, last_valid, length, message_off, tx = _WIRE.unpack_from(payload)
+        whole = payload.ljust(_WIRE_BYTES, b"\0")  # the message ends with its transaction
+        _, last_valid, length, message_off, tx = _WIRE.unpack_from(whole)
         if order.signature or not 65 <= message_off <= length <= len(tx):
             self.unexpected += 1
             return None
@@ -319,9 +323,24 @@ class Orders:
                 "amount_in": order.amount_in,
                 "signature": base58.decode(order.signature, 64) if order.signature else bytes(64),
                 **about,
+                **self._legs(order, news),
             }
         )
         return Fill(order.number, outcome, payload, order.bot, order.t_origin)
+
+    def _legs(self, order: Order, news: Landed | Expired | None) -> dict[str, int]:
+        """The fields of the tokens between the hops: what the transaction left or took of them."""
+        fields: dict[str, int] = {}
+        if isinstance(news, Landed):
+            others = sorted(
+                (self._tokens.rows.get(mint, TOKEN_NONE), delta)
+                for mint, delta in news.tokens.items()
+                if delta and mint not in (order.mint_in, order.mint_out)
+            )
+            for place, (token, delta) in enumerate(others[: int(lib.SF_LEG_MAX)]):
+                fields[f"leg[{place}].token"] = token
+                fields[f"leg[{place}].delta"] = delta
+        return fields
 
 
 def _mints_of(tokens: Mapping[str, int]) -> tuple[str, str]:
