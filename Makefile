@@ -49,7 +49,7 @@ tsan: build deps-dev ## C units under ThreadSanitizer
 	@$(CORE) FLAVOUR=tsan check
 
 fuzz: build deps-dev ## coverage-guided fuzzing of the C parsers (SECONDS_EACH=10)
-	@$(CORE) fuzz SECONDS_EACH=$(or $(SECONDS_EACH),10)
+	@tools/fuzz.sh $(or $(SECONDS_EACH),10) $(ARGS)
 
 stress: build deps-dev ## real processes under random kill -9 and load (ARGS goes to pytest)
 	@$(PYTHON) -m pytest tests/stress -m "slow or not slow" $(ARGS)
