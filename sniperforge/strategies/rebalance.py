@@ -29,7 +29,7 @@ class RebalanceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     weight_bps: Bps
     band_bps: Annotated[int, Meta(ge=1, le=_BPS)]
     slippage_bps: Annotated[int, Meta(ge=0, lt=_BPS)]
-    max_trade: Annotated[int, Meta(ge=1, lt=1 << 63)]
+    max_trade: Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]
     cooldown_slots: Annotated[int, Meta(ge=0, le=1_000_000)]
     give_up_slots: Annotated[int, Meta(ge=1, le=1_000_000)]
     cu_limit: Annotated[int, Meta(ge=1, le=1_400_000)]
