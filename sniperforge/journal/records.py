@@ -97,9 +97,9 @@ def structure(layout: str, payload: bytes) -> np.void | None:
 def decode(kind: int, payload: bytes) -> dict[str, Any]:
     """The payload as plain values: integers, keys and signatures in base58, other bytes in base64.
 
-    What is unused is left out: hops beyond `hop_cnt`, legs without a delta, bytes of `tx` beyond `tx_len`.  Known numbers get
-    their name (`"reason": "stale"`).  A payload that is shorter than its layout, or of an unknown kind,
-    comes as {"bytes": base64}.
+    What is unused is left out: hops beyond `hop_cnt`, legs without a delta, bytes of `tx` beyond `tx_len`.
+    Known numbers get their name (`"reason": "stale"`).  A payload that is shorter than its layout, or of
+    an unknown kind, comes as {"bytes": base64}.
     """
     layout = LAYOUTS.get(kind)
     row = None if layout is None else structure(layout, payload)
