@@ -45,7 +45,7 @@ from sniperforge.simnet.transactions import (
 
 _NATIVE_LOADER = Pubkey.from_string("NativeLoader1111111111111111111111111111111")
 _SYSVAR_OWNER = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
-_NONCE_CYCLE = 1 << 16
+_NONCE_CYCLE = 1 << 12
 _RETRY_SLOTS = 5
 _FEE_BLOCKS = 150
 
