@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import random
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sniperforge.simnet.__main__ import main
-from sniperforge.simnet.config import DEFAULT_CONFIG, ConfigError, load
+from sniperforge.simnet.config import DEFAULT_CONFIG, ConfigError, from_table, load, merge
 
 FUZZ_INPUTS = 10_000
 
@@ -54,14 +56,17 @@ def test_malformed_configurations_get_a_sentence_each(tmp_path: Path) -> None:
     keys = ["listen", "slot_ms", "speed", "accounts", "market", "faults", "programs", "seed", "x", ""]
     values = [None, -1, 0, 10**30, "", "é", [], [1], {}, {"x": 1}, True, 1.5, float("nan"), float("inf"), [{}]]
     text = DEFAULT_CONFIG.read_bytes()
-    start = text.index(b"[simnet]")
+    text = text[text.index(b"[simnet]") :]
+    defaults = tomllib.loads(text.decode())["simnet"]
     path = tmp_path / "broken.toml"
     for number in range(FUZZ_INPUTS):
         try:
-            if number % 20:
-                load([DEFAULT_CONFIG], {dice.choice(keys): dice.choice(values) for _ in range(dice.randrange(1, 3))})
+            if number % 50:
+                table = copy.deepcopy(defaults)
+                merge(table, {dice.choice(keys): dice.choice(values) for _ in range(dice.randrange(1, 3))})
+                from_table(table)
             else:
-                broken = bytearray(text[start:])
+                broken = bytearray(text)
                 for _ in range(dice.randrange(1, 5)):
                     broken[dice.randrange(len(broken))] = dice.randrange(256)
                 path.write_bytes(broken)
