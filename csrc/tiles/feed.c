@@ -61,12 +61,13 @@
 #define ACCOUNT_READING 1
 #define ACCOUNT_LIVE    2
 
-#define COUNTERS( X )                                                                                                \
-  X( connects )                                                                                                      \
-  X( reconnects ) X( connect_failures ) X( connection_losses ) X( silent_deaths ) X( pings ) X( rate_limited )       \
-      X( reads_limited ) X( notifications ) X( slot_notifications ) X( duplicates_dropped ) X( stale_dropped )       \
-          X( malformed_json ) X( malformed_shape ) X( malformed_data ) X( malformed_frames ) X( oversized_accounts ) \
-              X( unknown_subscriptions ) X( subscribe_failures ) X( syncs ) X( resyncs ) X( repaired_accounts )      \
+#define COUNTERS( X )                                                                                             \
+  X( connects )                                                                                                   \
+  X( reconnects )                                                                                                 \
+  X( connect_failures ) X( connection_losses ) X( silent_deaths ) X( pings ) X( rate_limited ) X( reads_limited ) \
+      X( notifications ) X( slot_notifications ) X( duplicates_dropped ) X( stale_dropped ) X( malformed_json )   \
+          X( malformed_shape ) X( malformed_data ) X( malformed_frames ) X( oversized_accounts )                  \
+              X( unknown_subscriptions ) X( subscribe_failures ) X( syncs ) X( resyncs ) X( repaired_accounts )   \
                   X( missing_accounts ) X( mixed_reads ) X( read_failures ) X( holdback_overflows ) X( file_errors )
 #define GAUGES( X ) \
   X( accounts ) X( accounts_subscribed ) X( accounts_live ) X( slot ) X( connected ) X( uring_refused )
@@ -109,6 +110,8 @@ typedef struct feed {
   uint32_t live; /* accounts */
   uint32_t connected_before;
   uint32_t uring_refused;
+  uint32_t looked;   /* poll has run since the last housekeeping */
+  uint64_t heard_ns; /* the node was not silent before: it said something, or nobody listened */
   uint64_t deadline_ns, pinged_ns, scanned_ns, read_ns;
   uint64_t slot; /* last SF_MSG_SLOT */
   uint64_t root;
@@ -493,8 +496,9 @@ static int poll( sf_tile_t * t ) {
     return 1;
   }
   if( f->phase != PHASE_UP ) return 0;
-  int work = 0;
-  int err  = sf_websocket_step( &f->ws );
+  int work  = 0;
+  int err   = sf_websocket_step( &f->ws );
+  f->looked = 1;
   for( ; err >= 0 && f->phase == PHASE_UP && work < TURN_MESSAGES && room >= 2; work++, room -= 2 ) {
     sf_span_t text;
     err = sf_websocket_receive( &f->ws, &text );
@@ -536,7 +540,10 @@ static void keep_up( sf_tile_t * t, feed_t * f, uint64_t now ) {
     f->pinged_ns = now;
     if( !sf_websocket_ping( &f->ws ) ) count( t, f, pings, 1 );
   }
-  if( now > f->ws.t_received && now - f->ws.t_received > f->timeout_ns ) {
+  if( !f->looked ) f->heard_ns = now; /* no credit on raw: poll is not called */
+  if( f->ws.t_received > f->heard_ns ) f->heard_ns = f->ws.t_received;
+  f->looked = 0;
+  if( now > f->heard_ns && now - f->heard_ns > f->timeout_ns ) {
     count( t, f, silent_deaths, 1 );
     lost( t, f, "the connection has gone silent", 0 );
     return;
