@@ -15,9 +15,8 @@ run: build ## install what is missing, build, start the embedded Solana and trad
 	@.venv/bin/sniperforge run $(ARGS)
 
 test: build deps-dev ## everything CI checks: C units, lint, pytest (ARGS="-k name" goes to pytest)
-	@$(CORE) FLAVOUR=release check
-	@$(MAKE) lint
-	@$(PYTHON) -m pytest $(ARGS)
+	@failed=0; $(CORE) check || failed=1; $(MAKE) lint || failed=1; \
+	  $(PYTHON) -m pytest $(ARGS) || failed=1; exit $$failed
 
 deps: ## install what building and running needs (system packages by apt, Python packages into .venv)
 	@tools/deps.sh run
