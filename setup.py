@@ -70,13 +70,12 @@ class BuildCore(build_ext):
 
 
 class BuildPython(build_py):
-    """A wheel carries the shipped configuration inside the package."""
+    """A wheel carries the shipped configuration beside the packages, as a checkout does."""
 
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
-            target = Path(self.build_lib) / "sniperforge" / "configs"
-            shutil.copytree(ROOT / "configs", target, dirs_exist_ok=True)
+            shutil.copytree(ROOT / "configs", Path(self.build_lib) / "configs", dirs_exist_ok=True)
 
 
 setup(
