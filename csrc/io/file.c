@@ -20,6 +20,7 @@
 #include "io/segment.h"
 
 #define SLICE_BYTES 1048576UL /* zeros written in one go */
+#define REAP_NS     50000000L /* longest sleep of a reap */
 
 struct sf_file {
   char     dir[ 256 ];
@@ -456,9 +457,10 @@ sf_file_reap( sf_file_t * f, int wait ) {
   }
   while( f->ring_up && f->inflight ) {
     struct io_uring_cqe * cqe = NULL;
-    int ret = wait && !cnt ? io_uring_wait_cqe( &f->ring, &cqe ) : io_uring_peek_cqe( &f->ring, &cqe );
+    struct __kernel_timespec longest = { .tv_nsec = REAP_NS };
+    int ret = wait && !cnt ? io_uring_wait_cqe_timeout( &f->ring, &cqe, &longest ) : io_uring_peek_cqe( &f->ring, &cqe );
     if( ret==-EINTR ) continue;
-    if( ret==-EAGAIN ) break;
+    if( ret==-EAGAIN || ret==-ETIME ) break;
     if( ret ) return broken( f, sys_err( f, f->segment, "waiting for a block", -ret ) );
     uint64_t number = io_uring_cqe_get_data64( cqe );
     int      res    = cqe->res;

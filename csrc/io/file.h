@@ -52,7 +52,7 @@ int sf_file_take( sf_file_t * f, uint8_t ** buffer, int * first );
 int sf_file_write( sf_file_t * f, uint32_t bytes );
 
 /* sf_file_reap notes the blocks that have arrived; with `wait` it sleeps until at
-   least one has, if any is on its way.  Returns how many arrived, or SF_ERR_IO. */
+   least one has, 50 ms at most.  Returns how many arrived, or SF_ERR_IO. */
 int sf_file_reap( sf_file_t * f, int wait );
 
 /* sf_file_durable is how many blocks of the run are on disk with all before them:

@@ -244,6 +244,11 @@ void sf_tile_wake_in( sf_tile_t * t, uint64_t ns ) {
   if( at<t->wake_at ) t->wake_at = at;
 }
 
+void sf_tile_beat( sf_tile_t * t ) {
+  sf_clock_sync();
+  sf_store_release( &t->cnc->heartbeat_ns, sf_clock_ns() );
+}
+
 int sf_tile_fail( sf_tile_t * t, char const * fmt, ... ) {
   char    text[1024];
   va_list args;

@@ -92,6 +92,10 @@ uint64_t sf_tile_now( sf_tile_t * t );
    For poll: something that no link announces is due then. */
 void sf_tile_wake_in( sf_tile_t * t, uint64_t ns );
 
+/* sf_tile_beat shows that the tile lives.  For a hook that has to wait for the
+   outside: it calls this at least every 100 ms while it waits. */
+void sf_tile_beat( sf_tile_t * t );
+
 /* sf_tile_fail ends the tile in state `fail` with this sentence after the hook
    returns.  Returns SF_ERR_STATE. */
 int sf_tile_fail( sf_tile_t * t, char const * fmt, ... ) __attribute__((format(printf, 2, 3)));

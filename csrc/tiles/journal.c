@@ -147,6 +147,7 @@ block_open( sf_tile_t * t, sf_journal_t * j ) {
   if( err==SF_ERR_EMPTY ) sf_tile_count( t, j->waits, 1U );
   while( err==SF_ERR_EMPTY ) {
     int got = reap( j, 1 );
+    sf_tile_beat( t ); /* a slow disk holds the engine back; it is not a dead tile */
     err = got<0 ? got : sf_file_take( j->file, &buffer, &first );
   }
   if( err ) return err;
@@ -193,7 +194,10 @@ static void
 journal_fini( sf_tile_t * t ) {
   sf_journal_t * j   = sf_tile_state( t );
   int            err = j->block.bytes ? block_commit( t, j ) : 0;
-  while( !err && sf_file_durable( j->file )<sf_file_number( j->file ) ) err = reap( j, 1 )<0 ? SF_ERR_IO : 0;
+  while( !err && sf_file_durable( j->file )<sf_file_number( j->file ) ) {
+    err = reap( j, 1 )<0 ? SF_ERR_IO : 0;
+    sf_tile_beat( t );
+  }
   if( sf_file_close( j->file ) && !err ) err = SF_ERR_IO;
   j->file = NULL;
   if( err ) (void)sf_tile_fail( t, "%s", sf_err_text() );
