@@ -7,6 +7,7 @@ its number. An exception in a bot's callback stops that bot, and the tile's log 
 from __future__ import annotations
 
 import importlib
+import itertools
 import struct
 import sys
 import traceback
@@ -25,6 +26,7 @@ from sniperforge.strategies.base import (
     Context,
     Denied,
     Fill,
+    Hop,
     Intent,
     PoolUpdate,
     PoolUpdates,
@@ -35,10 +37,20 @@ from sniperforge.strategies.base import (
 _FILL = Record("sf_fill_t", [*Fill._fields[:2], "bot", *Fill._fields[2:]])
 _DENIED = Record("sf_denied_t", ["intent", "bot", "reason", "have", "allowed"])
 _BALANCE = Record("sf_balance_t", ["token", "amount", "slot"])
-_INTENT = Record("sf_intent_t")
+# constants of the C core, read once: `lib` looks them up by name each time
 _HOPS_MAX: int = lib.SF_HOP_MAX
-_NO_HOP = (0, 0, 0, 0, 0)
 _MSG_INTENT: int = lib.SF_MSG_INTENT
+_CYCLE: int = lib.SF_INTENT_CYCLE
+_SWAP: int = lib.SF_INTENT_SWAP
+_REDUCE: int = lib.SF_INTENT_REDUCE
+
+_FIELDS = Record("sf_intent_t").names
+_FIELDS_BEFORE_HOPS = _FIELDS.index("hop[0].pool")
+_PACK = [
+    Record("sf_intent_t", _FIELDS[: _FIELDS_BEFORE_HOPS + hops * len(Hop._fields)]).pack
+    for hops in range(_HOPS_MAX + 1)
+]
+"""Packs an intent, by its number of hops."""
 
 
 class BotParams(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,17 +99,14 @@ def intent_bytes(number: int, bot: int, cause: PoolUpdate, intent: Intent) -> by
     hops = intent.hops
     if not 1 <= len(hops) <= _HOPS_MAX:
         raise ValueError(f"an intent has 1 to {_HOPS_MAX} hops, not {len(hops)}")
-    if not all(hop.min_out for hop in hops):
-        raise ValueError("min_out is 0: any output would do")
-    flat = [field for hop in hops for field in hop]
-    for _ in range(_HOPS_MAX - len(hops)):
-        flat += _NO_HOP
-    cycle = intent.token_in == intent.token_out
-    return _INTENT.pack(
+    for hop in hops:
+        if not hop.min_out:
+            raise ValueError("min_out is 0: any output would do")
+    return _PACK[len(hops)](
         number,
         bot,
-        lib.SF_INTENT_CYCLE if cycle else lib.SF_INTENT_SWAP,
-        lib.SF_INTENT_REDUCE if intent.reduce else 0,
+        _CYCLE if intent.token_in == intent.token_out else _SWAP,
+        _REDUCE if intent.reduce else 0,
         len(hops),
         cause.seq,
         cause.slot,
@@ -110,7 +119,7 @@ def intent_bytes(number: int, bot: int, cause: PoolUpdate, intent: Intent) -> by
         intent.tip_lamports,
         intent.cu_price_micro_lamports,
         intent.cu_limit,
-        *flat,
+        *itertools.chain.from_iterable(hops),
     )
 
 
@@ -159,8 +168,8 @@ class Strategies(Tile):
             updates = PoolUpdates(ffi.buffer(first, len(batch) * self._stride), self._stride)
             for bot in self._bots:
                 self._call(bot, bot.strategy.on_pools, updates)
-            self._pool_updates.add(len(batch))
             self._publish()
+            self._pool_updates.add(len(batch))
             return
         for message in batch:
             for bot in self._bots:

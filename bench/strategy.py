@@ -1,0 +1,273 @@
+"""Strategies in Python: updates delivered per second, and from an event to its intent on the link.
+
+    python -m bench.strategy
+
+Two processes on two cores (one each if there are two): the market, which is also risk, and the strategies tile, which
+spins. Throughput: updates are published as fast as the tile takes them (reliable here, so that all are delivered).
+Latency: one update at a time; begins before the update is published, ends when its intent is published
+(t_origin of the update to t_pub of the intent).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import signal
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from ipc._core import ffi, lib
+from ipc.errors import check
+from ipc.tile import Batch, Tile, run
+from ipc.topology import Topology
+from ipc.views import Instance, now_ns, remove
+from sniperforge.records import Record
+from sniperforge.strategies import Hop, Intent, PoolUpdate, PoolUpdates, Strategy
+from sniperforge.tiles.strategies import Strategies
+
+POOLS = 1000
+BATCH = 256
+STRIDE = 128
+WARM_UP_SECONDS = 0.2
+
+
+class _NoConfig(msgspec.Struct):
+    pass
+
+
+class BatchNothing(Strategy):
+    """Does nothing with whole batches, but looks at their arrays."""
+
+    Config = _NoConfig
+
+    def on_pools(self, updates: PoolUpdates) -> None:
+        if updates.updates["pool"][0] == POOLS or updates.headers["kind"][-1] == 0:
+            raise ValueError("not what was published")
+
+
+class Nothing(Strategy):
+    """Does nothing with each update."""
+
+    Config = _NoConfig
+
+
+class Answer(Strategy):
+    """Answers every update with an intent."""
+
+    Config = _NoConfig
+
+    def on_pool(self, pool: PoolUpdate) -> None:
+        hop = Hop(pool.pool, pool.venue, True, 1_000_000, 990_000)
+        self.submit(
+            Intent(
+                token_in=pool.token_a, token_out=pool.token_b, expected_out=1_000_000, hops=(hop,), cost_lamports=5000
+            )
+        )
+
+
+class BatchAnswer(Strategy):
+    """The same from a callback on batches."""
+
+    Config = _NoConfig
+
+    def on_pools(self, updates: PoolUpdates) -> None:
+        for pool in updates:
+            self.look_at(pool)
+            hop = Hop(pool.pool, pool.venue, True, 1_000_000, 990_000)
+            self.submit(
+                Intent(
+                    token_in=pool.token_a,
+                    token_out=pool.token_b,
+                    expected_out=1_000_000,
+                    hops=(hop,),
+                    cost_lamports=5000,
+                )
+            )
+
+
+class Timed(Strategies):
+    """The product's tile, which also notes when it was handed the first batch and was done with the last."""
+
+    first_ns = 0
+    last_ns = 0
+    delivered = 0
+
+    def messages(self, source: int, batch: Batch) -> None:
+        self.first_ns = self.first_ns or now_ns()
+        super().messages(source, batch)
+        self.delivered += len(batch)
+        self.last_ns = now_ns()
+
+
+class Market(Tile):
+    """The other ends: publishes the market, takes the intents, and notes how long each took."""
+
+    def init(self) -> None:
+        self.taken: list[int] = []
+
+    def messages(self, source: int, batch: Batch) -> None:
+        for header in batch.structs("sf_message_t"):
+            if header.kind == lib.SF_MSG_INTENT:
+                self.taken.append(header.t_pub - header.t_origin)
+
+
+def _topology(state_dir: Path, strategy: type[Strategy]) -> Topology:
+    bots = [{"bot": 1, "name": "bench", "class": f"bench.strategy:{strategy.__name__}", "settings": {}}]
+    topology = Topology(state_dir=state_dir)
+    topology.group("strategies", wait="spin", python=True)
+    topology.tile("market", kind="bench", group=None)
+    topology.tile("strategies", kind="strategies", group="strategies", params={"bots": json.dumps(bots)}, burst=1)
+    topology.link("market", producer="market", depth=4096, slot_bytes=STRIDE)
+    topology.link("intent.strategies", producer="strategies", depth=1024, slot_bytes=256)
+    topology.edge("market", consumer="strategies")
+    topology.edge("intent.strategies", consumer="market")
+    topology.table("tokens", writer="market", layout="sf_token_row_t", rows=64)
+    topology.validate()
+    return topology
+
+
+def _updates() -> bytes:
+    """A batch of pool updates as the market link carries them, without padding between."""
+    header, update = Record("sf_message_t"), Record("sf_pool_update_t")
+    data = b""
+    for number in range(BATCH):
+        payload = update.build(
+            {
+                "pool": number * 7 % POOLS,
+                "venue": lib.SF_VENUE_RAYDIUM_CPMM,
+                "slot": 1000 + number,
+                "reserve_a": 10**12 + number,
+                "reserve_b": 10**13 - number,
+                "token_b": 1,
+                "trade_fee_ppm": 2500,
+            }
+        )
+        head = header.build({"kind": lib.SF_MSG_POOL, "length": len(payload), "t_origin": 1})
+        data += (head + payload).ljust(STRIDE, b"\0")
+    return data
+
+
+def _flood(tile: Market, seconds: float) -> None:
+    """Publishes as fast as there is credit."""
+    data = ffi.from_buffer(_updates())
+    end = now_ns() + int(seconds * 1e9)
+    while now_ns() < end:
+        code = lib.sf_ptile_publish(tile.pointer, 0, data, STRIDE, BATCH)
+        if code == lib.SF_ERR_FULL:
+            tile.turn(0)
+        else:
+            check(code)
+
+
+def _ping(tile: Market, seconds: float, rate: int) -> None:
+    """Publishes one update at a time, and waits for its intent."""
+    memory = ffi.new("char[]", _updates())
+    header = ffi.cast("sf_message_t *", memory)
+    begin, period = now_ns(), 1_000_000_000 // rate
+    for number in range(int(seconds * rate)):
+        while now_ns() < begin + number * period:
+            pass
+        header.t_origin = lib.sf_clock_ns()
+        check(lib.sf_ptile_publish(tile.pointer, 0, memory, STRIDE, 1))
+        deadline = now_ns() + 1_000_000_000
+        while len(tile.taken) <= number:
+            tile.turn(0)
+            if now_ns() > deadline:
+                raise TimeoutError("no intent within a second")
+
+
+def _market(name: str, seconds: float, rate: int, out: int) -> int:
+    """The market's process: floods (rate 0) or pings, then halts the strategies and tells the latencies."""
+    with Instance.open(name) as instance:
+        tile = Market(instance, "market")
+        tile.boot()
+        while instance.cnc("strategies").state != "run":
+            tile.turn(1_000_000)
+        if rate:
+            _ping(tile, WARM_UP_SECONDS, rate)
+            tile.taken.clear()
+            _ping(tile, seconds, rate)
+        else:
+            _flood(tile, seconds)
+        instance.control.halt_tile("strategies")
+        tile.close()
+        with os.fdopen(out, "wb") as pipe:
+            pipe.write(np.array(tile.taken, np.int64).tobytes())
+    return 0
+
+
+def _measure(
+    strategy: type[Strategy], seconds: float, rate: int, cores: Sequence[int]
+) -> tuple[float, npt.NDArray[np.int64]]:
+    """Updates delivered per second, and latencies in ns."""
+    state_dir = Path(tempfile.mkdtemp(prefix="sf-bench-"))
+    name = f"bench{os.getpid()}"
+    read, write = os.pipe()
+    try:
+        with _topology(state_dir, strategy).create(name) as instance:
+            child = os.fork()
+            if not child:
+                code = 1
+                try:
+                    os.sched_setaffinity(0, {cores[0]})
+                    os.close(read)
+                    code = _market(name, seconds, rate, write)
+                finally:
+                    os._exit(code)
+            os.close(write)
+            os.sched_setaffinity(0, {cores[-1]})
+            tile = Timed(instance, "strategies")
+            run([tile])
+            with os.fdopen(read, "rb") as pipe:
+                latencies = np.frombuffer(pipe.read(), np.int64)
+            _, status = os.waitpid(child, 0)
+            if status:
+                raise RuntimeError("the market's process failed")
+            return tile.delivered * 1e9 / (tile.last_ns - tile.first_ns), latencies
+    finally:
+        os.sched_setaffinity(0, cores)
+        remove(name)
+        shutil.rmtree(state_dir, ignore_errors=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the figures; returns 0."""
+    parser = argparse.ArgumentParser(prog="python -m bench.strategy", description="Strategies in Python, measured.")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of each measurement")
+    parser.add_argument("--rate", type=int, default=10_000, help="updates a second where latency is measured")
+    options = parser.parse_args(arguments)
+    signal.alarm(int(options.seconds * 8) + 60)
+    cores = sorted(os.sched_getaffinity(0))
+    print(f"machine: {machine()}, {len(cores)} cores, Python {platform.python_version()}")
+    print(f"market on core {cores[0]}, strategies on core {cores[-1]}, {options.seconds:g} s each")
+    print("\nupdates delivered to a strategy that does nothing")
+    idle: tuple[type[Strategy], ...] = (BatchNothing, Nothing)
+    for strategy in idle:
+        rate, _ = _measure(strategy, options.seconds, 0, cores)
+        print(f"  {strategy.__doc__:<58} {rate / 1e6:6.2f} M/s")
+    print(f"\nfrom an update to its intent on the link, at {options.rate} updates/s [us]")
+    print(f"  {'':<42} {'p50':>7} {'p90':>7} {'p99':>7} {'p99.9':>7} {'n':>8}")
+    busy: tuple[type[Strategy], ...] = (Answer, BatchAnswer)
+    for strategy in busy:
+        _, latencies = _measure(strategy, options.seconds, options.rate, cores)
+        row = " ".join(f"{value / 1000:7.2f}" for value in np.percentile(latencies, (50, 90, 99, 99.9)))
+        print(f"  {strategy.__doc__:<42} {row} {len(latencies):8}")
+    return 0
+
+
+def machine() -> str:
+    """The processor's name."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
