@@ -9,30 +9,26 @@
 #include <stdint.h>
 
 typedef struct sf_account_entry {
-  uint8_t  pubkey[ 32 ];
+  uint8_t pubkey[32];
   uint32_t kind; /* the owner's own numbers, from 1; 0 = empty slot */
   uint32_t index;
 } sf_account_entry_t;
 
 typedef struct sf_account_map {
   sf_account_entry_t * slot;
-  uint64_t             mask;
-  uint64_t             cnt;
+  uint64_t mask;
+  uint64_t cnt;
 } sf_account_map_t;
 
 /* sf_account_map_open takes memory for at least max entries.  Returns 0 or SF_ERR_LIMIT. */
-int
-sf_account_map_open( sf_account_map_t * map, uint64_t max );
+int sf_account_map_open( sf_account_map_t * map, uint64_t max );
 
-void
-sf_account_map_close( sf_account_map_t * map );
+void sf_account_map_close( sf_account_map_t * map );
 
 /* sf_account_map_find returns the entry of a key, or NULL.  Hot: one cache miss. */
-sf_account_entry_t *
-sf_account_map_find( sf_account_map_t const * map, uint8_t const pubkey[ 32 ] );
+sf_account_entry_t * sf_account_map_find( sf_account_map_t const * map, uint8_t const pubkey[32] );
 
 /* sf_account_map_add enters a key that is not there.  Returns 0, or SF_ERR_FULL. */
-int
-sf_account_map_add( sf_account_map_t * map, uint8_t const pubkey[ 32 ], uint32_t kind, uint32_t index );
+int sf_account_map_add( sf_account_map_t * map, uint8_t const pubkey[32], uint32_t kind, uint32_t index );
 
 #endif

@@ -20,9 +20,7 @@ extern sf_venue_t const sf_raydium_cpmm;
 #define SF_CPMM_DATA_BYTES   24
 
 /* sf_cpmm_quote_in and sf_cpmm_quote_out are the program's integers: see sf_venue_t.  Hot, below 5 ns. */
-uint64_t
-sf_cpmm_quote_in( sf_pool_update_t const * pool, int a_to_b, uint64_t amount_in );
-uint64_t
-sf_cpmm_quote_out( sf_pool_update_t const * pool, int a_to_b, uint64_t amount_out );
+uint64_t sf_cpmm_quote_in( sf_pool_update_t const * pool, int a_to_b, uint64_t amount_in );
+uint64_t sf_cpmm_quote_out( sf_pool_update_t const * pool, int a_to_b, uint64_t amount_out );
 
 #endif

@@ -19,8 +19,8 @@
 #define SF_MINT_UNKNOWN      2 /* an extension that we do not price, or do not know */
 
 typedef struct sf_token_account {
-  uint8_t  mint[ 32 ];
-  uint8_t  owner[ 32 ];
+  uint8_t mint[32];
+  uint8_t owner[32];
   uint64_t amount;
   uint32_t flags; /* SF_TOKEN_FROZEN */
 } sf_token_account_t;
@@ -32,17 +32,14 @@ typedef struct sf_mint {
 } sf_mint_t;
 
 /* sf_token_program_known says if an account owner is SPL Token or Token-2022. */
-int
-sf_token_program_known( uint8_t const program[ 32 ] );
+int sf_token_program_known( uint8_t const program[32] );
 
 /* sf_token_account_decode reads an initialized token account of `program`.  Returns 0 or SF_ERR_DATA. */
-int
-sf_token_account_decode( uint8_t const program[ 32 ], uint8_t const * data, uint32_t len, sf_token_account_t * out );
+int sf_token_account_decode( uint8_t const program[32], uint8_t const * data, uint32_t len, sf_token_account_t * out );
 
 /* sf_mint_decode reads an initialized mint of `program` and looks through its extensions: pointers to
    metadata, the metadata and a transfer fee of zero are harmless, everything else sets a flag.
    Returns 0 or SF_ERR_DATA. */
-int
-sf_mint_decode( uint8_t const program[ 32 ], uint8_t const * data, uint32_t len, sf_mint_t * out );
+int sf_mint_decode( uint8_t const program[32], uint8_t const * data, uint32_t len, sf_mint_t * out );
 
 #endif

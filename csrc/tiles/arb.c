@@ -27,67 +27,66 @@ enum { IN_MARKET, IN_DENIED, IN_FILL };
 
 enum { C_UPDATES, C_CANDIDATES, C_INTENTS, C_BELOW_COST, C_BAD, C_RELEASED, C_TIMED_OUT, C_CNT };
 enum { G_CYCLES, G_POOLS, G_UNDER_WAY, G_DROPPED, G_CNT };
-static char const * const counter_names[ C_CNT ] = {
-  "pool_updates", "candidate_cycles", "intents", "cycles_below_cost", "bad_updates", "cycles_released", "cycles_timed_out",
+static char const * const counter_names[C_CNT] = {
+  "pool_updates", "candidate_cycles", "intents",          "cycles_below_cost",
+  "bad_updates",  "cycles_released",  "cycles_timed_out",
 };
-static char const * const gauge_names[ G_CNT ] = { "cycles_listed", "pools_known", "cycles_under_way", "cycles_left_out" };
+static char const * const gauge_names[G_CNT] = { "cycles_listed", "pools_known", "cycles_under_way",
+                                                 "cycles_left_out" };
 
 typedef struct under_way {
   uint64_t intent;
   uint64_t slot; /* of the market message that caused it */
   uint32_t hop_cnt;
-  uint32_t pool[ SF_CYCLE_HOPS ];
+  uint32_t pool[SF_CYCLE_HOPS];
 } under_way_t;
 
 typedef struct arb {
   sf_table_t const * tokens;
-  uint32_t           out;
-  uint8_t            base_mint[ 32 ];
-  uint64_t           bot;
-  uint64_t           min_profit;
-  uint64_t           tip_bps;
-  uint64_t           cu_limit_per_hop;
-  uint64_t           cu_price;
-  uint64_t           cooldown_slots;
-  uint64_t           slippage_bps;
-  uint64_t           intent_cnt;
-  uint64_t           slot;      /* newest of the market */
-  uint32_t           token_end; /* tokens [0,token_end) have been compared with base_mint */
-  uint32_t           under_way_cnt;
-  under_way_t        under_way[ UNDER_WAY ];
-  uint8_t            in_kind[ 8 ];
-  int                counter[ C_CNT ];
-  int                gauge[ G_CNT ];
-  sf_cycles_t        cycles;
+  uint32_t out;
+  uint8_t base_mint[32];
+  uint64_t bot;
+  uint64_t min_profit;
+  uint64_t tip_bps;
+  uint64_t cu_limit_per_hop;
+  uint64_t cu_price;
+  uint64_t cooldown_slots;
+  uint64_t slippage_bps;
+  uint64_t intent_cnt;
+  uint64_t slot;      /* newest of the market */
+  uint32_t token_end; /* tokens [0,token_end) have been compared with base_mint */
+  uint32_t under_way_cnt;
+  under_way_t under_way[UNDER_WAY];
+  uint8_t in_kind[8];
+  int counter[C_CNT];
+  int gauge[G_CNT];
+  sf_cycles_t cycles;
 } arb_t;
 
 /* -- cycles under way ------------------------------------------------------ */
 
-static void
-release( arb_t * a, uint32_t at ) {
-  under_way_t * u = &a->under_way[ at ];
-  for( uint32_t h = 0; h < u->hop_cnt; h++ ) sf_cycles_hold( &a->cycles, u->pool[ h ], 0 );
-  *u = a->under_way[ --a->under_way_cnt ];
+static void release( arb_t * a, uint32_t at ) {
+  under_way_t * u = &a->under_way[at];
+  for( uint32_t h = 0; h < u->hop_cnt; h++ ) sf_cycles_hold( &a->cycles, u->pool[h], 0 );
+  *u = a->under_way[--a->under_way_cnt];
 }
 
-static void
-release_intent( sf_tile_t * t, arb_t * a, uint64_t intent ) {
+static void release_intent( sf_tile_t * t, arb_t * a, uint64_t intent ) {
   for( uint32_t i = 0; i < a->under_way_cnt; i++ )
-    if( a->under_way[ i ].intent == intent ) {
+    if( a->under_way[i].intent == intent ) {
       release( a, i );
-      sf_tile_count( t, a->counter[ C_RELEASED ], 1 );
+      sf_tile_count( t, a->counter[C_RELEASED], 1 );
       return;
     }
 }
 
-static void
-slot_set( sf_tile_t * t, arb_t * a, uint64_t slot ) {
+static void slot_set( sf_tile_t * t, arb_t * a, uint64_t slot ) {
   if( slot <= a->slot ) return;
   a->slot = slot;
   for( uint32_t i = a->under_way_cnt; i-- > 0; )
-    if( slot - a->under_way[ i ].slot > a->cooldown_slots ) {
+    if( slot - a->under_way[i].slot > a->cooldown_slots ) {
       release( a, i );
-      sf_tile_count( t, a->counter[ C_TIMED_OUT ], 1 );
+      sf_tile_count( t, a->counter[C_TIMED_OUT], 1 );
     }
 }
 
@@ -95,23 +94,24 @@ slot_set( sf_tile_t * t, arb_t * a, uint64_t slot ) {
 
 typedef struct plan {
   sf_route_t route;
-  uint64_t   cost; /* fee and tip */
-  uint64_t   tip;
-  int64_t    profit; /* expected, after cost */
-  uint32_t   cu_limit;
+  uint64_t cost; /* fee and tip */
+  uint64_t tip;
+  int64_t profit; /* expected, after cost */
+  uint32_t cu_limit;
 } plan_t;
 
 /* Fills the plan of a cycle; 0 if it does not earn enough. */
-static int
-plan_make( arb_t const * a, sf_cycle_t const * cycle, plan_t * p ) {
+static int plan_make( arb_t const * a, sf_cycle_t const * cycle, plan_t * p ) {
   if( !sf_cycles_route( &a->cycles, cycle, &p->route ) ) return 0;
   uint64_t units = a->cu_limit_per_hop * p->route.hop_cnt;
   p->cu_limit    = (uint32_t)( units > SF_COMPUTE_UNITS_MAX ? SF_COMPUTE_UNITS_MAX : units );
 
-  sf_intent_t const asked = { .cu_limit = p->cu_limit, .cu_price_micro_lamports = a->cu_price, .hop_cnt = (uint8_t)p->route.hop_cnt };
-  sf_cost_t const   none  = { 0 };
-  uint64_t          fee   = sf_cost_fee_lamports( &none, &asked );
-  uint64_t          gross = p->route.expected_out - p->route.amount_in[ 0 ];
+  sf_intent_t const asked = { .cu_limit                = p->cu_limit,
+                              .cu_price_micro_lamports = a->cu_price,
+                              .hop_cnt                 = (uint8_t)p->route.hop_cnt };
+  sf_cost_t const none    = { 0 };
+  uint64_t fee            = sf_cost_fee_lamports( &none, &asked );
+  uint64_t gross          = p->route.expected_out - p->route.amount_in[0];
   if( gross <= fee ) return 0;
   p->tip    = (uint64_t)( (unsigned __int128)( gross - fee ) * a->tip_bps / BPS );
   p->cost   = fee + p->tip;
@@ -120,19 +120,17 @@ plan_make( arb_t const * a, sf_cycle_t const * cycle, plan_t * p ) {
 }
 
 /* The last hop gives at least the input and all costs back, and is not far from its quote. */
-static uint64_t
-last_min_out( arb_t const * a, plan_t const * p ) {
-  uint64_t even  = p->route.amount_in[ 0 ] + p->cost;
+static uint64_t last_min_out( arb_t const * a, plan_t const * p ) {
+  uint64_t even  = p->route.amount_in[0] + p->cost;
   uint64_t quote = (uint64_t)( (unsigned __int128)p->route.expected_out * ( BPS - a->slippage_bps ) / BPS );
   return quote > even ? quote : even;
 }
 
-static void
-intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, plan_t const * p ) {
-  sf_message_t *     slot  = sf_tile_claim( t, a->out );
-  sf_intent_t *      i     = (sf_intent_t *)( slot + 1 );
+static void intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, plan_t const * p ) {
+  sf_message_t * slot      = sf_tile_claim( t, a->out );
+  sf_intent_t * i          = (sf_intent_t *)( slot + 1 );
   sf_route_t const * route = &p->route;
-  under_way_t *      u     = &a->under_way[ a->under_way_cnt++ ];
+  under_way_t * u          = &a->under_way[a->under_way_cnt++];
   memset( i, 0, sizeof( *i ) );
   i->intent                  = ++a->intent_cnt;
   i->bot                     = (uint32_t)a->bot;
@@ -142,7 +140,7 @@ intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, plan_t const *
   i->slot                    = ( (sf_pool_update_t const *)( m + 1 ) )->slot;
   i->token_in                = a->cycles.base;
   i->token_out               = a->cycles.base;
-  i->amount_in               = route->amount_in[ 0 ];
+  i->amount_in               = route->amount_in[0];
   i->expected_out            = route->expected_out;
   i->min_out                 = last_min_out( a, p );
   i->cost_lamports           = p->cost;
@@ -153,24 +151,23 @@ intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, plan_t const *
   u->slot                    = a->slot;
   u->hop_cnt                 = route->hop_cnt;
   for( uint32_t h = 0; h < route->hop_cnt; h++ ) {
-    uint32_t edge          = route->edge[ h ];
-    i->hop[ h ].pool       = edge >> 1;
-    i->hop[ h ].venue      = a->cycles.pool[ edge >> 1 ].venue;
-    i->hop[ h ].a_to_b     = !( edge & 1 );
-    i->hop[ h ].amount_in  = route->amount_in[ h ];
-    i->hop[ h ].min_out    = h + 1 < route->hop_cnt ? route->min_out[ h ] : i->min_out;
-    u->pool[ h ]           = edge >> 1;
+    uint32_t edge       = route->edge[h];
+    i->hop[h].pool      = edge >> 1;
+    i->hop[h].venue     = a->cycles.pool[edge >> 1].venue;
+    i->hop[h].a_to_b    = !( edge & 1 );
+    i->hop[h].amount_in = route->amount_in[h];
+    i->hop[h].min_out   = h + 1 < route->hop_cnt ? route->min_out[h] : i->min_out;
+    u->pool[h]          = edge >> 1;
     sf_cycles_hold( &a->cycles, edge >> 1, 1 );
   }
   sf_tile_publish( t, a->out, slot, SF_MSG_INTENT, sizeof( *i ), i->bot, m->t_origin );
-  sf_tile_count( t, a->counter[ C_INTENTS ], 1 );
+  sf_tile_count( t, a->counter[C_INTENTS], 1 );
 }
 
 /* -- messages ------------------------------------------------------------- */
 
 /* Which token is the base one: seen when a pool first names it. */
-static void
-base_find( arb_t * a, sf_pool_update_t const * u ) {
+static void base_find( arb_t * a, sf_pool_update_t const * u ) {
   uint32_t end = ( u->token_a > u->token_b ? u->token_a : u->token_b ) + 1;
   for( ; a->token_end < end && a->cycles.base == SF_CYCLE_NONE; a->token_end++ ) {
     sf_token_row_t row;
@@ -179,16 +176,15 @@ base_find( arb_t * a, sf_pool_update_t const * u ) {
   }
 }
 
-static void
-on_market( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
+static void on_market( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
   sf_pool_update_t const * u = (sf_pool_update_t const *)( m + 1 );
   if( m->length != sizeof( *u ) || ( m->kind != SF_MSG_POOL && m->kind != SF_MSG_STALE ) ) {
-    sf_tile_count( t, a->counter[ C_BAD ], 1 );
+    sf_tile_count( t, a->counter[C_BAD], 1 );
     return;
   }
   if( a->cycles.base == SF_CYCLE_NONE ) base_find( a, u );
   int added = sf_cycles_update( &a->cycles, u, m->kind == SF_MSG_STALE );
-  sf_tile_count( t, a->counter[ added < 0 ? C_BAD : C_UPDATES ], 1 );
+  sf_tile_count( t, a->counter[added < 0 ? C_BAD : C_UPDATES], 1 );
   if( added < 0 ) return;
   slot_set( t, a, u->slot );
   if( added || m->kind == SF_MSG_STALE || a->under_way_cnt == UNDER_WAY ) return;
@@ -198,16 +194,15 @@ on_market( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
   if( __builtin_expect( !list.cnt, 1 ) ) return;
   plan_t best = { .profit = -1 }, plan;
   for( uint32_t c = 0; c < list.cnt; c++ )
-    if( plan_make( a, &list.cycle[ c ], &plan ) && plan.profit > best.profit ) best = plan;
-  sf_tile_count( t, a->counter[ C_CANDIDATES ], list.cnt );
+    if( plan_make( a, &list.cycle[c], &plan ) && plan.profit > best.profit ) best = plan;
+  sf_tile_count( t, a->counter[C_CANDIDATES], list.cnt );
   if( best.profit >= 0 ) intent_publish( t, a, m, &best );
-  else sf_tile_count( t, a->counter[ C_BELOW_COST ], 1 );
+  else sf_tile_count( t, a->counter[C_BELOW_COST], 1 );
 }
 
-static void
-arb_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
+static void arb_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   arb_t * a = sf_tile_state( t );
-  switch( a->in_kind[ in ] ) {
+  switch( a->in_kind[in] ) {
   case IN_MARKET: on_market( t, a, m ); return;
   case IN_DENIED: {
     sf_denied_t const * d = (sf_denied_t const *)( m + 1 );
@@ -223,45 +218,42 @@ arb_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   }
 }
 
-static void
-arb_house( sf_tile_t * t, uint64_t now_ns ) {
+static void arb_house( sf_tile_t * t, uint64_t now_ns ) {
   (void)now_ns;
   arb_t * a = sf_tile_state( t );
-  sf_tile_set( t, a->gauge[ G_CYCLES ], a->cycles.cycle_cnt );
-  sf_tile_set( t, a->gauge[ G_POOLS ], a->cycles.pool_end );
-  sf_tile_set( t, a->gauge[ G_UNDER_WAY ], a->under_way_cnt );
-  sf_tile_set( t, a->gauge[ G_DROPPED ], a->cycles.dropped );
+  sf_tile_set( t, a->gauge[G_CYCLES], a->cycles.cycle_cnt );
+  sf_tile_set( t, a->gauge[G_POOLS], a->cycles.pool_end );
+  sf_tile_set( t, a->gauge[G_UNDER_WAY], a->under_way_cnt );
+  sf_tile_set( t, a->gauge[G_DROPPED], a->cycles.dropped );
 }
 
-static void
-arb_fini( sf_tile_t * t ) {
-  sf_cycles_close( &( (arb_t *)sf_tile_state( t ) )->cycles );
-}
+static void arb_fini( sf_tile_t * t ) { sf_cycles_close( &( (arb_t *)sf_tile_state( t ) )->cycles ); }
 
-static int
-ports_find( sf_tile_t * t, arb_t * a ) {
+static int ports_find( sf_tile_t * t, arb_t * a ) {
   uint32_t cnt = sf_tile_in_count( t );
-  if( cnt > sizeof( a->in_kind ) ) return sf_err_set( SF_ERR_ARG, "%s: %u in-links; at most 8", sf_tile_name( t ), cnt );
+  if( cnt > sizeof( a->in_kind ) )
+    return sf_err_set( SF_ERR_ARG, "%s: %u in-links; at most 8", sf_tile_name( t ), cnt );
   for( uint32_t in = 0; in < cnt; in++ ) {
     char const * name = sf_tile_in_name( t, in );
-    if( !strcmp( name, "market" ) ) a->in_kind[ in ] = IN_MARKET;
-    else if( !strcmp( name, "denied" ) ) a->in_kind[ in ] = IN_DENIED;
-    else if( !strcmp( name, "fill" ) ) a->in_kind[ in ] = IN_FILL;
-    else if( strncmp( name, "turns", 5 ) ) return sf_err_set( SF_ERR_ARG, "%s: in-link %s is none of market, fill, denied", sf_tile_name( t ), name );
+    if( !strcmp( name, "market" ) ) a->in_kind[in] = IN_MARKET;
+    else if( !strcmp( name, "denied" ) ) a->in_kind[in] = IN_DENIED;
+    else if( !strcmp( name, "fill" ) ) a->in_kind[in] = IN_FILL;
+    else if( strncmp( name, "turns", 5 ) )
+      return sf_err_set( SF_ERR_ARG, "%s: in-link %s is none of market, fill, denied", sf_tile_name( t ), name );
   }
-  if( !cnt || a->in_kind[ 0 ] != IN_MARKET ) return sf_err_set( SF_ERR_ARG, "%s: in-link 0 must be market", sf_tile_name( t ) );
+  if( !cnt || a->in_kind[0] != IN_MARKET )
+    return sf_err_set( SF_ERR_ARG, "%s: in-link 0 must be market", sf_tile_name( t ) );
   if( !sf_tile_out_count( t ) ) return sf_err_set( SF_ERR_ARG, "%s: needs an out-link intent.*", sf_tile_name( t ) );
   a->out    = 0;
   a->tokens = sf_tile_table( t, "tokens" );
   return a->tokens ? 0 : SF_ERR_NOTFOUND;
 }
 
-static int
-arb_init( sf_tile_t * t ) {
-  arb_t *      a = sf_tile_state( t );
+static int arb_init( sf_tile_t * t ) {
+  arb_t * a = sf_tile_state( t );
   char const * mint;
-  uint64_t     max_amount, max_hops, max_cycles;
-  int          err;
+  uint64_t max_amount, max_hops, max_cycles;
+  int err;
   if( ( err = ports_find( t, a ) ) || ( err = sf_tile_param_text( t, "base_mint", &mint ) ) ||
       ( err = sf_pubkey_decode( mint, a->base_mint ) ) || ( err = sf_tile_param_u64( t, "bot", 0, 63, &a->bot ) ) ||
       ( err = sf_tile_param_u64( t, "min_profit_lamports", 0, INT64_MAX, &a->min_profit ) ) ||
@@ -275,11 +267,12 @@ arb_init( sf_tile_t * t ) {
       ( err = sf_tile_param_u64( t, "max_cycles", 1, 10000000, &max_cycles ) ) )
     return err;
   if( memcmp( a->base_mint, sf_mint_wrapped_sol, 32 ) )
-    return sf_err_set( SF_ERR_ARG, "%s: base_mint=%s; fees are paid in lamports, so only WSOL's mint will do", sf_tile_name( t ), mint );
+    return sf_err_set( SF_ERR_ARG, "%s: base_mint=%s; fees are paid in lamports, so only WSOL's mint will do",
+                       sf_tile_name( t ), mint );
   for( uint32_t i = 0; i < C_CNT; i++ )
-    if( ( a->counter[ i ] = sf_tile_counter( t, counter_names[ i ] ) ) < 0 ) return a->counter[ i ];
+    if( ( a->counter[i] = sf_tile_counter( t, counter_names[i] ) ) < 0 ) return a->counter[i];
   for( uint32_t i = 0; i < G_CNT; i++ )
-    if( ( a->gauge[ i ] = sf_tile_gauge( t, gauge_names[ i ] ) ) < 0 ) return a->gauge[ i ];
+    if( ( a->gauge[i] = sf_tile_gauge( t, gauge_names[i] ) ) < 0 ) return a->gauge[i];
   sf_table_t const * pools = sf_tile_table( t, "pools" );
   if( !pools ) return SF_ERR_NOTFOUND;
   return sf_cycles_open( &a->cycles, pools->row_cnt, a->tokens->row_cnt, (uint32_t)max_cycles, (uint32_t)max_hops,

@@ -25,7 +25,7 @@
 enum { IN_INTENT, IN_FILL, IN_COMMAND };
 
 enum { C_ACCEPTED, C_DENIED, C_FILLS, C_FILLS_UNKNOWN, C_BALANCES, C_COMMANDS, C_COMMANDS_BAD, C_DENY };
-static char const * const counter_names[ C_DENY + SF_DENY_MAX ] = {
+static char const * const counter_names[C_DENY + SF_DENY_MAX] = {
   "accepted_orders",
   "denied_intents",
   "booked_fills",
@@ -56,30 +56,29 @@ typedef struct risk_tile {
   sf_table_t const * pools;
   sf_table_t const * tokens;
   sf_table_t const * chain;
-  sf_table_t *       positions;
-  sf_table_t *       bots;
-  sf_table_t *       limits;
-  sf_control_t *     control;
-  uint32_t           out_order;
-  uint32_t           out_denied;
-  uint64_t           utc_offset_ns; /* CLOCK_REALTIME less engine clock */
-  uint64_t           kill_raised;
-  uint8_t            in_kind[ SF_PORT_MAX ];
-  int                counter[ C_DENY + SF_DENY_MAX ];
-  sf_chain_row_t     chain_row;
-  sf_risk_view_t     view;
-  sf_risk_t          risk;
+  sf_table_t * positions;
+  sf_table_t * bots;
+  sf_table_t * limits;
+  sf_control_t * control;
+  uint32_t out_order;
+  uint32_t out_denied;
+  uint64_t utc_offset_ns; /* CLOCK_REALTIME less engine clock */
+  uint64_t kill_raised;
+  uint8_t in_kind[SF_PORT_MAX];
+  int counter[C_DENY + SF_DENY_MAX];
+  sf_chain_row_t chain_row;
+  sf_risk_view_t view;
+  sf_risk_t risk;
 } risk_tile_t;
 
 /* -- what the gate sees --------------------------------------------------- */
 
 /* The priced state of a pool now: SF_RISK_POOL_*. */
-static uint32_t
-pool_read( sf_table_t const * pools, uint32_t p, sf_pool_update_t * out ) {
+static uint32_t pool_read( sf_table_t const * pools, uint32_t p, sf_pool_update_t * out ) {
   sf_pool_row_t row; /* its first lines */
   if( p >= pools->row_cnt ) return SF_RISK_POOL_UNKNOWN;
-  uint8_t const *  shared = sf_table_row( pools, p );
-  uint64_t const * lock   = (uint64_t const *)shared;
+  uint8_t const * shared = sf_table_row( pools, p );
+  uint64_t const * lock  = (uint64_t const *)shared;
   for( uint32_t tries = 0; tries < POOL_READ_TRIES; tries++ ) {
     uint64_t before = sf_load_acquire( lock );
     if( !before ) return SF_RISK_POOL_UNKNOWN;
@@ -93,8 +92,7 @@ pool_read( sf_table_t const * pools, uint32_t p, sf_pool_update_t * out ) {
   return SF_RISK_POOL_STALE;
 }
 
-static void
-tokens_meet( risk_tile_t * s ) {
+static void tokens_meet( risk_tile_t * s ) {
   uint64_t used = sf_load_acquire( &s->tokens->used );
   while( s->risk.token_cnt < used && s->risk.token_cnt < SF_RISK_TOKEN_MAX ) {
     sf_token_row_t row;
@@ -103,22 +101,21 @@ tokens_meet( risk_tile_t * s ) {
   }
 }
 
-static void
-publish( sf_tile_t * t, uint32_t out, uint16_t kind, void const * payload, uint16_t length, uint32_t bot, uint64_t t_origin ) {
+static void publish( sf_tile_t * t, uint32_t out, uint16_t kind, void const * payload, uint16_t length, uint32_t bot,
+                     uint64_t t_origin ) {
   sf_message_t * slot = sf_tile_claim( t, out );
   memcpy( slot + 1, payload, length );
   sf_tile_publish( t, out, slot, kind, length, bot, t_origin );
 }
 
-static void
-on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) {
+static void on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) {
   sf_intent_t const * intent = (sf_intent_t const *)( m + 1 );
-  sf_risk_view_t *    v      = &s->view;
-  uint32_t            hops   = m->length == sizeof( *intent ) && intent->hop_cnt <= SF_HOP_MAX ? intent->hop_cnt : 0;
+  sf_risk_view_t * v         = &s->view;
+  uint32_t hops              = m->length == sizeof( *intent ) && intent->hop_cnt <= SF_HOP_MAX ? intent->hop_cnt : 0;
   tokens_meet( s );
-  for( uint32_t h = 0; h < hops; h++ ) v->pool_state[ h ] = pool_read( s->pools, intent->hop[ h ].pool, &v->pool[ h ] );
-  uint64_t heartbeat   = sf_load_acquire( &s->control->supervisor_heartbeat_ns );
-  v->now_ns            = sf_tile_now( t );
+  for( uint32_t h = 0; h < hops; h++ ) v->pool_state[h] = pool_read( s->pools, intent->hop[h].pool, &v->pool[h] );
+  uint64_t heartbeat = sf_load_acquire( &s->control->supervisor_heartbeat_ns );
+  v->now_ns          = sf_tile_now( t );
   if( m->t_pub > v->now_ns ) v->now_ns = m->t_pub; /* the turn began before the intent came */
   v->utc_ns            = v->now_ns + s->utc_offset_ns;
   v->t_origin          = m->t_origin;
@@ -131,53 +128,51 @@ on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) {
   v->length            = m->length;
 
   sf_intent_t none = { 0 };
-  sf_order_t  order;
+  sf_order_t order;
   sf_denied_t denied;
   if( m->length != sizeof( *intent ) ) intent = &none; /* the gate refuses the length */
   uint32_t reason = sf_risk_gate( &s->risk, intent, v, &order, &denied );
   if( !reason ) {
     publish( t, s->out_order, SF_MSG_ORDER, &order, sizeof( order ), intent->bot, m->t_origin );
-    sf_tile_count( t, s->counter[ C_ACCEPTED ], 1 );
+    sf_tile_count( t, s->counter[C_ACCEPTED], 1 );
     return;
   }
-  sf_tile_count( t, s->counter[ C_DENIED ], 1 );
-  sf_tile_count( t, s->counter[ C_DENY + reason ], 1 );
-  if( sf_tile_credit( t, s->out_denied ) ) publish( t, s->out_denied, SF_MSG_DENIED, &denied, sizeof( denied ), denied.bot, m->t_origin );
+  sf_tile_count( t, s->counter[C_DENIED], 1 );
+  sf_tile_count( t, s->counter[C_DENY + reason], 1 );
+  if( sf_tile_credit( t, s->out_denied ) )
+    publish( t, s->out_denied, SF_MSG_DENIED, &denied, sizeof( denied ), denied.bot, m->t_origin );
 }
 
 /* -- the books ------------------------------------------------------------ */
 
-static void
-on_fill( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) {
+static void on_fill( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) {
   tokens_meet( s );
   if( m->kind == SF_MSG_BALANCE && m->length == sizeof( sf_balance_t ) ) {
     sf_risk_balance( &s->risk, (sf_balance_t const *)( m + 1 ) );
-    sf_tile_count( t, s->counter[ C_BALANCES ], 1 );
+    sf_tile_count( t, s->counter[C_BALANCES], 1 );
     return;
   }
   if( m->kind != SF_MSG_FILL || m->length != sizeof( sf_fill_t ) ) return;
   int booked = sf_risk_fill( &s->risk, (sf_fill_t const *)( m + 1 ), m->t_pub + s->utc_offset_ns );
-  sf_tile_count( t, s->counter[ booked ? C_FILLS : C_FILLS_UNKNOWN ], 1 );
+  sf_tile_count( t, s->counter[booked ? C_FILLS : C_FILLS_UNKNOWN], 1 );
   uint64_t level = sf_risk_kill_level( &s->risk );
   if( level > s->kill_raised ) sf_kill_raise( s->control, level, SF_KILL_BY_RISK );
   s->kill_raised = level;
 }
 
-static void
-on_command( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) {
+static void on_command( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) {
   tokens_meet( s );
   int bad = m->kind != SF_MSG_COMMAND || m->length != sizeof( sf_command_t ) ||
             sf_risk_command( &s->risk, (sf_command_t const *)( m + 1 ) );
   if( !bad ) s->kill_raised = sf_risk_kill_level( &s->risk );
-  sf_tile_count( t, s->counter[ bad ? C_COMMANDS_BAD : C_COMMANDS ], 1 );
+  sf_tile_count( t, s->counter[bad ? C_COMMANDS_BAD : C_COMMANDS], 1 );
 }
 
 /* -- hooks ---------------------------------------------------------------- */
 
-static void
-risk_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
+static void risk_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   risk_tile_t * s = sf_tile_state( t );
-  switch( s->in_kind[ in ] ) {
+  switch( s->in_kind[in] ) {
   case IN_INTENT:
     if( m->kind == SF_MSG_INTENT ) on_intent( t, s, m );
     return;
@@ -187,9 +182,8 @@ risk_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
 }
 
 /* The chain row before the gate needs it; it changes a few times a second. */
-static int
-risk_poll( sf_tile_t * t ) {
-  risk_tile_t *    s    = sf_tile_state( t );
+static int risk_poll( sf_tile_t * t ) {
+  risk_tile_t * s       = sf_tile_state( t );
   uint64_t const * lock = (uint64_t const *)sf_table_row( s->chain, 0 );
   if( __builtin_expect( sf_load_acquire( lock ) != s->chain_row.lock, 0 ) ) {
     sf_chain_row_t row;
@@ -198,46 +192,42 @@ risk_poll( sf_tile_t * t ) {
   return 0;
 }
 
-static void
-tables_write( risk_tile_t * s ) {
+static void tables_write( risk_tile_t * s ) {
   sf_table_write( s->limits, 0, &s->risk.limit );
-  for( uint32_t i = 0; i < s->risk.token_cnt && i < s->positions->row_cnt; i++ ) sf_table_write( s->positions, i, &s->risk.position[ i ] );
+  for( uint32_t i = 0; i < s->risk.token_cnt && i < s->positions->row_cnt; i++ )
+    sf_table_write( s->positions, i, &s->risk.position[i] );
   for( uint32_t i = 0; i < SF_RISK_BOT_MAX && i < s->bots->row_cnt; i++ )
-    if( s->risk.bot[ i ].name[ 0 ] ) sf_table_write( s->bots, i, &s->risk.bot[ i ] );
+    if( s->risk.bot[i].name[0] ) sf_table_write( s->bots, i, &s->risk.bot[i] );
 }
 
-static void
-risk_house( sf_tile_t * t, uint64_t now_ns ) {
+static void risk_house( sf_tile_t * t, uint64_t now_ns ) {
   risk_tile_t * s  = sf_tile_state( t );
   s->utc_offset_ns = sf_clock_real_ns() - now_ns;
   tokens_meet( s );
   tables_write( s );
 }
 
-static void
-risk_fini( sf_tile_t * t ) {
-  tables_write( sf_tile_state( t ) );
-}
+static void risk_fini( sf_tile_t * t ) { tables_write( sf_tile_state( t ) ); }
 
 /* `bot.<n>=name` and `mint.<base58>=amount`. */
-static int
-params_read( sf_tile_t * t, sf_risk_t * r ) {
+static int params_read( sf_tile_t * t, sf_risk_t * r ) {
   for( uint32_t i = 0; i < sf_tile_param_count( t ); i++ ) {
     char const *key, *value;
-    int         err = sf_tile_param_at( t, i, &key, &value );
+    int err = sf_tile_param_at( t, i, &key, &value );
     if( err ) return err;
     if( !strncmp( key, "bot.", 4 ) ) {
       uint32_t n = 0, digits = 0;
-      for( char const * c = key + 4; *c >= '0' && *c <= '9' && digits < 3; c++, digits++ ) n = 10 * n + (uint32_t)( *c - '0' );
-      if( !digits || key[ 4 + digits ] || n >= SF_RISK_BOT_MAX || !*value || strlen( value ) >= SF_NAME_MAX )
-        return sf_err_set( SF_ERR_ARG, "%s: %s=%s; bots are numbered 0 to %u, names have 1 to %u bytes", sf_tile_name( t ), key, value,
-                           SF_RISK_BOT_MAX - 1, SF_NAME_MAX - 1 );
-      strcpy( r->bot[ n ].name, value );
+      for( char const * c = key + 4; *c >= '0' && *c <= '9' && digits < 3; c++, digits++ )
+        n = 10 * n + (uint32_t)( *c - '0' );
+      if( !digits || key[4 + digits] || n >= SF_RISK_BOT_MAX || !*value || strlen( value ) >= SF_NAME_MAX )
+        return sf_err_set( SF_ERR_ARG, "%s: %s=%s; bots are numbered 0 to %u, names have 1 to %u bytes",
+                           sf_tile_name( t ), key, value, SF_RISK_BOT_MAX - 1, SF_NAME_MAX - 1 );
+      strcpy( r->bot[n].name, value );
     } else if( !strncmp( key, "mint.", 5 ) ) {
       if( r->mint_cnt == SF_RISK_MINT_MAX )
         return sf_err_set( SF_ERR_LIMIT, "%s: more than %u mints with a limit", sf_tile_name( t ), SF_RISK_MINT_MAX );
-      if( ( err = sf_pubkey_decode( key + 5, r->mint[ r->mint_cnt ] ) ) ||
-          ( err = sf_tile_param_u64( t, key, 0, UINT64_MAX, &r->mint_max[ r->mint_cnt ] ) ) )
+      if( ( err = sf_pubkey_decode( key + 5, r->mint[r->mint_cnt] ) ) ||
+          ( err = sf_tile_param_u64( t, key, 0, UINT64_MAX, &r->mint_max[r->mint_cnt] ) ) )
         return err;
       r->mint_cnt++;
     }
@@ -247,14 +237,13 @@ params_read( sf_tile_t * t, sf_risk_t * r ) {
 
 typedef struct limit_param {
   char const * key;
-  uint64_t     max;
-  uint64_t     scale;
-  uint64_t *   to;
+  uint64_t max;
+  uint64_t scale;
+  uint64_t * to;
 } limit_param_t;
 
-static int
-limits_read( sf_tile_t * t, sf_risk_t * r ) {
-  sf_limit_row_t *    l      = &r->limit;
+static int limits_read( sf_tile_t * t, sf_risk_t * r ) {
+  sf_limit_row_t * l         = &r->limit;
   limit_param_t const list[] = {
     { "max_order_lamports", INT64_MAX, 1, &l->max_order_lamports },
     { "max_open_lamports", INT64_MAX, 1, &l->max_open_lamports },
@@ -272,21 +261,20 @@ limits_read( sf_tile_t * t, sf_risk_t * r ) {
     { "cu_limit_per_hop", SF_COMPUTE_UNITS_MAX, 1, &r->cost.cu_limit_per_hop },
     { "cu_price_micro_lamports", 1000000000000UL, 1, &r->cost.cu_price_micro_lamports },
   };
-  for( uint32_t i = 0; i < sizeof( list ) / sizeof( list[ 0 ] ); i++ ) {
-    int err = sf_tile_param_u64( t, list[ i ].key, 0, list[ i ].max, list[ i ].to );
+  for( uint32_t i = 0; i < sizeof( list ) / sizeof( list[0] ); i++ ) {
+    int err = sf_tile_param_u64( t, list[i].key, 0, list[i].max, list[i].to );
     if( err ) return err;
-    *list[ i ].to *= list[ i ].scale;
+    *list[i].to *= list[i].scale;
   }
   return 0;
 }
 
-static int
-ports_find( sf_tile_t * t, risk_tile_t * s ) {
+static int ports_find( sf_tile_t * t, risk_tile_t * s ) {
   for( uint32_t in = 0; in < sf_tile_in_count( t ); in++ ) {
     char const * name = sf_tile_in_name( t, in );
-    if( !strncmp( name, "intent.", 7 ) ) s->in_kind[ in ] = IN_INTENT;
-    else if( !strcmp( name, "fill" ) ) s->in_kind[ in ] = IN_FILL;
-    else if( !strcmp( name, "command" ) ) s->in_kind[ in ] = IN_COMMAND;
+    if( !strncmp( name, "intent.", 7 ) ) s->in_kind[in] = IN_INTENT;
+    else if( !strcmp( name, "fill" ) ) s->in_kind[in] = IN_FILL;
+    else if( !strcmp( name, "command" ) ) s->in_kind[in] = IN_COMMAND;
     else return sf_err_set( SF_ERR_ARG, "%s: in-link %s is none of intent.*, fill, command", sf_tile_name( t ), name );
   }
   int order = sf_tile_out( t, "order" ), denied = sf_tile_out( t, "denied" );
@@ -303,16 +291,15 @@ ports_find( sf_tile_t * t, risk_tile_t * s ) {
   return s->pools && s->tokens && s->chain && s->positions && s->bots && s->limits ? 0 : SF_ERR_NOTFOUND;
 }
 
-static int
-risk_init( sf_tile_t * t ) {
+static int risk_init( sf_tile_t * t ) {
   risk_tile_t * s = sf_tile_state( t );
-  char const *  base;
-  int           err;
+  char const * base;
+  int err;
   if( ( err = ports_find( t, s ) ) || ( err = limits_read( t, &s->risk ) ) || ( err = params_read( t, &s->risk ) ) ||
       ( err = sf_tile_param_text( t, "base_mint", &base ) ) || ( err = sf_pubkey_decode( base, s->risk.base_mint ) ) )
     return err;
   for( uint32_t i = 0; i < C_DENY + SF_DENY_MAX; i++ )
-    if( counter_names[ i ] && ( s->counter[ i ] = sf_tile_counter( t, counter_names[ i ] ) ) < 0 ) return s->counter[ i ];
+    if( counter_names[i] && ( s->counter[i] = sf_tile_counter( t, counter_names[i] ) ) < 0 ) return s->counter[i];
   uint64_t now     = sf_clock_ns();
   s->utc_offset_ns = sf_clock_real_ns() - now;
   sf_risk_init( &s->risk, sf_tile_run( t ), now, now + s->utc_offset_ns );

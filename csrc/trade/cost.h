@@ -17,8 +17,7 @@ typedef struct sf_cost {
 } sf_cost_t;
 
 /* sf_cost_fee_lamports is the base fee of one signature and the priority fee, without the tip.  Saturates. */
-static inline uint64_t
-sf_cost_fee_lamports( sf_cost_t const * c, sf_intent_t const * intent ) {
+static inline uint64_t sf_cost_fee_lamports( sf_cost_t const * c, sf_intent_t const * intent ) {
   uint64_t units = intent->cu_limit ? intent->cu_limit : c->cu_limit_base + c->cu_limit_per_hop * intent->hop_cnt;
   uint64_t price = intent->cu_price_micro_lamports ? intent->cu_price_micro_lamports : c->cu_price_micro_lamports;
   units += SF_COST_DISTINCT_UNITS;

@@ -4,45 +4,41 @@
 
 #include "dex/venue.h"
 
-#define BPS         10000u
-#define NS          1000000000UL
-#define DAY_NS      ( 86400UL * NS )
+#define BPS             10000u
+#define NS              1000000000UL
+#define DAY_NS          ( 86400UL * NS )
 #define PAST_FIRST( r ) ( ( r )->past_cnt > SF_RISK_PAST_MAX ? ( r )->past_cnt - SF_RISK_PAST_MAX : 0 )
 
-void
-sf_risk_init( sf_risk_t * r, uint64_t run, uint64_t now_ns, uint64_t utc_ns ) {
+void sf_risk_init( sf_risk_t * r, uint64_t run, uint64_t now_ns, uint64_t utc_ns ) {
   r->run       = run;
   r->base      = SF_RISK_TOKEN_NONE;
   r->day       = utc_ns / DAY_NS;
   r->bucket    = r->limit.max_orders_per_second * NS;
   r->bucket_ns = now_ns;
-  for( uint32_t b = 0; b < SF_RISK_BOT_MAX; b++ ) r->bot[ b ].running = r->bot[ b ].name[ 0 ] != 0;
+  for( uint32_t b = 0; b < SF_RISK_BOT_MAX; b++ ) r->bot[b].running = r->bot[b].name[0] != 0;
 }
 
-void
-sf_risk_token( sf_risk_t * r, uint8_t const mint[ 32 ] ) {
+void sf_risk_token( sf_risk_t * r, uint8_t const mint[32] ) {
   if( r->token_cnt == SF_RISK_TOKEN_MAX ) return;
   uint32_t token = r->token_cnt++;
-  memcpy( r->position[ token ].mint, mint, 32 );
-  r->token_max[ token ] = UINT64_MAX;
+  memcpy( r->position[token].mint, mint, 32 );
+  r->token_max[token] = UINT64_MAX;
   if( !memcmp( mint, r->base_mint, 32 ) ) r->base = token;
   for( uint32_t i = 0; i < r->mint_cnt; i++ )
-    if( !memcmp( mint, r->mint[ i ], 32 ) ) r->token_max[ token ] = r->mint_max[ i ];
+    if( !memcmp( mint, r->mint[i], 32 ) ) r->token_max[token] = r->mint_max[i];
 }
 
 /* -- time ----------------------------------------------------------------- */
 
-static void
-day_roll( sf_risk_t * r, uint64_t utc_ns ) {
+static void day_roll( sf_risk_t * r, uint64_t utc_ns ) {
   if( utc_ns / DAY_NS <= r->day ) return;
   r->day                      = utc_ns / DAY_NS;
   r->limit.today_lamports     = 0;
   r->limit.today_fee_lamports = 0;
-  for( uint32_t i = 0; i < r->token_cnt; i++ ) r->position[ i ].booked_today = 0;
+  for( uint32_t i = 0; i < r->token_cnt; i++ ) r->position[i].booked_today = 0;
 }
 
-static void
-bucket_fill( sf_risk_t * r, uint64_t now_ns ) {
+static void bucket_fill( sf_risk_t * r, uint64_t now_ns ) {
   uint64_t rate = r->limit.max_orders_per_second;
   uint64_t dt   = now_ns > r->bucket_ns ? now_ns - r->bucket_ns : 0;
   if( dt > NS ) dt = NS;
@@ -59,110 +55,111 @@ typedef struct verdict {
   uint64_t allowed;
 } verdict_t;
 
-#define DENY( why, is, may )                                                                       \
+#define DENY( why, is, may ) \
   return ( verdict_t ) { SF_DENY_##why, ( is ), ( may ) }
-#define PASS return ( verdict_t ) { 0, 0, 0 }
+#define PASS \
+  return ( verdict_t ) { 0, 0, 0 }
 
-static verdict_t
-check_kill( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v ) {
+static verdict_t check_kill( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v ) {
   if( v->kill >= SF_KILL_HALT ) DENY( KILLED, v->kill, SF_KILL_RUN );
   int reduces = i->flags & SF_INTENT_REDUCE && i->kind == SF_INTENT_SWAP && i->token_out == r->base;
   if( v->kill == SF_KILL_REDUCE && !reduces ) DENY( KILLED, v->kill, SF_KILL_RUN );
-  if( i->bot < SF_RISK_BOT_MAX && r->bot[ i->bot ].name[ 0 ] && !r->bot[ i->bot ].running ) DENY( KILLED, SF_KILL_HALT, SF_KILL_RUN );
+  if( i->bot < SF_RISK_BOT_MAX && r->bot[i->bot].name[0] && !r->bot[i->bot].running )
+    DENY( KILLED, SF_KILL_HALT, SF_KILL_RUN );
   PASS;
 }
 
-static verdict_t
-check_trading( sf_risk_t const * r, sf_risk_view_t const * v ) {
+static verdict_t check_trading( sf_risk_t const * r, sf_risk_view_t const * v ) {
   if( !v->trading ) DENY( NOT_TRADING, 0, 1 );
-  if( v->supervisor_age_ns > r->supervisor_timeout_ns ) DENY( NOT_TRADING, v->supervisor_age_ns, r->supervisor_timeout_ns );
+  if( v->supervisor_age_ns > r->supervisor_timeout_ns )
+    DENY( NOT_TRADING, v->supervisor_age_ns, r->supervisor_timeout_ns );
   PASS;
 }
 
 /* have: what is wrong.  1 length, 2 bot, 3 kind, 4 hops, 5 amounts, 6 a hop sells more than the one before is sure to give,
    7 a pool twice, 8 tokens do not lead from one to the other. */
-static verdict_t
-check_form( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v ) {
+static verdict_t check_form( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v ) {
   if( v->length != sizeof( *i ) ) DENY( MALFORMED, 1, sizeof( *i ) );
-  if( i->bot >= SF_RISK_BOT_MAX || !r->bot[ i->bot ].name[ 0 ] || !i->intent ) DENY( MALFORMED, 2, 0 );
+  if( i->bot >= SF_RISK_BOT_MAX || !r->bot[i->bot].name[0] || !i->intent ) DENY( MALFORMED, 2, 0 );
   if( i->kind != SF_INTENT_CYCLE && i->kind != SF_INTENT_SWAP ) DENY( MALFORMED, 3, 0 );
   if( ( i->kind == SF_INTENT_CYCLE ) != ( i->token_in == i->token_out ) ) DENY( MALFORMED, 3, 0 );
   uint32_t n = i->hop_cnt;
   if( !n || n > SF_HOP_MAX ) DENY( MALFORMED, 4, SF_HOP_MAX );
-  if( !i->amount_in || i->hop[ 0 ].amount_in != i->amount_in || i->hop[ n - 1 ].min_out != i->min_out ) DENY( MALFORMED, 5, 0 );
+  if( !i->amount_in || i->hop[0].amount_in != i->amount_in || i->hop[n - 1].min_out != i->min_out )
+    DENY( MALFORMED, 5, 0 );
   for( uint32_t h = 0; h < n; h++ ) {
-    sf_hop_t const * hop = &i->hop[ h ];
+    sf_hop_t const * hop = &i->hop[h];
     if( !hop->amount_in || !hop->min_out || hop->a_to_b > 1 ) DENY( MALFORMED, 5, h );
-    if( h && hop->amount_in > i->hop[ h - 1 ].min_out ) DENY( MALFORMED, 6, h );
+    if( h && hop->amount_in > i->hop[h - 1].min_out ) DENY( MALFORMED, 6, h );
     for( uint32_t k = 0; k < h; k++ )
-      if( i->hop[ k ].pool == hop->pool ) DENY( MALFORMED, 7, h );
+      if( i->hop[k].pool == hop->pool ) DENY( MALFORMED, 7, h );
   }
   uint32_t token = i->token_in;
-  for( uint32_t h = 0; h < n && v->pool_state[ h ] != SF_RISK_POOL_UNKNOWN; h++ ) {
-    sf_pool_update_t const * p = &v->pool[ h ];
-    if( token != ( i->hop[ h ].a_to_b ? p->token_a : p->token_b ) ) DENY( MALFORMED, 8, h );
-    token = i->hop[ h ].a_to_b ? p->token_b : p->token_a;
+  for( uint32_t h = 0; h < n && v->pool_state[h] != SF_RISK_POOL_UNKNOWN; h++ ) {
+    sf_pool_update_t const * p = &v->pool[h];
+    if( token != ( i->hop[h].a_to_b ? p->token_a : p->token_b ) ) DENY( MALFORMED, 8, h );
+    token = i->hop[h].a_to_b ? p->token_b : p->token_a;
     if( h == n - 1 && token != i->token_out ) DENY( MALFORMED, 8, n );
   }
   PASS;
 }
 
-static verdict_t
-check_data( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v ) {
+static verdict_t check_data( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v ) {
   uint64_t age = v->now_ns > v->t_origin ? v->now_ns - v->t_origin : 0;
   uint64_t lag = v->chain_slot > i->slot ? v->chain_slot - i->slot : 0;
   if( age > r->limit.max_data_age_ns ) DENY( STALE, age, r->limit.max_data_age_ns );
   if( r->limit.max_slot_lag && lag > r->limit.max_slot_lag ) DENY( STALE, lag, r->limit.max_slot_lag );
   for( uint32_t h = 0; h < i->hop_cnt; h++ )
-    if( v->pool_state[ h ] == SF_RISK_POOL_STALE ) DENY( STALE, i->hop[ h ].pool, 0 );
+    if( v->pool_state[h] == SF_RISK_POOL_STALE ) DENY( STALE, i->hop[h].pool, 0 );
   for( uint32_t h = 0; h < i->hop_cnt; h++ )
-    if( v->pool_state[ h ] != SF_RISK_POOL_GOOD || v->pool[ h ].venue != i->hop[ h ].venue || v->pool[ h ].flags & SF_POOL_DISABLED )
-      DENY( UNKNOWN_POOL, i->hop[ h ].pool, 0 );
-  if( i->token_in >= r->token_cnt || i->token_out >= r->token_cnt ) DENY( UNKNOWN_POOL, i->hop[ 0 ].pool, 0 );
+    if( v->pool_state[h] != SF_RISK_POOL_GOOD || v->pool[h].venue != i->hop[h].venue ||
+        v->pool[h].flags & SF_POOL_DISABLED )
+      DENY( UNKNOWN_POOL, i->hop[h].pool, 0 );
+  if( i->token_in >= r->token_cnt || i->token_out >= r->token_cnt ) DENY( UNKNOWN_POOL, i->hop[0].pool, 0 );
   PASS;
 }
 
 /* Size and count limits.  `value` is the order's size in lamports, UINT64_MAX if it has none. */
-static verdict_t
-check_size( sf_risk_t const * r, sf_intent_t const * i, uint64_t value ) {
+static verdict_t check_size( sf_risk_t const * r, sf_intent_t const * i, uint64_t value ) {
   sf_limit_row_t const * l = &r->limit;
   if( value == UINT64_MAX || value > l->max_order_lamports ) DENY( ORDER_SIZE, value, l->max_order_lamports );
-  if( i->amount_in > r->token_max[ i->token_in ] ) DENY( MINT_SIZE, i->amount_in, r->token_max[ i->token_in ] );
+  if( i->amount_in > r->token_max[i->token_in] ) DENY( MINT_SIZE, i->amount_in, r->token_max[i->token_in] );
   if( value > l->max_open_lamports || l->open_lamports > l->max_open_lamports - value )
     DENY( EXPOSURE, l->open_lamports + value, l->max_open_lamports );
-  if( l->open_orders >= l->max_open_orders || r->open_cnt == SF_RISK_OPEN_MAX ) DENY( OPEN_ORDERS, l->open_orders + 1, l->max_open_orders );
+  if( l->open_orders >= l->max_open_orders || r->open_cnt == SF_RISK_OPEN_MAX )
+    DENY( OPEN_ORDERS, l->open_orders + 1, l->max_open_orders );
   if( r->bucket < NS ) DENY( RATE, l->max_orders_per_second + 1, l->max_orders_per_second );
   PASS;
 }
 
-static verdict_t
-check_cost( sf_risk_t const * r, sf_intent_t const * i, uint64_t fee, uint64_t cost ) {
-  sf_limit_row_t const * l    = &r->limit;
-  uint64_t               loss = ( l->today_lamports < 0 ? 0 - (uint64_t)l->today_lamports : 0 ) + r->open_cost;
-  uint64_t               used = l->today_fee_lamports + r->open_cost;
-  if( !( i->flags & SF_INTENT_REDUCE ) && ( cost > l->max_daily_loss_lamports || loss > l->max_daily_loss_lamports - cost ) )
+static verdict_t check_cost( sf_risk_t const * r, sf_intent_t const * i, uint64_t fee, uint64_t cost ) {
+  sf_limit_row_t const * l = &r->limit;
+  uint64_t loss            = ( l->today_lamports < 0 ? 0 - (uint64_t)l->today_lamports : 0 ) + r->open_cost;
+  uint64_t used            = l->today_fee_lamports + r->open_cost;
+  if( !( i->flags & SF_INTENT_REDUCE ) &&
+      ( cost > l->max_daily_loss_lamports || loss > l->max_daily_loss_lamports - cost ) )
     DENY( DAILY_LOSS, loss + cost, l->max_daily_loss_lamports );
   if( i->tip_lamports > l->max_tip_lamports ) DENY( FEE, i->tip_lamports, l->max_tip_lamports );
-  if( fee - SF_SIGNATURE_LAMPORTS > l->max_priority_fee_lamports ) DENY( FEE, fee - SF_SIGNATURE_LAMPORTS, l->max_priority_fee_lamports );
-  if( cost > l->max_daily_fee_lamports || used > l->max_daily_fee_lamports - cost ) DENY( FEE, used + cost, l->max_daily_fee_lamports );
+  if( fee - SF_SIGNATURE_LAMPORTS > l->max_priority_fee_lamports )
+    DENY( FEE, fee - SF_SIGNATURE_LAMPORTS, l->max_priority_fee_lamports );
+  if( cost > l->max_daily_fee_lamports || used > l->max_daily_fee_lamports - cost )
+    DENY( FEE, used + cost, l->max_daily_fee_lamports );
   PASS;
 }
 
 /* Each hop must be able to give its min_out, and must ask for nearly all it can give. */
-static verdict_t
-check_price( sf_risk_t const * r, sf_intent_t const * i, uint64_t const * quote ) {
+static verdict_t check_price( sf_risk_t const * r, sf_intent_t const * i, uint64_t const * quote ) {
   for( uint32_t h = 0; h < i->hop_cnt; h++ ) {
-    uint64_t least = (uint64_t)( (unsigned __int128)quote[ h ] * ( BPS - r->limit.collar_bps ) / BPS );
-    if( i->hop[ h ].min_out > quote[ h ] ) DENY( COLLAR, i->hop[ h ].min_out, quote[ h ] );
-    if( i->hop[ h ].min_out < least ) DENY( COLLAR, i->hop[ h ].min_out, least );
+    uint64_t least = (uint64_t)( (unsigned __int128)quote[h] * ( BPS - r->limit.collar_bps ) / BPS );
+    if( i->hop[h].min_out > quote[h] ) DENY( COLLAR, i->hop[h].min_out, quote[h] );
+    if( i->hop[h].min_out < least ) DENY( COLLAR, i->hop[h].min_out, least );
   }
   PASS;
 }
 
-static verdict_t
-check_result( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v, uint64_t cost ) {
-  sf_position_row_t const * p    = &r->position[ i->token_in ];
-  uint64_t                  free = p->balance > 0 && (uint64_t)p->balance > p->reserved ? (uint64_t)p->balance - p->reserved : 0;
+static verdict_t check_result( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v, uint64_t cost ) {
+  sf_position_row_t const * p = &r->position[i->token_in];
+  uint64_t free = p->balance > 0 && (uint64_t)p->balance > p->reserved ? (uint64_t)p->balance - p->reserved : 0;
   if( i->amount_in > free ) DENY( BALANCE, i->amount_in, free );
   uint64_t lamports = v->wallet_lamports > r->open_cost ? v->wallet_lamports - r->open_cost : 0;
   if( cost > lamports ) DENY( BALANCE, cost, lamports );
@@ -174,25 +171,25 @@ check_result( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const *
   PASS;
 }
 
-#define CHECK( call )                                                                              \
-  do {                                                                                             \
-    verdict_t verdict_ = call;                                                                     \
-    if( __builtin_expect( verdict_.reason, 0 ) ) return verdict_;                                  \
+#define CHECK( call )                                             \
+  do {                                                            \
+    verdict_t verdict_ = call;                                    \
+    if( __builtin_expect( verdict_.reason, 0 ) ) return verdict_; \
   } while( 0 )
 
 /* All checks in their order; reserves if all pass. */
-static verdict_t
-gate( sf_risk_t * r, sf_intent_t const * i, sf_risk_view_t const * v, sf_order_t * order ) {
+static verdict_t gate( sf_risk_t * r, sf_intent_t const * i, sf_risk_view_t const * v, sf_order_t * order ) {
   CHECK( check_kill( r, i, v ) );
   CHECK( check_trading( r, v ) );
   CHECK( check_form( r, i, v ) );
-  if( i->intent <= r->last_intent[ i->bot ] ) DENY( DUPLICATE, i->intent, r->last_intent[ i->bot ] + 1 );
-  r->last_intent[ i->bot ] = i->intent;
+  if( i->intent <= r->last_intent[i->bot] ) DENY( DUPLICATE, i->intent, r->last_intent[i->bot] + 1 );
+  r->last_intent[i->bot] = i->intent;
   CHECK( check_data( r, i, v ) );
 
-  uint64_t quote[ SF_HOP_MAX ];
-  for( uint32_t h = 0; h < i->hop_cnt; h++ ) quote[ h ] = sf_venue_quote_in( &v->pool[ h ], i->hop[ h ].a_to_b, i->hop[ h ].amount_in );
-  uint64_t value = i->token_in == r->base ? i->amount_in : i->token_out == r->base ? quote[ i->hop_cnt - 1 ] : UINT64_MAX;
+  uint64_t quote[SF_HOP_MAX];
+  for( uint32_t h = 0; h < i->hop_cnt; h++ )
+    quote[h] = sf_venue_quote_in( &v->pool[h], i->hop[h].a_to_b, i->hop[h].amount_in );
+  uint64_t value = i->token_in == r->base ? i->amount_in : i->token_out == r->base ? quote[i->hop_cnt - 1] : UINT64_MAX;
   uint64_t fee   = sf_cost_fee_lamports( &r->cost, i );
   uint64_t cost  = fee + i->tip_lamports < fee ? UINT64_MAX : fee + i->tip_lamports;
 
@@ -201,31 +198,31 @@ gate( sf_risk_t * r, sf_intent_t const * i, sf_risk_view_t const * v, sf_order_t
   CHECK( check_price( r, i, quote ) );
   CHECK( check_result( r, i, v, cost ) );
 
-  uint32_t at        = r->open_cnt++;
-  order->order       = r->run << 32 | ++r->order_cnt;
-  order->intent      = *i;
-  r->open_order[ at ] = order->order;
-  r->open[ at ]       = ( sf_risk_open_t ){ i->amount_in, value, cost, i->token_in, i->bot };
+  uint32_t at       = r->open_cnt++;
+  order->order      = r->run << 32 | ++r->order_cnt;
+  order->intent     = *i;
+  r->open_order[at] = order->order;
+  r->open[at]       = ( sf_risk_open_t ){ i->amount_in, value, cost, i->token_in, i->bot };
   r->bucket -= NS;
   r->open_cost += cost;
   r->limit.open_lamports += value;
   r->limit.open_orders++;
-  r->position[ i->token_in ].reserved += i->amount_in;
+  r->position[i->token_in].reserved += i->amount_in;
   PASS;
 }
 
-uint32_t
-sf_risk_gate( sf_risk_t * r, sf_intent_t const * intent, sf_risk_view_t const * v, sf_order_t * order, sf_denied_t * denied ) {
+uint32_t sf_risk_gate( sf_risk_t * r, sf_intent_t const * intent, sf_risk_view_t const * v, sf_order_t * order,
+                       sf_denied_t * denied ) {
   day_roll( r, v->utc_ns );
   bucket_fill( r, v->now_ns );
-  sf_bot_row_t * bot     = intent->bot < SF_RISK_BOT_MAX && r->bot[ intent->bot ].name[ 0 ] ? &r->bot[ intent->bot ] : 0;
-  verdict_t      verdict = gate( r, intent, v, order );
+  sf_bot_row_t * bot = intent->bot < SF_RISK_BOT_MAX && r->bot[intent->bot].name[0] ? &r->bot[intent->bot] : 0;
+  verdict_t verdict  = gate( r, intent, v, order );
   if( bot ) bot->intents++;
   if( !verdict.reason ) {
     bot->orders++;
     return 0;
   }
-  r->limit.denied[ verdict.reason ]++;
+  r->limit.denied[verdict.reason]++;
   if( bot ) {
     bot->denied++;
     bot->last_reason = verdict.reason;
@@ -237,51 +234,47 @@ sf_risk_gate( sf_risk_t * r, sf_intent_t const * intent, sf_risk_view_t const * 
 /* -- the books ------------------------------------------------------------ */
 
 /* Releases an open order; 0 if it is not open. */
-static int
-open_release( sf_risk_t * r, uint64_t order ) {
+static int open_release( sf_risk_t * r, uint64_t order ) {
   uint32_t at = 0;
-  while( at < r->open_cnt && r->open_order[ at ] != order ) at++;
+  while( at < r->open_cnt && r->open_order[at] != order ) at++;
   if( at == r->open_cnt ) return 0;
-  sf_risk_open_t const * open = &r->open[ at ];
+  sf_risk_open_t const * open = &r->open[at];
   r->open_cost -= open->cost;
   r->limit.open_lamports -= open->value;
   r->limit.open_orders--;
-  r->position[ open->token_in ].reserved -= open->amount_in;
+  r->position[open->token_in].reserved -= open->amount_in;
   r->open_cnt--;
-  r->open_order[ at ] = r->open_order[ r->open_cnt ];
-  r->open[ at ]       = r->open[ r->open_cnt ];
+  r->open_order[at] = r->open_order[r->open_cnt];
+  r->open[at]       = r->open[r->open_cnt];
   return 1;
 }
 
-static int
-past_known( sf_risk_t const * r, uint64_t order ) {
+static int past_known( sf_risk_t const * r, uint64_t order ) {
   for( uint64_t i = PAST_FIRST( r ); i < r->past_cnt; i++ )
-    if( r->past_order[ i % SF_RISK_PAST_MAX ] == order ) return 1;
+    if( r->past_order[i % SF_RISK_PAST_MAX] == order ) return 1;
   return 0;
 }
 
-static void
-position_book( sf_risk_t * r, uint32_t token, int64_t delta ) {
+static void position_book( sf_risk_t * r, uint32_t token, int64_t delta ) {
   if( token >= r->token_cnt ) return;
-  sf_position_row_t * p = &r->position[ token ];
+  sf_position_row_t * p = &r->position[token];
   p->balance += delta;
   p->booked += delta;
   p->booked_today += delta;
 }
 
 /* What a landed fill earned or lost in the base token, fee and tip not counted. */
-static int64_t
-fill_result( sf_risk_t * r, sf_fill_t const * f ) {
+static int64_t fill_result( sf_risk_t * r, sf_fill_t const * f ) {
   if( f->kind == SF_INTENT_CYCLE ) return f->token_in == r->base ? f->delta_in : 0;
   if( f->token_in == r->base && f->token_out < r->token_cnt && f->delta_in < 0 && f->delta_out > 0 ) {
-    sf_risk_lot_t * lot = &r->lot[ f->token_out ];
+    sf_risk_lot_t * lot = &r->lot[f->token_out];
     lot->amount += (uint64_t)f->delta_out;
     lot->cost_lamports += 0 - (uint64_t)f->delta_in;
   }
   if( f->token_out == r->base && f->token_in < r->token_cnt && f->delta_in < 0 && f->delta_out > 0 ) {
-    sf_risk_lot_t * lot  = &r->lot[ f->token_in ];
-    uint64_t        sold = 0 - (uint64_t)f->delta_in;
-    uint64_t        part = sold < lot->amount ? sold : lot->amount;
+    sf_risk_lot_t * lot = &r->lot[f->token_in];
+    uint64_t sold       = 0 - (uint64_t)f->delta_in;
+    uint64_t part       = sold < lot->amount ? sold : lot->amount;
     if( !part ) return 0;
     uint64_t paid = (uint64_t)( (unsigned __int128)lot->cost_lamports * part / lot->amount );
     uint64_t got  = (uint64_t)( (unsigned __int128)f->delta_out * part / sold );
@@ -292,23 +285,22 @@ fill_result( sf_risk_t * r, sf_fill_t const * f ) {
   return 0;
 }
 
-int
-sf_risk_fill( sf_risk_t * r, sf_fill_t const * f, uint64_t utc_ns ) {
+int sf_risk_fill( sf_risk_t * r, sf_fill_t const * f, uint64_t utc_ns ) {
   int past = ( f->flags & SF_FILL_RECOVERED ) != 0;
   day_roll( r, utc_ns );
   if( past && past_known( r, f->order ) ) return 0;
   if( !open_release( r, f->order ) && !past ) return 0;
-  if( past ) r->past_order[ r->past_cnt++ % SF_RISK_PAST_MAX ] = f->order;
+  if( past ) r->past_order[r->past_cnt++ % SF_RISK_PAST_MAX] = f->order;
 
-  int                 landed = f->outcome == SF_FILL_LANDED;
-  sf_bot_row_t *      bot    = f->bot < SF_RISK_BOT_MAX ? &r->bot[ f->bot ] : 0;
-  sf_position_row_t * in     = f->token_in < r->token_cnt ? &r->position[ f->token_in ] : 0;
-  int64_t             result = 0;
+  int landed             = f->outcome == SF_FILL_LANDED;
+  sf_bot_row_t * bot     = f->bot < SF_RISK_BOT_MAX ? &r->bot[f->bot] : 0;
+  sf_position_row_t * in = f->token_in < r->token_cnt ? &r->position[f->token_in] : 0;
+  int64_t result         = 0;
   if( landed ) {
     position_book( r, f->token_in, f->delta_in );
     if( f->kind == SF_INTENT_SWAP ) position_book( r, f->token_out, f->delta_out );
     for( uint32_t i = 0; i < SF_LEG_MAX; i++ )
-      if( f->leg[ i ].delta ) position_book( r, f->leg[ i ].token, f->leg[ i ].delta );
+      if( f->leg[i].delta ) position_book( r, f->leg[i].token, f->leg[i].delta );
     result = fill_result( r, f );
   }
   uint64_t paid = f->fee_lamports + ( landed ? f->tip_lamports : 0 );
@@ -327,29 +319,26 @@ sf_risk_fill( sf_risk_t * r, sf_fill_t const * f, uint64_t utc_ns ) {
   return 1;
 }
 
-void
-sf_risk_balance( sf_risk_t * r, sf_balance_t const * b ) {
-  if( b->token < r->token_cnt ) r->position[ b->token ].balance = b->amount > INT64_MAX ? INT64_MAX : (int64_t)b->amount;
+void sf_risk_balance( sf_risk_t * r, sf_balance_t const * b ) {
+  if( b->token < r->token_cnt ) r->position[b->token].balance = b->amount > INT64_MAX ? INT64_MAX : (int64_t)b->amount;
 }
 
-static int
-command_open( sf_risk_t * r, sf_command_t const * c ) {
+static int command_open( sf_risk_t * r, sf_command_t const * c ) {
   if( c->token >= r->token_cnt || r->open_cnt == SF_RISK_OPEN_MAX ) return SF_ERR_ARG;
   if( past_known( r, c->order ) ) return 0;
   for( uint32_t i = 0; i < r->open_cnt; i++ )
-    if( r->open_order[ i ] == c->order ) return 0;
-  uint64_t value             = c->token == r->base ? c->value : 0;
-  uint32_t at                = r->open_cnt++;
-  r->open_order[ at ]        = c->order;
-  r->open[ at ]              = ( sf_risk_open_t ){ c->value, value, 0, c->token, c->bot };
-  r->limit.open_lamports    += value;
+    if( r->open_order[i] == c->order ) return 0;
+  uint64_t value    = c->token == r->base ? c->value : 0;
+  uint32_t at       = r->open_cnt++;
+  r->open_order[at] = c->order;
+  r->open[at]       = ( sf_risk_open_t ){ c->value, value, 0, c->token, c->bot };
+  r->limit.open_lamports += value;
   r->limit.open_orders++;
-  r->position[ c->token ].reserved += c->value;
+  r->position[c->token].reserved += c->value;
   return 0;
 }
 
-static int
-command_limit( sf_risk_t * r, uint32_t number, uint64_t value ) {
+static int command_limit( sf_risk_t * r, uint32_t number, uint64_t value ) {
   if( !number || number >= SF_LIMIT_END ) return SF_ERR_ARG;
   if( number == SF_LIMIT_COLLAR_BPS && value > BPS ) return SF_ERR_ARG;
   if( number == SF_LIMIT_MAX_ORDERS_PER_SECOND && value > NS ) return SF_ERR_ARG;
@@ -358,33 +347,31 @@ command_limit( sf_risk_t * r, uint32_t number, uint64_t value ) {
   return 0;
 }
 
-int
-sf_risk_command( sf_risk_t * r, sf_command_t const * c ) {
+int sf_risk_command( sf_risk_t * r, sf_command_t const * c ) {
   switch( c->verb ) {
   case SF_VERB_RESUME: r->limit.today_lamports = 0; return 0;
   case SF_VERB_LIMIT: return command_limit( r, c->number, c->value );
   case SF_VERB_BOT_STOP:
   case SF_VERB_BOT_START:
-    if( c->number >= SF_RISK_BOT_MAX || !r->bot[ c->number ].name[ 0 ] ) return SF_ERR_ARG;
-    r->bot[ c->number ].running = c->verb == SF_VERB_BOT_START;
+    if( c->number >= SF_RISK_BOT_MAX || !r->bot[c->number].name[0] ) return SF_ERR_ARG;
+    r->bot[c->number].running = c->verb == SF_VERB_BOT_START;
     return 0;
   case SF_VERB_POSITION:
     if( c->token >= r->token_cnt ) return SF_ERR_ARG;
-    r->position[ c->token ].booked += (int64_t)c->value; /* a recovered fill may have come first */
+    r->position[c->token].booked += (int64_t)c->value; /* a recovered fill may have come first */
     return 0;
   case SF_VERB_OPEN: return command_open( r, c );
   case SF_VERB_DAY:
     r->limit.today_lamports += (int64_t)c->value;
     r->limit.today_fee_lamports += c->order;
     return 0;
-  case SF_VERB_KILL:  /* the word itself is in sf_control_t; here for the record */
+  case SF_VERB_KILL: /* the word itself is in sf_control_t; here for the record */
   case SF_VERB_TRADE: return 0;
   default: return SF_ERR_ARG;
   }
 }
 
-uint64_t
-sf_risk_kill_level( sf_risk_t const * r ) {
+uint64_t sf_risk_kill_level( sf_risk_t const * r ) {
   uint64_t max  = r->limit.max_daily_loss_lamports;
   uint64_t loss = r->limit.today_lamports < 0 ? 0 - (uint64_t)r->limit.today_lamports : 0;
   if( !loss || loss < max ) return SF_KILL_RUN;

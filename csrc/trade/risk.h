@@ -24,11 +24,11 @@
 #include "sf_rows.h"
 #include "trade/cost.h"
 
-#define SF_RISK_BOT_MAX   64
-#define SF_RISK_TOKEN_MAX 1024
-#define SF_RISK_OPEN_MAX  1024 /* unfinished orders, those of former runs included */
-#define SF_RISK_PAST_MAX  1024 /* fills of former runs that are remembered */
-#define SF_RISK_MINT_MAX  64   /* mints with a limit of their own */
+#define SF_RISK_BOT_MAX    64
+#define SF_RISK_TOKEN_MAX  1024
+#define SF_RISK_OPEN_MAX   1024 /* unfinished orders, those of former runs included */
+#define SF_RISK_PAST_MAX   1024 /* fills of former runs that are remembered */
+#define SF_RISK_MINT_MAX   64   /* mints with a limit of their own */
 #define SF_RISK_TOKEN_NONE 0xffffffffu
 
 #define SF_RISK_POOL_UNKNOWN 0
@@ -37,18 +37,18 @@
 
 /* What the gate sees of the world when it checks an intent. */
 typedef struct sf_risk_view {
-  uint64_t         now_ns;            /* engine clock */
-  uint64_t         utc_ns;            /* CLOCK_REALTIME */
-  uint64_t         t_origin;          /* of the intent's message */
-  uint64_t         kill;              /* SF_KILL_* */
-  uint64_t         trading;           /* sf_control_t.trading */
-  uint64_t         supervisor_age_ns; /* since its heartbeat */
-  uint64_t         chain_slot;        /* 0 = not known */
-  uint64_t         wallet_lamports;
-  uint64_t         order_credit; /* orders that may be published */
-  uint32_t         length;       /* bytes of the intent's payload */
-  uint32_t         pool_state[ SF_HOP_MAX ]; /* SF_RISK_POOL_*, per hop */
-  sf_pool_update_t pool[ SF_HOP_MAX ];
+  uint64_t now_ns;            /* engine clock */
+  uint64_t utc_ns;            /* CLOCK_REALTIME */
+  uint64_t t_origin;          /* of the intent's message */
+  uint64_t kill;              /* SF_KILL_* */
+  uint64_t trading;           /* sf_control_t.trading */
+  uint64_t supervisor_age_ns; /* since its heartbeat */
+  uint64_t chain_slot;        /* 0 = not known */
+  uint64_t wallet_lamports;
+  uint64_t order_credit;           /* orders that may be published */
+  uint32_t length;                 /* bytes of the intent's payload */
+  uint32_t pool_state[SF_HOP_MAX]; /* SF_RISK_POOL_*, per hop */
+  sf_pool_update_t pool[SF_HOP_MAX];
 } sf_risk_view_t;
 
 typedef struct sf_risk_open {
@@ -66,65 +66,59 @@ typedef struct sf_risk_lot {
 } sf_risk_lot_t;
 
 typedef struct sf_risk {
-  sf_limit_row_t    limit; /* limits in force and what is in use */
-  sf_cost_t         cost;
-  uint64_t          supervisor_timeout_ns;
-  uint8_t           base_mint[ 32 ];
-  uint32_t          base; /* its token, SF_RISK_TOKEN_NONE until met */
-  uint32_t          token_cnt;
-  uint64_t          run;
-  uint64_t          order_cnt; /* orders given in this run */
-  uint64_t          open_cost; /* of all open orders */
-  uint64_t          day;       /* UTC day that the counts of today belong to */
-  uint64_t          bucket;    /* orders that may be given now, times 10^9 */
-  uint64_t          bucket_ns; /* when that was so */
-  uint32_t          open_cnt;
-  uint32_t          mint_cnt;
-  uint64_t          past_cnt;
-  uint64_t          last_intent[ SF_RISK_BOT_MAX ];
-  uint64_t          open_order[ SF_RISK_OPEN_MAX ]; /* [0,open_cnt) */
-  sf_risk_open_t    open[ SF_RISK_OPEN_MAX ];
-  uint64_t          past_order[ SF_RISK_PAST_MAX ]; /* a ring */
-  uint8_t           mint[ SF_RISK_MINT_MAX ][ 32 ];
-  uint64_t          mint_max[ SF_RISK_MINT_MAX ];
-  uint64_t          token_max[ SF_RISK_TOKEN_MAX ]; /* largest amount_in of a token */
-  sf_risk_lot_t     lot[ SF_RISK_TOKEN_MAX ];
-  sf_position_row_t position[ SF_RISK_TOKEN_MAX ];
-  sf_bot_row_t      bot[ SF_RISK_BOT_MAX ];
+  sf_limit_row_t limit; /* limits in force and what is in use */
+  sf_cost_t cost;
+  uint64_t supervisor_timeout_ns;
+  uint8_t base_mint[32];
+  uint32_t base; /* its token, SF_RISK_TOKEN_NONE until met */
+  uint32_t token_cnt;
+  uint64_t run;
+  uint64_t order_cnt; /* orders given in this run */
+  uint64_t open_cost; /* of all open orders */
+  uint64_t day;       /* UTC day that the counts of today belong to */
+  uint64_t bucket;    /* orders that may be given now, times 10^9 */
+  uint64_t bucket_ns; /* when that was so */
+  uint32_t open_cnt;
+  uint32_t mint_cnt;
+  uint64_t past_cnt;
+  uint64_t last_intent[SF_RISK_BOT_MAX];
+  uint64_t open_order[SF_RISK_OPEN_MAX]; /* [0,open_cnt) */
+  sf_risk_open_t open[SF_RISK_OPEN_MAX];
+  uint64_t past_order[SF_RISK_PAST_MAX]; /* a ring */
+  uint8_t mint[SF_RISK_MINT_MAX][32];
+  uint64_t mint_max[SF_RISK_MINT_MAX];
+  uint64_t token_max[SF_RISK_TOKEN_MAX]; /* largest amount_in of a token */
+  sf_risk_lot_t lot[SF_RISK_TOKEN_MAX];
+  sf_position_row_t position[SF_RISK_TOKEN_MAX];
+  sf_bot_row_t bot[SF_RISK_BOT_MAX];
 } sf_risk_t;
 
 /* sf_risk_init sets up the gate with what the caller has put into a zeroed `r`: limit, cost,
    supervisor_timeout_ns, base_mint, mint and mint_max, names of the bots (a bot without a name is not
    known). */
-void
-sf_risk_init( sf_risk_t * r, uint64_t run, uint64_t now_ns, uint64_t utc_ns );
+void sf_risk_init( sf_risk_t * r, uint64_t run, uint64_t now_ns, uint64_t utc_ns );
 
 /* sf_risk_token says which mint the next token is; tokens come in order, from 0. */
-void
-sf_risk_token( sf_risk_t * r, uint8_t const mint[ 32 ] );
+void sf_risk_token( sf_risk_t * r, uint8_t const mint[32] );
 
 /* sf_risk_gate checks an intent.  Returns 0 and the order, whose amount, value and cost are reserved; or
    SF_DENY_* and the denial, counted.  Hot: below 100 ns. */
-uint32_t
-sf_risk_gate( sf_risk_t * r, sf_intent_t const * intent, sf_risk_view_t const * v, sf_order_t * order, sf_denied_t * denied );
+uint32_t sf_risk_gate( sf_risk_t * r, sf_intent_t const * intent, sf_risk_view_t const * v, sf_order_t * order,
+                       sf_denied_t * denied );
 
 /* sf_risk_fill books the outcome of an order and releases it.  Returns 1, or 0 if it is not open (a repeated
    fill, or none of ours): then nothing changes.  A fill of a former run (SF_FILL_RECOVERED) is booked once
    whether or not SF_VERB_OPEN came before it. */
-int
-sf_risk_fill( sf_risk_t * r, sf_fill_t const * fill, uint64_t utc_ns );
+int sf_risk_fill( sf_risk_t * r, sf_fill_t const * fill, uint64_t utc_ns );
 
 /* sf_risk_balance takes the chain's word for what the wallet holds of a token. */
-void
-sf_risk_balance( sf_risk_t * r, sf_balance_t const * balance );
+void sf_risk_balance( sf_risk_t * r, sf_balance_t const * balance );
 
 /* sf_risk_command does what a command says.  Returns 0, or SF_ERR_ARG for one that cannot be. */
-int
-sf_risk_command( sf_risk_t * r, sf_command_t const * command );
+int sf_risk_command( sf_risk_t * r, sf_command_t const * command );
 
 /* sf_risk_kill_level is the kill level the day's result asks for: reduce when the loss limit is reached,
    halt at twice the limit. */
-uint64_t
-sf_risk_kill_level( sf_risk_t const * r );
+uint64_t sf_risk_kill_level( sf_risk_t const * r );
 
 #endif

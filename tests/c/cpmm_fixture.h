@@ -15,27 +15,25 @@
 /* A raw account as feed publishes it. */
 typedef struct fixture_account {
   sf_raw_account_t raw;
-  uint8_t          data[ 900 ];
+  uint8_t data[900];
 } fixture_account_t;
 
 /* A key that says what it is: kind and number. */
-static inline void
-fixture_key( uint8_t out[ 32 ], uint8_t kind, uint32_t number ) {
+static inline void fixture_key( uint8_t out[32], uint8_t kind, uint32_t number ) {
   memset( out, 0x5a, 32 );
   uint64_t mixed = ( number + 1 ) * 0x9e3779b97f4a7c15UL;
   memcpy( out, &mixed, 8 );
   memcpy( out + 8, &number, 4 );
-  out[ 31 ] = kind;
+  out[31] = kind;
 }
 
-static inline void
-fixture_mint_key( uint8_t out[ 32 ], uint32_t mint ) {
+static inline void fixture_mint_key( uint8_t out[32], uint32_t mint ) {
   if( mint ) fixture_key( out, 4, mint );
   else memcpy( out, sf_mint_wrapped_sol, 32 ); /* mint 0 is WSOL */
 }
 
-static inline fixture_account_t *
-fixture_begin( fixture_account_t * a, uint8_t const owner[ 32 ], uint32_t bytes, uint64_t slot, uint32_t flags ) {
+static inline fixture_account_t * fixture_begin( fixture_account_t * a, uint8_t const owner[32], uint32_t bytes,
+                                                 uint64_t slot, uint32_t flags ) {
   memset( a, 0, sizeof( *a ) );
   memcpy( a->raw.owner, owner, 32 );
   a->raw.slot     = slot;
@@ -45,14 +43,13 @@ fixture_begin( fixture_account_t * a, uint8_t const owner[ 32 ], uint32_t bytes,
   return a;
 }
 
-static inline uint16_t
-fixture_length( fixture_account_t const * a ) {
+static inline uint16_t fixture_length( fixture_account_t const * a ) {
   return (uint16_t)( sizeof( a->raw ) + a->raw.data_len );
 }
 
 /* Pool number p over two mints, with config 0, 6 and 9 decimals as mints have them below. */
-static inline void
-fixture_pool( fixture_account_t * a, uint32_t p, uint32_t mint_a, uint32_t mint_b, uint64_t slot, uint32_t flags ) {
+static inline void fixture_pool( fixture_account_t * a, uint32_t p, uint32_t mint_a, uint32_t mint_b, uint64_t slot,
+                                 uint32_t flags ) {
   fixture_begin( a, sf_raydium_cpmm.program, SF_CPMM_POOL_BYTES, slot, flags );
   fixture_key( a->raw.pubkey, 1, p );
   sf_put_u64( a->data, 0x46dec3d7f5e3edf7UL );
@@ -64,11 +61,11 @@ fixture_pool( fixture_account_t * a, uint32_t p, uint32_t mint_a, uint32_t mint_
   memcpy( a->data + 232, sf_program_token, 32 );
   memcpy( a->data + 264, sf_program_token, 32 );
   fixture_key( a->data + 296, 5, p );
-  a->data[ 331 ] = a->data[ 332 ] = 9;
+  a->data[331] = a->data[332] = 9;
 }
 
-static inline void
-fixture_config( fixture_account_t * a, uint32_t trade, uint32_t creator, uint64_t slot, uint32_t flags ) {
+static inline void fixture_config( fixture_account_t * a, uint32_t trade, uint32_t creator, uint64_t slot,
+                                   uint32_t flags ) {
   fixture_begin( a, sf_raydium_cpmm.program, SF_CPMM_CONFIG_BYTES, slot, flags );
   fixture_key( a->raw.pubkey, 2, 0 );
   sf_put_u64( a->data, 0x6f2bcbcb6821f4daUL );
@@ -76,38 +73,36 @@ fixture_config( fixture_account_t * a, uint32_t trade, uint32_t creator, uint64_
   sf_put_u64( a->data + 108, creator );
 }
 
-static inline void
-fixture_vault( fixture_account_t * a, uint32_t p, uint32_t side, uint32_t mint, uint64_t amount, uint64_t slot, uint32_t flags ) {
+static inline void fixture_vault( fixture_account_t * a, uint32_t p, uint32_t side, uint32_t mint, uint64_t amount,
+                                  uint64_t slot, uint32_t flags ) {
   fixture_begin( a, sf_program_token, SF_TOKEN_ACCOUNT_BYTES, slot, flags );
   fixture_key( a->raw.pubkey, 3, 2 * p + side );
   fixture_mint_key( a->data, mint );
   memcpy( a->data + 32, sf_raydium_cpmm.authority, 32 );
   sf_put_u64( a->data + 64, amount );
-  a->data[ 108 ] = 1;
+  a->data[108] = 1;
 }
 
-static inline void
-fixture_mint( fixture_account_t * a, uint32_t mint, uint64_t slot, uint32_t flags ) {
+static inline void fixture_mint( fixture_account_t * a, uint32_t mint, uint64_t slot, uint32_t flags ) {
   fixture_begin( a, sf_program_token, SF_MINT_BYTES, slot, flags );
   fixture_mint_key( a->raw.pubkey, mint );
-  a->data[ 44 ] = 9;
-  a->data[ 45 ] = 1;
+  a->data[44] = 9;
+  a->data[45] = 1;
 }
 
 /* The data of an account dump (`solana account --output json`) in $SNIPERFORGE_DATA, or beside the checkout that
    this file is in; its length, or -1 if there is no such file. */
-static inline int
-fixture_dump( char const * name, uint8_t * out, uint32_t max ) {
-  char         path[ 1024 ], text[ 16384 ];
-  char const * dir  = getenv( "SNIPERFORGE_DATA" );
-  int          here = (int)( strrchr( __FILE__, '/' ) - __FILE__ );
+static inline int fixture_dump( char const * name, uint8_t * out, uint32_t max ) {
+  char path[1024], text[16384];
+  char const * dir = getenv( "SNIPERFORGE_DATA" );
+  int here         = (int)( strrchr( __FILE__, '/' ) - __FILE__ );
   if( dir ) snprintf( path, sizeof( path ), "%s", dir );
   else snprintf( path, sizeof( path ), "%.*s/../../../shared/data", here, __FILE__ );
   uint64_t len = strlen( path );
   snprintf( path + len, sizeof( path ) - len, "/accounts/raydium_cpmm/sol_usdc/%s.json", name );
   FILE * file = fopen( path, "r" );
   if( !file ) return -1;
-  text[ fread( text, 1, sizeof( text ) - 1, file ) ] = 0;
+  text[fread( text, 1, sizeof( text ) - 1, file )] = 0;
   fclose( file );
   char const * at = strstr( text, "\"data\"" );
   at              = at ? strchr( at, '[' ) : 0;
@@ -120,7 +115,7 @@ fixture_dump( char const * name, uint8_t * out, uint32_t max ) {
     if( ( have += 6 ) < 8 ) continue;
     have -= 8;
     if( n == max ) return -1;
-    out[ n++ ] = (uint8_t)( bits >> have );
+    out[n++] = (uint8_t)( bits >> have );
   }
   return (int)n;
 }

@@ -18,16 +18,14 @@
 
 static sf_rig_t * rig;
 
-static void
-ok( int code ) {
+static void ok( int code ) {
   if( code < 0 ) {
     fprintf( stderr, "%s\n", sf_err_text() );
     abort();
   }
 }
 
-static int
-open_with( char const * params ) {
+static int open_with( char const * params ) {
   sf_rig_new( &rig );
   sf_rig_tile( rig, "arb", "arb", params );
   sf_rig_burst( rig, "arb", 4 );
@@ -43,8 +41,7 @@ open_with( char const * params ) {
   return sf_rig_start( rig );
 }
 
-static void
-open_rig( void ) {
+static void open_rig( void ) {
   ok( open_with( PARAMS ) );
   for( uint32_t i = 0; i < 4; i++ ) { /* WSOL is token 2 */
     sf_token_row_t row = { .decimals = 9 };
@@ -53,27 +50,30 @@ open_rig( void ) {
   }
 }
 
-static sf_pool_update_t
-pool( uint32_t p, uint32_t a, uint32_t b, uint64_t x, uint64_t y, uint64_t slot ) {
-  return ( sf_pool_update_t ){ .pool = p, .venue = SF_VENUE_RAYDIUM_CPMM, .slot = slot, .reserve_a = x, .reserve_b = y,
-                               .token_a = a, .token_b = b, .trade_fee_ppm = 2500 };
+static sf_pool_update_t pool( uint32_t p, uint32_t a, uint32_t b, uint64_t x, uint64_t y, uint64_t slot ) {
+  return ( sf_pool_update_t ){ .pool          = p,
+                               .venue         = SF_VENUE_RAYDIUM_CPMM,
+                               .slot          = slot,
+                               .reserve_a     = x,
+                               .reserve_b     = y,
+                               .token_a       = a,
+                               .token_b       = b,
+                               .trade_fee_ppm = 2500 };
 }
 
-static void
-market( uint16_t kind, sf_pool_update_t u, uint64_t origin ) {
+static void market( uint16_t kind, sf_pool_update_t u, uint64_t origin ) {
   ok( sf_rig_inject( rig, "market", kind, u.pool, origin, &u, sizeof( u ) ) );
   ok( sf_rig_settle( rig ) );
 }
 
 static struct {
   sf_message_t m;
-  sf_intent_t  i;
-  uint8_t      more[ 64 ];
+  sf_intent_t i;
+  uint8_t more[64];
 } got;
 
 /* The next intent; turns are passed over. */
-static int
-next( void ) {
+static int next( void ) {
   for( ;; ) {
     int n = sf_rig_read( rig, "intent.arb", &got, sizeof( got ) );
     ok( n );
@@ -85,30 +85,31 @@ next( void ) {
 
 #define G 1000000000UL /* a SOL */
 
-static void
-first_gap( void ) {
+static void first_gap( void ) {
   market( SF_MSG_POOL, pool( 0, 2, 0, 1000 * G, 2000 * G, 10 ), 1 );
   market( SF_MSG_POOL, pool( 1, 0, 2, 2000 * G, 1000 * G, 10 ), 2 );
   assert( !next() );
   market( SF_MSG_POOL, pool( 1, 0, 2, 2000 * G, 1020 * G, 11 ), 3 );
 }
 
-static void
-test_intent( void ) {
+static void test_intent( void ) {
   open_rig();
   first_gap();
   assert( next() );
   sf_intent_t const * i = &got.i;
   assert( got.m.tag == 5 && got.m.t_origin == 3 && got.m.length == sizeof( *i ) );
-  assert( i->intent == 1 && i->bot == 5 && i->kind == SF_INTENT_CYCLE && i->hop_cnt == 2 && i->market_seq == 2 && i->slot == 11 );
-  assert( i->token_in == 2 && i->token_out == 2 && i->hop[ 0 ].pool == 0 && i->hop[ 0 ].a_to_b && i->hop[ 1 ].pool == 1 && i->hop[ 1 ].a_to_b );
+  assert( i->intent == 1 && i->bot == 5 && i->kind == SF_INTENT_CYCLE && i->hop_cnt == 2 && i->market_seq == 2 &&
+          i->slot == 11 );
+  assert( i->token_in == 2 && i->token_out == 2 && i->hop[0].pool == 0 && i->hop[0].a_to_b && i->hop[1].pool == 1 &&
+          i->hop[1].a_to_b );
   assert( i->amount_in == G ); /* the gap is larger than what we may put in */
-  assert( i->amount_in == i->hop[ 0 ].amount_in && i->hop[ 1 ].amount_in == i->hop[ 0 ].min_out && i->min_out == i->hop[ 1 ].min_out );
+  assert( i->amount_in == i->hop[0].amount_in && i->hop[1].amount_in == i->hop[0].min_out &&
+          i->min_out == i->hop[1].min_out );
   sf_pool_update_t a = pool( 0, 2, 0, 1000 * G, 2000 * G, 10 ), b = pool( 1, 0, 2, 2000 * G, 1020 * G, 11 );
-  assert( i->hop[ 0 ].min_out == sf_venue_quote_in( &a, 1, G ) * 9998 / 10000 );
-  assert( i->expected_out == sf_venue_quote_in( &b, 1, i->hop[ 1 ].amount_in ) );
+  assert( i->hop[0].min_out == sf_venue_quote_in( &a, 1, G ) * 9998 / 10000 );
+  assert( i->expected_out == sf_venue_quote_in( &b, 1, i->hop[1].amount_in ) );
   sf_cost_t none = { 0 };
-  uint64_t  fee  = sf_cost_fee_lamports( &none, i );
+  uint64_t fee   = sf_cost_fee_lamports( &none, i );
   assert( fee == 5000 + 165 && i->cu_limit == 160000 && i->cost_lamports == fee + i->tip_lamports );
   assert( i->tip_lamports == ( i->expected_out - i->amount_in - fee ) / 10 );
   assert( i->min_out >= i->amount_in + i->cost_lamports && i->min_out >= i->expected_out * 9998 / 10000 );
@@ -117,8 +118,7 @@ test_intent( void ) {
 }
 
 /* Three hops, and the cost that makes a small gap not worth it. */
-static void
-test_three_hops( void ) {
+static void test_three_hops( void ) {
   open_rig();
   market( SF_MSG_POOL, pool( 0, 2, 0, 1000 * G, 1000 * G, 10 ), 1 );
   market( SF_MSG_POOL, pool( 1, 0, 1, 1000 * G, 1000 * G, 10 ), 1 );
@@ -127,7 +127,8 @@ test_three_hops( void ) {
   assert( !next() );
   market( SF_MSG_POOL, pool( 1, 0, 1, 1000 * G, 1020 * G, 12 ), 1 );
   assert( next() && got.i.hop_cnt == 3 && got.i.cu_limit == 240000 );
-  assert( got.i.hop[ 0 ].pool == 0 && got.i.hop[ 0 ].a_to_b && got.i.hop[ 1 ].pool == 1 && got.i.hop[ 1 ].a_to_b && got.i.hop[ 2 ].pool == 2 && !got.i.hop[ 2 ].a_to_b );
+  assert( got.i.hop[0].pool == 0 && got.i.hop[0].a_to_b && got.i.hop[1].pool == 1 && got.i.hop[1].a_to_b &&
+          got.i.hop[2].pool == 2 && !got.i.hop[2].a_to_b );
   sf_rig_close( rig );
 
   open_rig();
@@ -138,8 +139,7 @@ test_three_hops( void ) {
   sf_rig_close( rig );
 }
 
-static void
-test_under_way( void ) {
+static void test_under_way( void ) {
   open_rig();
   first_gap();
   assert( next() );
@@ -178,20 +178,23 @@ test_under_way( void ) {
   sf_rig_close( rig );
 }
 
-static void
-test_refusals( void ) {
-  char const * bad[] = { "base_mint=EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v", "max_hops=4", "slippage_bps=10000", "bot=64", "max_cycles=0",
+static void test_refusals( void ) {
+  char const * bad[] = { "base_mint=EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v",
+                         "max_hops=4",
+                         "slippage_bps=10000",
+                         "bot=64",
+                         "max_cycles=0",
                          "cu_price_micro_lamports=0" };
-  for( uint32_t i = 0; i < sizeof( bad ) / sizeof( bad[ 0 ] ); i++ ) {
-    char         params[ 1024 ] = "";
-    char const * line           = PARAMS;
-    uint64_t     key            = (uint64_t)( strchr( bad[ i ], '=' ) - bad[ i ] ) + 1;
+  for( uint32_t i = 0; i < sizeof( bad ) / sizeof( bad[0] ); i++ ) {
+    char params[1024] = "";
+    char const * line = PARAMS;
+    uint64_t key      = (uint64_t)( strchr( bad[i], '=' ) - bad[i] ) + 1;
     while( *line ) {
       uint64_t len = (uint64_t)( strchr( line, '\n' ) - line ) + 1;
-      if( strncmp( line, bad[ i ], key ) ) strncat( params, line, len );
+      if( strncmp( line, bad[i], key ) ) strncat( params, line, len );
       line += len;
     }
-    strcat( params, bad[ i ] );
+    strcat( params, bad[i] );
     strcat( params, "\n" );
     assert( open_with( params ) < 0 && strstr( sf_err_text(), "arb" ) );
     sf_rig_close( rig );
@@ -211,25 +214,26 @@ test_refusals( void ) {
 }
 
 /* A random market with denials, twice: the same intents, every one of which earns by its own minimum. */
-static uint64_t
-run_market( uint64_t seed, uint32_t * intents ) {
+static uint64_t run_market( uint64_t seed, uint32_t * intents ) {
   sf_rng_t rng;
   uint64_t hash = 0;
   sf_rng_seed( &rng, seed );
   open_rig();
   *intents = 0;
-  uint64_t y[ 16 ];
+  uint64_t y[16];
   for( uint32_t i = 0; i < 4000; i++ ) {
     uint32_t p = (uint32_t)sf_rng_below( &rng, 16 );
-    if( i < 16 ) y[ p = i ] = 1000 * G;
-    y[ p ] = y[ p ] / 1000 * ( 990 + sf_rng_below( &rng, 21 ) );
-    if( y[ p ] < 900 * G || y[ p ] > 1100 * G ) y[ p ] = 1000 * G;
-    market( SF_MSG_POOL, pool( p, p % 3, p % 3 + 1, 1000 * G, y[ p ], 10 + i / 100 ), i );
+    if( i < 16 ) y[p = i] = 1000 * G;
+    y[p] = y[p] / 1000 * ( 990 + sf_rng_below( &rng, 21 ) );
+    if( y[p] < 900 * G || y[p] > 1100 * G ) y[p] = 1000 * G;
+    market( SF_MSG_POOL, pool( p, p % 3, p % 3 + 1, 1000 * G, y[p], 10 + i / 100 ), i );
     while( next() ) {
       sf_intent_t const * n = &got.i;
       assert( n->min_out >= n->amount_in + n->cost_lamports && n->amount_in <= G && n->token_in == 2 );
-      for( uint32_t h = 0; h < n->hop_cnt; h++ ) assert( n->hop[ h ].min_out && ( !h || n->hop[ h ].amount_in <= n->hop[ h - 1 ].min_out ) );
-      for( uint32_t b = 0; b < sizeof( *n ); b += 8 ) hash = ( hash ^ sf_get_u64( (uint8_t const *)n + b ) ) * 0x9e3779b97f4a7c15UL + b;
+      for( uint32_t h = 0; h < n->hop_cnt; h++ )
+        assert( n->hop[h].min_out && ( !h || n->hop[h].amount_in <= n->hop[h - 1].min_out ) );
+      for( uint32_t b = 0; b < sizeof( *n ); b += 8 )
+        hash = ( hash ^ sf_get_u64( (uint8_t const *)n + b ) ) * 0x9e3779b97f4a7c15UL + b;
       ++*intents;
       sf_denied_t d = { .intent = n->intent, .bot = 5 };
       if( sf_rng_below( &rng, 2 ) ) ok( sf_rig_inject( rig, "denied", SF_MSG_DENIED, 5, 0, &d, sizeof( d ) ) );
@@ -239,8 +243,7 @@ run_market( uint64_t seed, uint32_t * intents ) {
   return hash;
 }
 
-int
-main( void ) {
+int main( void ) {
   uint32_t first, second;
   test_intent();
   test_three_hops();

@@ -13,20 +13,18 @@
 #define SNAPSHOT  SF_RAW_SNAPSHOT
 #define SIMULATED SF_RAW_SIMULATED
 
-static sf_rig_t *        rig;
+static sf_rig_t * rig;
 static fixture_account_t account;
-static uint64_t          origin; /* of the last account sent */
+static uint64_t origin; /* of the last account sent */
 
-static void
-ok( int code ) {
+static void ok( int code ) {
   if( code < 0 ) {
     fprintf( stderr, "%s\n", sf_err_text() );
     abort();
   }
 }
 
-static void
-open_rig( uint32_t pools, uint32_t tokens ) {
+static void open_rig( uint32_t pools, uint32_t tokens ) {
   sf_rig_new( &rig );
   sf_rig_tile( rig, "book", "book", "" );
   sf_rig_burst( rig, "book", 64 );
@@ -38,28 +36,25 @@ open_rig( uint32_t pools, uint32_t tokens ) {
   ok( sf_rig_start( rig ) );
 }
 
-static void
-send( void ) {
+static void send( void ) {
   ok( sf_rig_inject( rig, "raw", SF_MSG_ACCOUNT, 0, ++origin, &account, fixture_length( &account ) ) );
   ok( sf_rig_settle( rig ) );
 }
 
-static void
-send_slot( uint16_t kind, uint64_t slot ) {
+static void send_slot( uint16_t kind, uint64_t slot ) {
   sf_raw_slot_t s = { .slot = slot };
   ok( sf_rig_inject( rig, "raw", kind, 0, ++origin, &s, sizeof( s ) ) );
   ok( sf_rig_settle( rig ) );
 }
 
 static struct {
-  sf_message_t     m;
+  sf_message_t m;
   sf_pool_update_t u;
-  uint8_t          more[ 64 ];
+  uint8_t more[64];
 } got;
 
 /* The next market message: its kind, 0 if there is none. */
-static int
-next( void ) {
+static int next( void ) {
   int n = sf_rig_read( rig, "market", &got, sizeof( got ) );
   ok( n );
   if( !n ) return 0;
@@ -67,34 +62,27 @@ next( void ) {
   return got.m.kind;
 }
 
-static void
-state( uint32_t p, uint32_t a, uint32_t b, uint64_t slot, uint32_t flags, uint64_t protocol_fee ) {
+static void state( uint32_t p, uint32_t a, uint32_t b, uint64_t slot, uint32_t flags, uint64_t protocol_fee ) {
   fixture_pool( &account, p, a, b, slot, flags );
   sf_put_u64( account.data + 341, protocol_fee );
   send();
 }
 
-static void
-vault( uint32_t p, uint32_t side, uint32_t mint, uint64_t amount, uint64_t slot, uint32_t flags ) {
+static void vault( uint32_t p, uint32_t side, uint32_t mint, uint64_t amount, uint64_t slot, uint32_t flags ) {
   fixture_vault( &account, p, side, mint, amount, slot, flags );
   send();
 }
 
-static uint64_t
-counter( char const * name ) {
-  return sf_rig_counter( rig, "book", name );
-}
+static uint64_t counter( char const * name ) { return sf_rig_counter( rig, "book", name ); }
 
-static sf_pool_row_t
-row_of( uint32_t p ) {
+static sf_pool_row_t row_of( uint32_t p ) {
   sf_pool_row_t row;
   ok( sf_table_read( sf_rig_table_of( rig, "pools" ), p, &row ) );
   return row;
 }
 
 /* Pool 0 over WSOL and mint 1, read at slot 10 with reserves 1000 and 2000. */
-static void
-first_read( void ) {
+static void first_read( void ) {
   state( 0, 0, 1, 10, SNAPSHOT | SIMULATED, 5 );
   fixture_config( &account, 2500, 500, 10, SNAPSHOT );
   send();
@@ -106,27 +94,30 @@ first_read( void ) {
   fixture_mint( &account, 1, 10, SNAPSHOT );
   send();
   assert( next() == SF_MSG_POOL );
-  assert( got.u.pool == 0 && got.u.slot == 10 && got.u.reserve_a == 1000 && got.u.reserve_b == 2000 && got.u.trade_fee_ppm == 2500 );
+  assert( got.u.pool == 0 && got.u.slot == 10 && got.u.reserve_a == 1000 && got.u.reserve_b == 2000 &&
+          got.u.trade_fee_ppm == 2500 );
   assert( got.u.creator_fee_ppm == 0 && got.u.flags == SF_POOL_SIMULATED && got.m.t_origin == origin );
   assert( !next() );
 }
 
-static void
-test_coherence( void ) {
+static void test_coherence( void ) {
   open_rig( 8, 8 );
   first_read();
   sf_pool_row_t row = row_of( 0 );
-  assert( row.venue == SF_VENUE_RAYDIUM_CPMM && !row.stale && row.reserve_b == 2000 && row.token_a == 0 && row.token_b == 1 && row.market_seq == 0 );
+  assert( row.venue == SF_VENUE_RAYDIUM_CPMM && !row.stale && row.reserve_b == 2000 && row.token_a == 0 &&
+          row.token_b == 1 && row.market_seq == 0 );
   sf_token_row_t token;
   ok( sf_table_read( sf_rig_table_of( rig, "tokens" ), 1, &token ) );
-  assert( token.decimals == 9 && !memcmp( token.mint, row.mint_b, 32 ) && !memcmp( token.program, sf_program_token, 32 ) );
+  assert( token.decimals == 9 && !memcmp( token.mint, row.mint_b, 32 ) &&
+          !memcmp( token.program, sf_program_token, 32 ) );
 
   /* one swap: published with the third part, with the numbers of all three */
   vault( 0, 0, 0, 1105, 11, 0 );
   vault( 0, 1, 1, 1900, 11, 0 );
   assert( !next() && row_of( 0 ).reserve_a == 1000 );
   state( 0, 0, 1, 11, 0, 6 );
-  assert( next() == SF_MSG_POOL && got.u.reserve_a == 1099 && got.u.reserve_b == 1900 && got.u.slot == 11 && !( got.u.flags & SF_POOL_SIMULATED ) );
+  assert( next() == SF_MSG_POOL && got.u.reserve_a == 1099 && got.u.reserve_b == 1900 && got.u.slot == 11 &&
+          !( got.u.flags & SF_POOL_SIMULATED ) );
   assert( row_of( 0 ).reserve_a == 1099 && row_of( 0 ).market_seq == got.m.seq && row_of( 0 ).t_origin == origin );
 
   /* two swaps of a slot, interleaved */
@@ -164,13 +155,12 @@ test_coherence( void ) {
   sf_rig_close( rig );
 }
 
-static void
-test_bad( void ) {
+static void test_bad( void ) {
   open_rig( 8, 8 );
   first_read();
   /* a vault of another owner, then of another mint, then good again */
   fixture_vault( &account, 0, 0, 0, 1005, 11, 0 );
-  account.data[ 32 ] ^= 1;
+  account.data[32] ^= 1;
   send();
   assert( next() == SF_MSG_STALE && got.u.pool == 0 && row_of( 0 ).stale && counter( "malformed_accounts" ) == 1 );
   fixture_vault( &account, 0, 0, 1, 1005, 11, 0 );
@@ -189,7 +179,7 @@ test_bad( void ) {
   send();
   assert( next() == SF_MSG_STALE );
   fixture_pool( &account, 0, 0, 1, 16, 0 );
-  account.data[ 8 ] ^= 1;
+  account.data[8] ^= 1;
   send();
   assert( !next() && row_of( 0 ).stale );
   state( 0, 0, 1, 17, 0, 5 );
@@ -215,7 +205,7 @@ test_bad( void ) {
 
   /* the program's switch */
   fixture_pool( &account, 0, 0, 1, 23, 0 );
-  account.data[ 329 ] = 4;
+  account.data[329] = 4;
   send();
   send_slot( SF_MSG_SLOT, 24 );
   assert( next() == SF_MSG_POOL && got.u.flags & SF_POOL_DISABLED && row_of( 0 ).flags & SF_POOL_DISABLED );
@@ -225,7 +215,7 @@ test_bad( void ) {
   send_slot( SF_MSG_SLOT, 26 );
   assert( next() == SF_MSG_POOL && !( got.u.flags & SF_POOL_DISABLED ) );
   fixture_vault( &account, 0, 1, 1, 2000, 27, 0 );
-  account.data[ 108 ] = 2;
+  account.data[108] = 2;
   send();
   send_slot( SF_MSG_SLOT, 28 );
   assert( next() == SF_MSG_POOL && got.u.flags & SF_POOL_DISABLED && counter( "disabled_by_frozen" ) == 1 );
@@ -245,8 +235,7 @@ test_bad( void ) {
   sf_rig_close( rig );
 }
 
-static void
-test_reset( void ) {
+static void test_reset( void ) {
   open_rig( 8, 8 );
   first_read();
   state( 1, 1, 0, 10, SNAPSHOT, 0 );
@@ -264,13 +253,13 @@ test_reset( void ) {
   vault( 0, 0, 0, 1305, 9, SNAPSHOT );
   assert( !next() );
   vault( 0, 1, 1, 2000, 9, SNAPSHOT );
-  assert( next() == SF_MSG_POOL && got.u.pool == 0 && got.u.reserve_a == 1300 && !row_of( 0 ).stale && row_of( 1 ).stale );
+  assert( next() == SF_MSG_POOL && got.u.pool == 0 && got.u.reserve_a == 1300 && !row_of( 0 ).stale &&
+          row_of( 1 ).stale );
   assert( counter( "resets" ) == 1 );
   sf_rig_close( rig );
 }
 
-static void
-test_mints( void ) {
+static void test_mints( void ) {
   open_rig( 2, 3 );
   /* a Token-2022 mint with a transfer fee */
   uint32_t fee_at = 166 + 4 + 106;
@@ -283,43 +272,43 @@ test_mints( void ) {
   fixture_vault( &account, 0, 1, 1, 2000, 10, SNAPSHOT );
   memcpy( account.raw.owner, sf_program_token_2022, 32 );
   account.raw.data_len = 178;
-  account.data[ 165 ]  = 2;
+  account.data[165]    = 2;
   send();
   fixture_mint( &account, 0, 10, SNAPSHOT );
   send();
   fixture_mint( &account, 1, 10, SNAPSHOT );
   memcpy( account.raw.owner, sf_program_token_2022, 32 );
-  account.raw.data_len   = 166 + 112;
-  account.data[ 165 ]    = 1;
-  account.data[ 166 ]    = 1;
-  account.data[ 168 ]    = 108;
-  account.data[ fee_at ] = 7;
+  account.raw.data_len = 166 + 112;
+  account.data[165]    = 1;
+  account.data[166]    = 1;
+  account.data[168]    = 108;
+  account.data[fee_at] = 7;
   send();
   assert( next() == SF_MSG_POOL && got.u.flags == SF_POOL_DISABLED && counter( "disabled_by_transfer_fee" ) == 1 );
-  account.data[ fee_at ] = 0;
+  account.data[fee_at] = 0;
   send();
   assert( next() == SF_MSG_POOL && !got.u.flags );
-  account.data[ 166 ] = 14;
+  account.data[166] = 14;
   send();
   assert( next() == SF_MSG_POOL && got.u.flags == SF_POOL_DISABLED && counter( "disabled_by_extension" ) == 1 );
   /* decimals that are not those of the pool */
-  account.data[ 166 ] = 18;
-  account.data[ 44 ]  = 3;
+  account.data[166] = 18;
+  account.data[44]  = 3;
   send();
   assert( next() == SF_MSG_STALE );
-  account.data[ 44 ] = 9;
+  account.data[44] = 9;
   send();
   assert( next() == SF_MSG_POOL && !got.u.flags );
 
   /* room: three tokens, two pools */
   state( 1, 0, 2, 10, SNAPSHOT, 0 );
   state( 2, 0, 1, 10, SNAPSHOT, 0 );
-  assert( counter( "refused_no_room" ) == 1 && sf_rig_table_of( rig, "pools" )->used == 2 && sf_rig_table_of( rig, "tokens" )->used == 3 );
+  assert( counter( "refused_no_room" ) == 1 && sf_rig_table_of( rig, "pools" )->used == 2 &&
+          sf_rig_table_of( rig, "tokens" )->used == 3 );
   sf_rig_close( rig );
 }
 
-static void
-test_opening( void ) {
+static void test_opening( void ) {
   open_rig( 4, 4 );
   first_read();
   uint64_t opens = sf_clock_real_ns() / 1000000000UL + 2;
@@ -327,22 +316,23 @@ test_opening( void ) {
   sf_put_u64( account.data + 373, opens );
   send();
   send_slot( SF_MSG_SLOT, 12 );
-  assert( next() == SF_MSG_POOL && got.u.flags & SF_POOL_DISABLED && got.u.open_time == opens && counter( "disabled_until_open" ) == 1 );
+  assert( next() == SF_MSG_POOL && got.u.flags & SF_POOL_DISABLED && got.u.open_time == opens &&
+          counter( "disabled_until_open" ) == 1 );
   uint64_t deadline = sf_clock_ns() + 10000000000UL;
   while( !next() && sf_clock_ns() < deadline ) ok( sf_rig_step( rig ) );
-  assert( got.m.kind == SF_MSG_POOL && !( got.u.flags & SF_POOL_DISABLED ) && sf_clock_real_ns() / 1000000000UL >= opens );
+  assert( got.m.kind == SF_MSG_POOL && !( got.u.flags & SF_POOL_DISABLED ) &&
+          sf_clock_real_ns() / 1000000000UL >= opens );
   sf_rig_close( rig );
 }
 
 /* Random accounts with random damage: never a crash, and what is published is what a pool can be. */
-static void
-test_damage( void ) {
+static void test_damage( void ) {
   sf_rng_t rng;
   sf_rng_seed( &rng, 3 );
   open_rig( 16, 8 );
   for( uint32_t i = 0; i < 60000; i++ ) {
     uint32_t p = (uint32_t)sf_rng_below( &rng, 20 ), a = p % 7, b = ( p + 1 + p % 3 ) % 9;
-    uint64_t slot = 1 + i / 100 + sf_rng_below( &rng, 3 );
+    uint64_t slot  = 1 + i / 100 + sf_rng_below( &rng, 3 );
     uint32_t flags = sf_rng_below( &rng, 4 ) ? 0 : SNAPSHOT;
     switch( sf_rng_below( &rng, 6 ) ) {
     case 0: fixture_pool( &account, p, a, b, slot, flags ); break;
@@ -351,22 +341,24 @@ test_damage( void ) {
     case 3: fixture_vault( &account, p, 1, b, sf_rng_next( &rng ) >> sf_rng_below( &rng, 64 ), slot, flags ); break;
     default: fixture_mint( &account, (uint32_t)sf_rng_below( &rng, 9 ), slot, flags ); break;
     }
-    if( !sf_rng_below( &rng, 8 ) ) account.data[ sf_rng_below( &rng, account.raw.data_len ) ] ^= (uint8_t)sf_rng_next( &rng );
+    if( !sf_rng_below( &rng, 8 ) )
+      account.data[sf_rng_below( &rng, account.raw.data_len )] ^= (uint8_t)sf_rng_next( &rng );
     if( !sf_rng_below( &rng, 16 ) ) account.raw.data_len = (uint32_t)sf_rng_below( &rng, 700 );
-    if( !sf_rng_below( &rng, 64 ) ) account.raw.owner[ 0 ] ^= 1;
+    if( !sf_rng_below( &rng, 64 ) ) account.raw.owner[0] ^= 1;
     ok( sf_rig_inject( rig, "raw", SF_MSG_ACCOUNT, 0, 0, &account, fixture_length( &account ) ) );
     if( !sf_rng_below( &rng, 200 ) ) {
       sf_raw_slot_t s = { .slot = slot };
       ok( sf_rig_inject( rig, "raw", sf_rng_below( &rng, 4 ) ? SF_MSG_SLOT : SF_MSG_RESET, 0, 0, &s, sizeof( s ) ) );
     }
     ok( sf_rig_step( rig ) );
-    while( next() ) assert( got.u.pool < 16 && got.u.token_a != got.u.token_b && got.u.trade_fee_ppm + got.u.creator_fee_ppm < 1000000 );
+    while( next() )
+      assert( got.u.pool < 16 && got.u.token_a != got.u.token_b &&
+              got.u.trade_fee_ppm + got.u.creator_fee_ppm < 1000000 );
   }
   sf_rig_close( rig );
 }
 
-int
-main( void ) {
+int main( void ) {
   test_coherence();
   test_bad();
   test_reset();
