@@ -88,7 +88,7 @@ class Guardian:
             stopped = self._stop_all()
         if code == exits.OK and stopped != exits.OK:
             code = stopped
-        return code
+        return exits.FAILED if code == exits.RESTART else code
 
     def _on_signal(self, number: int, frame: object) -> None:
         self._signal = number

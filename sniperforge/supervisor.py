@@ -205,6 +205,8 @@ class _Loop:
         self._started = time.monotonic()
         self._trading = False
         self._due: dict[str, float] = {}
+        self._watched = time.monotonic()
+        self._heard: dict[str, tuple[int, float]] = {}
 
     def run(self) -> int:
         while True:
@@ -262,8 +264,10 @@ class _Loop:
         ended = self._groups.ended()
         if ended:
             return ended
-        booting = time.monotonic() - self._started
-        now = time.monotonic_ns()
+        now = time.monotonic()
+        booting = now - self._started
+        watched_ms = min(now - self._watched, 2 * _WATCH_S) * 1000
+        self._watched = now
         for name, tile in self._instance.tiles.items():
             if tile.runs == "external":
                 continue
@@ -272,12 +276,22 @@ class _Loop:
             if state == "fail":
                 return f"tile {name} failed: {cnc.error}"
             if state == "run":
-                age_ms = (now - cnc.heartbeat_ns) / 1e6
-                if age_ms > self._config.supervisor.heartbeat_timeout_ms:
-                    return f"tile {name} shows no sign of life for {age_ms:.0f} ms"
+                silent_ms = self._silent_ms(name, cnc.heartbeat_ns, watched_ms)
+                if silent_ms > self._config.supervisor.heartbeat_timeout_ms:
+                    return f"tile {name} shows no sign of life for {silent_ms:.0f} ms"
             elif booting > self._config.supervisor.start_timeout_ms / 1000:
                 return f"tile {name} is still in state {state} after {booting:.1f} s"
         return ""
+
+    def _silent_ms(self, name: str, heartbeat_ns: int, watched_ms: float) -> float:
+        """How long a tile's heartbeat has stood still while this process looked at it.
+
+        Time in which the supervisor itself did not run says nothing about a tile: the machine stood still.
+        """
+        before, silent_ms = self._heard.get(name, (0, 0.0))
+        silent_ms = silent_ms + watched_ms if heartbeat_ns == before else 0.0
+        self._heard[name] = (heartbeat_ns, silent_ms)
+        return silent_ms
 
     def _fail(self, fault: str) -> int:
         """Fails the whole instance fast."""
