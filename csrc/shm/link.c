@@ -128,13 +128,9 @@ void sf_producer_wake_edges( sf_producer_t * p ) {
 }
 
 int sf_consumer_jump( sf_consumer_t * c, uint64_t word ) {
-  uint64_t at = word & ~SF_SEQ_BUSY;
-  if( SF_LIKELY( at<=c->next+1 ) ) { /* an earlier lap, or ours while it is written */
-    sf_consumer_flush( c );
-    return 0;
-  }
-  c->lost += at-1 - c->next;
-  c->next  = at-1;
+  uint64_t to = ( word & ~SF_SEQ_BUSY )-1;
+  c->lost += to - c->next;
+  c->next  = to;
   sf_store_relaxed( &c->edge->lost, c->lost );
   return SF_ERR_OVERRUN;
 }

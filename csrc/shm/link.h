@@ -31,6 +31,7 @@
 #define SF_SLOT_MAX  65536
 #define SF_DEPTH_MIN 4
 #define SF_DEPTH_MAX (1U<<24)
+#define SF_IDLE_POLLS 64 /* empty polls after which a consumer gives its credit back */
 
 typedef struct sf_producer {
   uint8_t *           slots;
@@ -57,6 +58,8 @@ typedef struct sf_consumer {
   uint64_t        slot_bytes;
   uint64_t        flushed;            /* cursor last written */
   uint64_t        quarter;            /* depth/4 */
+  uint64_t        idle_next;          /* next at the last empty poll */
+  uint64_t        idle_polls;         /* empty polls at that seq */
   uint32_t        reliable;
   uint32_t        pair;
   uint64_t        lost;
@@ -159,21 +162,37 @@ SF_INLINE sf_message_t const * sf_consumer_slot( sf_consumer_t const * c ) {
   return (sf_message_t const *)( c->slots + ( c->next & c->mask )*c->slot_bytes );
 }
 
-/* sf_consumer_jump handles a slot whose seq word is not the one wanted: 0 if
-   there is nothing yet (the cursor is flushed), SF_ERR_OVERRUN after a jump. */
+/* sf_consumer_idle notes an empty poll and writes the cursor once the consumer is
+   really idle: at each empty poll it would take the line from the producer. */
+SF_INLINE void sf_consumer_idle( sf_consumer_t * c ) {
+  if( c->idle_next!=c->next ) {
+    c->idle_next  = c->next;
+    c->idle_polls = 0;
+  }
+  if( ++c->idle_polls==SF_IDLE_POLLS ) sf_consumer_flush( c );
+}
+
+/* sf_consumer_jump handles a slot that holds a later lap: SF_ERR_OVERRUN. */
 int sf_consumer_jump( sf_consumer_t * c, uint64_t word );
+
+/* sf_consumer_miss handles a slot whose seq word is not the one wanted: 0 if there
+   is nothing yet, SF_ERR_OVERRUN after a jump. */
+SF_INLINE int sf_consumer_miss( sf_consumer_t * c, uint64_t word ) {
+  if( SF_UNLIKELY( ( word & ~SF_SEQ_BUSY )>c->next+1 ) ) return sf_consumer_jump( c, word );
+  sf_consumer_idle( c ); /* an earlier lap, or ours while it is written */
+  return 0;
+}
 
 SF_INLINE void sf_consumer_step( sf_consumer_t * c ) {
   if( SF_UNLIKELY( ++c->next - c->flushed>=c->quarter ) ) sf_consumer_flush( c );
 }
 
-/* sf_link_peek returns the next message in its slot, NULL if there is none
-   (the cursor is flushed then).  Its seq field holds seq+1.  Reliable consumers
+/* sf_link_peek returns the next message in its slot, NULL if there is none.  Its seq field holds seq+1.  Reliable consumers
    only; valid until sf_link_release.  Hot. */
 SF_INLINE sf_message_t const * sf_link_peek( sf_consumer_t * c ) {
   sf_message_t const * slot = sf_consumer_slot( c );
   if( SF_LIKELY( sf_load_acquire( &slot->seq )==c->next+1 ) ) return slot;
-  sf_consumer_flush( c );
+  sf_consumer_idle( c );
   return 0;
 }
 
@@ -191,7 +210,7 @@ SF_INLINE int sf_link_receive( sf_consumer_t * c, sf_message_t * out, uint64_t o
   sf_message_t const * slot = sf_consumer_slot( c );
   uint64_t             want = c->next+1;
   uint64_t             word = sf_load_acquire( &slot->seq );
-  if( word!=want ) return sf_consumer_jump( c, word );
+  if( word!=want ) return sf_consumer_miss( c, word );
 
   uint64_t const * from = (uint64_t const *)slot + 1;
   uint64_t *       to   = (uint64_t *)out + 1;
@@ -206,7 +225,7 @@ SF_INLINE int sf_link_receive( sf_consumer_t * c, sf_message_t * out, uint64_t o
   }
   if( !c->reliable ) {
     word = sf_load_acquire( &slot->seq );
-    if( SF_UNLIKELY( word!=want ) ) return sf_consumer_jump( c, word );
+    if( SF_UNLIKELY( word!=want ) ) return sf_consumer_miss( c, word );
   } else if( c->pair ) {
     sf_store_relaxed( (uint64_t *)&slot->seq, 0UL );
   }
