@@ -29,7 +29,7 @@ from sniperforge.replay.recording import PRIMARY, SIDE_KINDS, BotTile, Recording
 
 _TURN_END = 0xFFFFFFFF  # sf_turn_t.in: no more turns, the rest is primary
 _STEPS = 64  # turns of the C tiles in one call
-_IDLE_END = 8  # rounds without work that end a replay whose input is used up
+_IDLE_S = 0.005  # without work, after which what tiles tell of themselves about every millisecond is up to date
 _GROUP = "replay"
 
 
@@ -135,7 +135,8 @@ def _topology(recording: Recording) -> Topology:
     tables = recording.config.topology.tables
     topology = Topology(state_dir=recording.directory.parent)
     topology.group(_GROUP, wait="yield")
-    topology.group("python", wait="yield", python=True)
+    if any(tile.python for tile in recording.tiles):
+        topology.group("python", wait="yield", python=True)
     params = {"dir": recording.directory, "run": recording.run, "link": "raw"}
     topology.tile("replay", kind="replay", group=_GROUP, params=params, burst=64)
     topology.tile("book", kind="book", group=_GROUP, params=recording.book, burst=_burst(recording))
@@ -271,22 +272,29 @@ class _Runner:
         self._put_recorded()
         page = self._instance.cnc("replay")
         total = max(self._recording.size_bytes, 1)
-        idle = rounds = 0
-        most_idle = self._recording.config.replay.drain_turns
+        rounds = idle = 0
+        worked = begin
         while result.difference is None:
             work = check(lib.ipc_group_steps(self._group, _STEPS))
             for tile in self._python:
-                work += max(tile.turn(0), 0)
+                done = tile.turn(0)
+                if done < 0:
+                    raise ReplayError(f"tile {tile.name} ended: {self._instance.cnc(tile.name).error or 'halted'}")
+                work += done
             work += self._compare(result)
-            idle = 0 if work else idle + 1
-            if idle >= _IDLE_END and page.value("finished"):
-                break
-            if idle > most_idle:
-                raise ReplayError(self._where(idle))
+            if work:
+                idle, worked = 0, time.perf_counter()
+            elif time.perf_counter() - worked > _IDLE_S:
+                waiting = self._waiting()
+                if page.value("finished") and not waiting:
+                    break
+                idle += 1
+                if idle > self._recording.config.replay.drain_turns:
+                    raise ReplayError(f"the replay stands still: {'; '.join(waiting) or 'its input does not end'}")
             rounds += 1
             if rounds % 64 == 0:
                 progress(min(page.value("place_bytes") / total, 1.0))
-        result.seconds = time.perf_counter() - begin
+        result.seconds = worked - begin
         for tile in self._python:
             tile.close()
         lib.sf_group_finish(self._group)
@@ -297,14 +305,14 @@ class _Runner:
         progress(1.0)
         return result
 
-    def _where(self, idle: int) -> str:
-        links = [link for names in self._instance.tiles.values() for link in names.outputs]
-        states = []
-        for link in links:
-            for edge in self._instance.link(link).edges():
-                if edge.lag:
-                    states.append(f"{edge.lag} messages of {link} wait for {edge.consumer}")
-        return f"the replay stands still for {idle} turns: " + ("; ".join(states) or "nobody has work")
+    def _waiting(self) -> list[str]:
+        """What still has to be read of the links that a replay is made of."""
+        return [
+            f"{edge.lag} messages of {link} wait for {edge.consumer}"
+            for link in ("raw", PRIMARY)
+            for edge in self._instance.link(link).edges()
+            if edge.lag
+        ]
 
     def _compare(self, result: Result) -> int:
         """Holds what the bots published against what they had published."""
