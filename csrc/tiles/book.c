@@ -98,6 +98,7 @@ typedef struct book {
   uint32_t pool_cnt, token_cnt, config_cnt, waiting_cnt, stale_cnt;
   uint64_t queue_head, queue_tail;
   uint64_t next_open; /* unix seconds; UINT64_MAX = no pool waits for its opening */
+  uint64_t opening;   /* 1: a pool opened, and the queue has not been empty since */
   uint32_t out;
   int counter[C_CNT];
   int gauge[G_CNT];
@@ -135,8 +136,8 @@ static void pool_publish( sf_tile_t * t, book_t * b, uint32_t p ) {
   pool->queued    = 0;
 }
 
-/* At the end of a message of raw and nowhere else, so that what goes out between two of them is a function
-   of raw alone: a replay, whose turns are cut otherwise, gives the same messages. */
+/* At the end of a message of raw, and elsewhere only when a pool opens, so that what goes out between two
+   of them is a function of raw alone: a replay, whose turns are cut otherwise, gives the same messages. */
 static void drain( sf_tile_t * t, book_t * b ) {
   for( int done = 0; b->queue_head != b->queue_tail && done < DRAIN_MAX && sf_tile_credit( t, b->out ); done++ )
     pool_publish( t, b, b->queue[b->queue_head++ % b->pools->row_cnt] );
@@ -451,6 +452,14 @@ static void book_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   drain( t, b );
 }
 
+static int book_poll( sf_tile_t * t ) {
+  book_t * b = sf_tile_state( t );
+  if( !b->opening ) return 0;
+  drain( t, b );
+  b->opening = b->queue_head != b->queue_tail;
+  return 1;
+}
+
 static void book_house( sf_tile_t * t, uint64_t now_ns ) {
   (void)now_ns;
   book_t * b = sf_tile_state( t );
@@ -459,6 +468,7 @@ static void book_house( sf_tile_t * t, uint64_t now_ns ) {
   sf_tile_set( t, b->gauge[G_TOKENS], b->token_cnt );
   if( b->next_open == UINT64_MAX || sf_clock_real_ns() / 1000000000UL < b->next_open ) return;
   b->next_open = UINT64_MAX;
+  b->opening   = 1;
   for( uint32_t p = 0; p < b->pool_cnt; p++ )
     if( b->pool[p].disabled == C_NOT_OPEN + 1 && pool_whole( &b->pool[p] ) ) pool_settle( t, b, p );
 }
@@ -506,6 +516,7 @@ sf_tile_ops_t const sf_tile_book = {
   .kind        = "book",
   .state_bytes = sizeof( book_t ),
   .init        = book_init,
+  .poll        = book_poll,
   .msg         = book_msg,
   .house       = book_house,
   .fini        = book_fini,
