@@ -20,7 +20,7 @@ from sniperforge.config import SupervisorConfig
 from sniperforge.processes import fork, set_name
 
 #: A child that ran this long has proven itself: its back-off starts anew.
-_PROVEN_S = 5.0
+_PROVEN_S = 1.0
 
 
 @dataclass

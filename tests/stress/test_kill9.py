@@ -1,0 +1,194 @@
+"""kill -9 of every process of an engine that trades, at random moments: it comes back, and its books stay right.
+
+`make stress` runs 100 kills; without SNIPERFORGE_KILLS a short form runs that kills each tile's process, the
+supervisor and the simnet at least once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.books import read_chain, wrong
+from tests.engine import Engine, running, until
+
+SHORT = 8
+TILES = ("feed", "book", "arb", "risk", "build", "send", "sign", "journal", "confirm", "strategies")
+
+#: Ten times the market of the default, short slots, and blockhashes that expire within the test.
+LOAD = (
+    "simnet.market.trades_per_second=100",
+    "simnet.slot_ms=200",
+    "simnet.blockhash_valid_blocks=60",
+    "risk.max_daily_loss_lamports=1000000000000",
+)
+LONGEST_S = 3.0
+MEDIAN_S = 1.0
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Seconds from a kill to a run that trades, and to the first order (of a run; for simnet: that a node took)."""
+
+    victims: str
+    trading_s: float
+    order_s: float
+
+
+def _kill(pids: dict[str, int], names: list[str]) -> float:
+    for name in names:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pids[name], signal.SIGKILL)
+    return time.monotonic()
+
+
+def _accepted(engine: Engine) -> int:
+    return int(engine.read(lambda instance: instance.cnc("send").value("accepted")) or 0)
+
+
+def _after_simnet(engine: Engine, killed: float, old_pid: int) -> tuple[float, float]:
+    """The engine lives on; it trades again when the chain that came back took an order."""
+    until("a new simnet", lambda: engine.simnet() not in (0, old_pid), 10.0)
+    back = time.monotonic() - killed
+    before = _accepted(engine)
+    run = engine.run_number()
+    until("an order that the new simnet took", lambda: _accepted(engine) > before or engine.run_number() != run, 10.0)
+    return back, time.monotonic() - killed
+
+
+def _after_restart(engine: Engine, killed: float, run: int) -> tuple[float, float]:
+    engine.await_trading(10.0, after=run)
+    trading = time.monotonic() - killed
+    until("the first order of the new run", engine.orders, 10.0)
+    return trading, time.monotonic() - killed
+
+
+def _round(engine: Engine, rng: random.Random, first: str, second: str | None) -> Recovery:
+    """Kills one process, or a second one with it or during the restart, and waits for trading."""
+    run = engine.await_trading()
+    time.sleep(rng.uniform(0.05, 2.0))  # the moment is what is random here
+    pids = until("all processes", lambda: _all_pids(engine, first), 10.0)
+    run = engine.run_number() or run
+    killed = _kill(pids, [first])
+    victims = first
+    if second is not None:
+        delay = rng.choice((0.0, rng.uniform(0.0, 0.3)))
+        time.sleep(delay)
+        victims += f" and {second} {delay * 1000:.0f} ms later"
+        pids = engine.pids()
+        if second in pids:
+            run = max(run, engine.run_number())
+            killed = _kill(pids, [second])
+    if first == "simnet" and second is None:
+        return Recovery(victims, *_after_simnet(engine, killed, pids["simnet"]))
+    if second == "simnet":
+        until("a new simnet", lambda: engine.simnet() not in (0, pids.get("simnet", 0)), 10.0)
+        run = min(run, engine.run_number() or run)
+        if engine.trading() > run or first == "simnet":
+            run = engine.run_number() - 1
+    return Recovery(victims, *_after_restart(engine, killed, run))
+
+
+def _all_pids(engine: Engine, wanted: str) -> dict[str, int]:
+    pids = engine.pids()
+    return pids if wanted in pids and engine.trading() else {}
+
+
+def _plan(rng: random.Random, rounds: int) -> list[tuple[str, str | None]]:
+    """Who is killed, and who else. Every process comes once before any comes twice."""
+    processes = ["feed", "sign", "journal", "confirm", "strategies", "supervisor", "simnet"]
+    if rounds <= SHORT:
+        plan: list[tuple[str, str | None]] = [(name, None) for name in processes]
+        return [*plan, ("risk", "supervisor")]
+    victims = [*TILES, "supervisor", "simnet"]
+    plan = []
+    while len(plan) < rounds:
+        rng.shuffle(victims)
+        for name in victims:
+            second = rng.choice([other for other in victims if other != name]) if rng.random() < 0.2 else None
+            plan.append((name, second))
+    return plan[:rounds]
+
+
+def _report(recoveries: list[Recovery]) -> str:
+    lines = [f"{'killed':<44}{'trading':>10}{'order':>10}"]
+    lines += [
+        f"{each.victims:<44}{each.trading_s * 1000:>7.0f} ms{each.order_s * 1000:>7.0f} ms" for each in recoveries
+    ]
+    for title, values in (
+        ("kill to trading", [each.trading_s for each in recoveries]),
+        ("kill to first order", [each.order_s for each in recoveries]),
+    ):
+        ordered = sorted(values)
+        p90 = ordered[min(len(ordered) - 1, int(0.9 * len(ordered)))]
+        lines.append(
+            f"{title}: {len(ordered)} kills, min {ordered[0]:.3f} s, p50 {statistics.median(ordered):.3f} s, "
+            f"p90 {p90:.3f} s, max {ordered[-1]:.3f} s"
+        )
+    return "\n".join(lines)
+
+
+def settle(engine: Engine, timeout_s: float = 60.0) -> None:
+    """Stops the trading of an engine and waits until every order has its outcome."""
+    assert engine.command("halt").returncode == 0
+
+    def open_orders() -> int:
+        return int(
+            engine.read(
+                lambda instance: (
+                    int(instance.table("limits").read_all()[0]["open_orders"])
+                    + instance.cnc("confirm").value("open_orders")
+                    + 1
+                )
+            )
+            or 2
+        )
+
+    until("every order to have its outcome", lambda: open_orders() == 1, timeout_s, 0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_killed_at_random_moments(instance_name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rounds = int(os.environ.get("SNIPERFORGE_KILLS", SHORT))
+    seed = int(os.environ.get("SNIPERFORGE_SEED", random.SystemRandom().randrange(2**32)))
+    rng = random.Random(seed)
+    recoveries: list[Recovery] = []
+    engine = Engine(instance_name, tmp_path / "state", LOAD)
+    try:
+        with running(engine):
+            for first, second in _plan(rng, rounds):
+                recoveries.append(_round(engine, rng, first, second))
+            engine.await_trading()
+            settle(engine)
+            announced = engine.announced()
+            wallet = (engine.state_dir / "baseline.json").read_text().partition('"wallet":"')[2].partition('"')[0]
+            assert announced is not None
+            said = read_chain(announced.rpc_url, wallet)
+            code = engine.end()
+        differences = wrong(engine.state_dir, said)
+        with capsys.disabled():
+            print(f"\nseed {seed}\n{_report(recoveries)}\n{len(said.executed)} transactions on the chain")
+        assert not differences, "\n".join(differences)
+        assert code == 0, engine.said()
+        assert engine.summary()["books_equal_chain"]
+        assert engine.summary()["open_orders"] == 0
+        assert len(said.executed) > rounds
+        trading = [each.trading_s for each in recoveries]
+        assert statistics.median(trading) < MEDIAN_S
+        assert max(trading) < LONGEST_S
+        assert not engine.left_behind()
+    except BaseException:
+        with capsys.disabled():
+            print(f"\nSNIPERFORGE_SEED={seed} SNIPERFORGE_KILLS={rounds}")
+            if recoveries:
+                print(_report(recoveries))
+        raise
