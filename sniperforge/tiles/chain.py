@@ -359,7 +359,7 @@ class ChainReader:
         latest, asked_ns = self._blockhash
         self._tell(
             ChainState(
-                slot=slot,
+                slot=max(slot, latest.context.slot),
                 block_height=epoch.block_height,
                 blockhash=base58.decode(latest.value.blockhash, 32),
                 blockhash_slot=latest.context.slot,
