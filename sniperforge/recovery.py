@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -380,7 +381,7 @@ def save(directory: Path, state: State) -> None:
             os.fdatasync(fd)
             os.close(fd)
     path = directory / CHECKPOINT
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     with part.open("wb") as file:
         file.write(msgspec.json.encode(state))
         file.flush()

@@ -22,6 +22,7 @@ from ipc.control import ControlError, CurveServer, Server
 from ipc.errors import CoreError
 from ipc.views import Instance
 from sniperforge import exits, status
+from sniperforge.checkpoints import Checkpoints
 from sniperforge.commands import Commands
 from sniperforge.config import Config, to_builtins
 from sniperforge.groups import Groups
@@ -92,6 +93,9 @@ class Supervisor:
 
     def _run(self, closing: ExitStack, instance: Instance, groups: Groups, launch: Launch) -> int:
         groups.start()
+        checkpoints = Checkpoints(self._state.journal_path, launch.recovered, self._config.journal.checkpoint_s)
+        checkpoints.start()
+        closing.callback(checkpoints.close)
         commands = Commands(instance, self._state)
         commands.boot()
         closing.callback(commands.close)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from solders.signature import Signature
 
 from ipc._core import lib
 from sniperforge import recovery
+from sniperforge.checkpoints import Checkpoints
 from sniperforge.journal import runs
 from sniperforge.recovery import WSOL, RecoveryError, State
 from tests.journal_files import JournalFiles, order_number
@@ -254,3 +256,23 @@ def test_prune_keeps_what_recovery_needs(tmp_path: Path) -> None:
     assert recovery.prune(tmp_path, state, 4 * 4096) == [1]
     assert recovery.prune(tmp_path, state, 0) == [2]
     assert runs(tmp_path) == [3] and sorted(path.name for path in tmp_path.glob("*.json")) == ["3.config.json"]
+
+
+def test_checkpoints_follow_a_running_journal(tmp_path: Path) -> None:
+    journal = JournalFiles(tmp_path, 1)
+    checkpoints = Checkpoints(tmp_path, State(), period_s=0.001)
+    checkpoints.start()
+    try:
+        for n in range(1, 4):
+            journal.order(order_number(1, n))
+            journal.wire(order_number(1, n))
+            journal.commit()
+            deadline = time.monotonic() + 10
+            while len(recovery.load(tmp_path).open_orders) != n:
+                assert time.monotonic() < deadline, checkpoints.error
+                time.sleep(0.001)
+    finally:
+        checkpoints.close()
+    assert checkpoints.saved and not checkpoints.error
+    assert not list(tmp_path.glob("*.part"))
+    assert recovery.load(tmp_path) == read(tmp_path)
