@@ -22,6 +22,9 @@ from sniperforge.text import amount, short_count, short_ns
 
 Status = dict[str, Any]
 
+#: columns from which tables stand side by side
+_TWO_COLUMNS = 190
+
 _STATE_STYLE = {"run": "green", "boot": "yellow", "halt": "yellow", "fail": "bold red", "done": "dim", "new": "dim"}
 
 
@@ -143,12 +146,22 @@ def _events(now: Status) -> RenderableType:
     return Text("last events\n" + "\n".join(lines) if lines else "last events: none", style="dim")
 
 
-def render(now: Status, before: Status | None) -> RenderableType:
-    """The whole view of status `now`; rates against `before`."""
+def render(now: Status, before: Status | None, width: int) -> RenderableType:
+    """The whole view of status `now`, what matters most on top; rates against `before`.
+
+    Args:
+        width: columns of the terminal; a wide one gets two columns of tables.
+    """
     head = Text(line(now), style="bold")
-    return Group(
-        head, _tiles(now, before), _links(now), _latency(now), _bots(now), _positions(now), _pools(now, 8), _events(now)
-    )
+    left = (_tiles(now, before), _bots(now), _latency(now))
+    right = (_links(now), _positions(now), _pools(now, 8))
+    if width < _TWO_COLUMNS:
+        return Group(head, _events(now), *left, *right)
+    both = Table.grid(expand=True, padding=(0, 2))
+    both.add_column(ratio=1)
+    both.add_column(ratio=1)
+    both.add_row(Group(*left), Group(*right))
+    return Group(head, _events(now), both)
 
 
 def watch(read: Callable[[], Status | None], *, period_s: float, count: int | None, as_json: bool) -> int:
@@ -171,7 +184,7 @@ def watch(read: Callable[[], Status | None], *, period_s: float, count: int | No
         while count is None or drawn < count:
             now = read()
             if view is not None:
-                content = render(now, before) if now is not None else Text("waiting for the instance…")
+                content = render(now, before, console.width) if now is not None else Text("waiting for the instance…")
                 view.update(content, refresh=True)
             elif now is not None:
                 print(json.dumps(now) if as_json else line(now), flush=True)

@@ -20,6 +20,7 @@ import zmq
 
 from ipc.control import ControlError, CurveServer, Server
 from ipc.errors import CoreError
+from ipc.pages import KILLS
 from ipc.views import Instance
 from sniperforge import exits, status
 from sniperforge.checkpoints import Checkpoints
@@ -55,6 +56,7 @@ class Supervisor:
         self._signal = 0
         self._stopping = False
         self._start = 1
+        self._kept = 0
 
     def run(self, start: int) -> int:
         """Runs until stopped or until something dies; returns an exit code of `exits`.
@@ -157,6 +159,15 @@ class Supervisor:
             "stop": stop,
         }
 
+    def keep_kill(self, instance: Instance) -> None:
+        """Leaves a mark on disk of a kill by SIGUSR1 or by risk, so that it outlives a restart too."""
+        control = instance.control
+        level = KILLS.index(control.kill)
+        if level > self._kept and control.kill_by in ("signal", "risk"):
+            self._state.set_killed(max(level, self._state.killed()))
+            self._say(f"kill word is {control.kill}, raised by {control.kill_by}: nothing is traded until a resume")
+        self._kept = level
+
     @property
     def stopping(self) -> bool:
         """Whether somebody asked for an orderly stop."""
@@ -220,6 +231,7 @@ class _Loop:
             self._commands.turn(0)
             self._server.poll()
             if self._is_due("watch", _WATCH_S):
+                self._supervisor.keep_kill(self._instance)
                 fault = self._fault()
                 if fault:
                     return self._fail(fault)
