@@ -14,6 +14,7 @@ from solders.pubkey import Pubkey
 
 from ipc.histogram import Histogram
 from ipc.views import Instance, now_ns
+from sniperforge.commands import LIMITS
 from sniperforge.processes import alive, proportional_bytes
 
 #: tiles whose processes are the hot path, for the memory figure
@@ -150,23 +151,7 @@ _BOT_KEYS = (
     "fee_lamports",
     "last_reason",
 )
-_LIMIT_KEYS = (
-    "max_order_lamports",
-    "max_open_lamports",
-    "max_open_orders",
-    "max_orders_per_second",
-    "max_daily_loss_lamports",
-    "max_tip_lamports",
-    "max_priority_fee_lamports",
-    "max_daily_fee_lamports",
-    "collar_bps",
-    "max_data_age_ns",
-    "max_slot_lag",
-    "open_lamports",
-    "open_orders",
-    "today_lamports",
-    "today_fee_lamports",
-)
+_LIMIT_KEYS = (*LIMITS, "open_lamports", "open_orders", "today_lamports", "today_fee_lamports")
 
 
 def _bots(rows: Rows) -> list[dict[str, Any]]:
