@@ -141,11 +141,15 @@ static inline uint64_t fee_of( uint64_t amount, uint32_t rate ) {
   return __builtin_expect( !( n >> 64 ), 1 ) ? (uint64_t)n / PPM : divide( n, PPM );
 }
 
+/* ceil( n/d ); 0 if it does not fit 64 bits. */
+static inline uint64_t divide_up( u128 n, uint64_t d ) {
+  n += d - 1;
+  return (uint64_t)( n >> 64 ) < d ? divide( n, d ) : 0;
+}
+
 /* The least amount that leaves `amount` after a fee of rate; 0 if it does not fit 64 bits. */
 static inline uint64_t before_fee( uint64_t amount, uint32_t rate ) {
-  if( !rate ) return amount;
-  u128 n = ( (u128)amount * PPM + ( PPM - rate - 1 ) ) / ( PPM - rate );
-  return n >> 64 ? 0 : (uint64_t)n;
+  return rate ? divide_up( (u128)amount * PPM, PPM - rate ) : amount;
 }
 
 typedef struct sides {
@@ -184,13 +188,10 @@ uint64_t sf_cpmm_quote_out( sf_pool_update_t const * pool, int a_to_b, uint64_t 
   if( __builtin_expect( s.refused || !amount_out, 0 ) ) return 0;
   uint64_t out = before_fee( amount_out, s.rate_out );
   if( !out || out >= s.y ) return 0;
-  u128 n        = (u128)s.x * out;
-  uint64_t d    = s.y - out;
-  u128 v        = n / d;
-  uint64_t rest = (uint64_t)( n - v * d );
-  if( v ) v += rest != 0;
-  else v = rest >= d - rest; /* a quotient below one is rounded to the nearest, all others up */
-  return v >> 64 ? 0 : before_fee( (uint64_t)v, s.rate_in );
+  u128 n     = (u128)s.x * out;
+  uint64_t d = s.y - out;
+  if( n < d ) return 2 * n >= d ? before_fee( 1, s.rate_in ) : 0; /* below one: to the nearest; all others up */
+  return before_fee( divide_up( n, d ), s.rate_in );
 }
 
 static void curve( sf_pool_update_t const * pool, int a_to_b, sf_curve_t * out ) {

@@ -14,13 +14,13 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "dex/bps.h"
 #include "shm/table.h"
 #include "solana/base58.h"
 #include "tile/tile.h"
 #include "trade/cost.h"
 #include "trade/cycles.h"
 
-#define BPS       10000u
 #define UNDER_WAY 256 /* cycles that hold pools at once; beyond, no intent */
 
 enum { IN_MARKET, IN_DENIED, IN_FILL };
@@ -113,7 +113,7 @@ static int plan_make( arb_t const * a, sf_cycle_t const * cycle, plan_t * p ) {
   uint64_t fee            = sf_cost_fee_lamports( &none, &asked );
   uint64_t gross          = p->route.expected_out - p->route.amount_in[0];
   if( gross <= fee ) return 0;
-  p->tip    = (uint64_t)( (unsigned __int128)( gross - fee ) * a->tip_bps / BPS );
+  p->tip    = sf_bps_of( gross - fee, a->tip_bps );
   p->cost   = fee + p->tip;
   p->profit = (int64_t)( gross - p->cost );
   return (uint64_t)p->profit >= a->min_profit;
@@ -122,7 +122,7 @@ static int plan_make( arb_t const * a, sf_cycle_t const * cycle, plan_t * p ) {
 /* The last hop gives at least the input and all costs back, and is not far from its quote. */
 static uint64_t last_min_out( arb_t const * a, plan_t const * p ) {
   uint64_t even  = p->route.amount_in[0] + p->cost;
-  uint64_t quote = (uint64_t)( (unsigned __int128)p->route.expected_out * ( BPS - a->slippage_bps ) / BPS );
+  uint64_t quote = sf_bps_of( p->route.expected_out, SF_BPS - a->slippage_bps );
   return quote > even ? quote : even;
 }
 
@@ -158,9 +158,9 @@ static void intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, pl
     i->hop[h].amount_in = route->amount_in[h];
     i->hop[h].min_out   = h + 1 < route->hop_cnt ? route->min_out[h] : i->min_out;
     u->pool[h]          = edge >> 1;
-    sf_cycles_hold( &a->cycles, edge >> 1, 1 );
   }
-  sf_tile_publish( t, a->out, slot, SF_MSG_INTENT, sizeof( *i ), i->bot, m->t_origin );
+  sf_tile_publish( t, a->out, slot, SF_MSG_INTENT, sizeof( *i ), (uint32_t)a->bot, m->t_origin );
+  for( uint32_t h = 0; h < u->hop_cnt; h++ ) sf_cycles_hold( &a->cycles, u->pool[h], 1 );
   sf_tile_count( t, a->counter[C_INTENTS], 1 );
 }
 
@@ -193,8 +193,10 @@ static void on_market( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
   sf_cycles_search( &a->cycles, u->pool, &list );
   if( __builtin_expect( !list.cnt, 1 ) ) return;
   plan_t best = { .profit = -1 }, plan;
-  for( uint32_t c = 0; c < list.cnt; c++ )
+  for( uint32_t c = 0; c < list.cnt; c++ ) { /* by falling profit, which costs and rounding only lower */
+    if( list.cycle[c].profit <= (double)best.profit ) break;
     if( plan_make( a, &list.cycle[c], &plan ) && plan.profit > best.profit ) best = plan;
+  }
   sf_tile_count( t, a->counter[C_CANDIDATES], list.cnt );
   if( best.profit >= 0 ) intent_publish( t, a, m, &best );
   else sf_tile_count( t, a->counter[C_BELOW_COST], 1 );
@@ -259,10 +261,10 @@ static int arb_init( sf_tile_t * t ) {
       ( err = sf_tile_param_u64( t, "min_profit_lamports", 0, INT64_MAX, &a->min_profit ) ) ||
       ( err = sf_tile_param_u64( t, "max_amount_lamports", 1, INT64_MAX, &max_amount ) ) ||
       ( err = sf_tile_param_u64( t, "max_hops", 2, SF_CYCLE_HOPS, &max_hops ) ) ||
-      ( err = sf_tile_param_u64( t, "tip_bps", 0, BPS - 1, &a->tip_bps ) ) ||
+      ( err = sf_tile_param_u64( t, "tip_bps", 0, SF_BPS - 1, &a->tip_bps ) ) ||
       ( err = sf_tile_param_u64( t, "cu_limit_per_hop", 1000, SF_COMPUTE_UNITS_MAX, &a->cu_limit_per_hop ) ) ||
       ( err = sf_tile_param_u64( t, "cu_price_micro_lamports", 1, 1000000000000UL, &a->cu_price ) ) ||
-      ( err = sf_tile_param_u64( t, "slippage_bps", 0, BPS - 1, &a->slippage_bps ) ) ||
+      ( err = sf_tile_param_u64( t, "slippage_bps", 0, SF_BPS - 1, &a->slippage_bps ) ) ||
       ( err = sf_tile_param_u64( t, "cooldown_slots", 0, 1000000, &a->cooldown_slots ) ) ||
       ( err = sf_tile_param_u64( t, "max_cycles", 1, 10000000, &max_cycles ) ) )
     return err;

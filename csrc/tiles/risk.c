@@ -19,8 +19,7 @@
 #include "tile/tile.h"
 #include "trade/risk.h"
 
-#define POOL_READ_TRIES 1000
-#define POOL_LINES      128 /* of a pool's row: all that changes */
+#define POOL_LINES 128 /* of a pool's row: all that changes */
 
 enum { IN_INTENT, IN_FILL, IN_COMMAND };
 
@@ -76,20 +75,10 @@ typedef struct risk_tile {
 /* The priced state of a pool now: SF_RISK_POOL_*. */
 static uint32_t pool_read( sf_table_t const * pools, uint32_t p, sf_pool_update_t * out ) {
   sf_pool_row_t row; /* its first lines */
-  if( p >= pools->row_cnt ) return SF_RISK_POOL_UNKNOWN;
-  uint8_t const * shared = sf_table_row( pools, p );
-  uint64_t const * lock  = (uint64_t const *)shared;
-  for( uint32_t tries = 0; tries < POOL_READ_TRIES; tries++ ) {
-    uint64_t before = sf_load_acquire( lock );
-    if( !before ) return SF_RISK_POOL_UNKNOWN;
-    sf_words_copy_out( &row, shared, POOL_LINES / 8 );
-    if( !( before & 1 ) && sf_load_acquire( lock ) == before ) {
-      sf_pool_row_update( &row, p, out );
-      return !row.venue ? SF_RISK_POOL_UNKNOWN : row.stale ? SF_RISK_POOL_STALE : SF_RISK_POOL_GOOD;
-    }
-    sf_pause();
-  }
-  return SF_RISK_POOL_STALE;
+  int err = sf_table_read_head( pools, p, &row, POOL_LINES );
+  if( err ) return err == SF_ERR_OVERRUN ? SF_RISK_POOL_STALE : SF_RISK_POOL_UNKNOWN;
+  sf_pool_row_update( &row, p, out );
+  return !row.venue ? SF_RISK_POOL_UNKNOWN : row.stale ? SF_RISK_POOL_STALE : SF_RISK_POOL_GOOD;
 }
 
 static void tokens_meet( risk_tile_t * s ) {

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "dex/bps.h"
 
-#define BPS   10000u
 #define LANES 8 /* entries of a list come in multiples of this */
 
 static inline uint32_t edge_one( sf_cycles_t const * c ) { return 2 * c->pool_max; }
@@ -25,32 +25,25 @@ static inline uint32_t edge_to( sf_cycles_t const * c, uint32_t e ) { return edg
 /* Not inlined: compiled once for the plain processor, so that all screens round alike. */
 static __attribute__( ( noinline ) ) void consider( sf_cycles_t const * c, uint32_t edge, uint32_t i,
                                                     sf_cycle_list_t * list ) {
-  uint32_t next = c->next[i], last = c->last[i];
-  sf_cycle_t cycle;
-  cycle.hop_cnt = last == edge_one( c ) ? 2 : 3;
-  if( cycle.hop_cnt == 2 ) {
-    cycle.edge[c->turn[i]]     = edge;
-    cycle.edge[1 - c->turn[i]] = next;
-  } else {
-    cycle.edge[c->turn[i]]             = edge;
-    cycle.edge[( c->turn[i] + 1 ) % 3] = next;
-    cycle.edge[( c->turn[i] + 2 ) % 3] = last;
+  uint32_t next = c->next[i], last = c->last[i], a = edge, b = next, d = last;
+  double R     = c->rate[edge] * c->rate[next] * c->rate[last];
+  double worst = list->cnt == SF_CYCLE_BEST ? list->cycle[SF_CYCLE_BEST - 1].profit : 0.;
+  if( ( R - 1. ) * c->max_input <= worst ) return; /* no input earns more than its share at the best rate */
+  if( edge_to( c, edge ) == c->base ) a = next, b = last, d = edge;
+  else if( edge_from( c, edge ) != c->base ) a = last, b = edge, d = next;
+  double D = c->depth[a] + c->rate[a] * ( c->depth[b] + c->rate[b] * c->depth[d] );
+  double s = sqrt( R ) - 1.;
+  if( s * s <= worst * D ) return;
+  double per_D = 1. / D, input = s * per_D, profit = s * s * per_D;
+  if( input > c->max_input ) {
+    input  = c->max_input;
+    profit = R * input / ( 1. + D * input ) - input;
+    if( profit <= worst ) return;
   }
-  double A = 1., B = 1., C = 0.;
-  double kept = (double)( BPS - c->slippage_bps ) / BPS;
-  for( uint32_t h = 0; h < cycle.hop_cnt; h++ ) {
-    sf_curve_t const * k = &c->curve[cycle.edge[h]];
-    double g             = h + 1 < cycle.hop_cnt ? k->out_factor * kept : k->out_factor;
-    double f_A           = k->in_factor * A;
-    A                    = g * k->y * f_A;
-    C                    = k->x * C + f_A;
-    B                    = k->x * B;
-  }
-  if( !( A > B ) ) return;
-  cycle.input = ( sqrt( A * B ) - B ) / C;
-  if( cycle.input > c->max_input ) cycle.input = c->max_input;
-  cycle.profit = A * cycle.input / ( B + C * cycle.input ) - cycle.input;
-  if( !( cycle.profit > 0. ) ) return;
+  sf_cycle_t cycle = {
+    .hop_cnt = last == edge_one( c ) ? 2 : 3, .edge = { a, b, d }, .input = input, .profit = profit
+  };
+  if( cycle.hop_cnt == 2 ) cycle.edge[1] = edge == a ? next : edge; /* without ONE, wherever that is */
 
   uint32_t at = list->cnt;
   while( at && list->cycle[at - 1].profit < cycle.profit ) at--;
@@ -107,8 +100,8 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
   if( !pool_max || pool_max > 32767 )
     return sf_err_set( SF_ERR_ARG, "cycles: %u pools; an edge is 16 bits: use 1 to 32767", pool_max );
   if( hop_max < 2 || hop_max > SF_CYCLE_HOPS ) return sf_err_set( SF_ERR_ARG, "cycles: %u hops; use 2 or 3", hop_max );
-  if( slippage_bps >= BPS )
-    return sf_err_set( SF_ERR_ARG, "cycles: slippage of %u basis points; use less than %u", slippage_bps, BPS );
+  if( slippage_bps >= SF_BPS )
+    return sf_err_set( SF_ERR_ARG, "cycles: slippage of %u basis points; use less than %u", slippage_bps, SF_BPS );
   uint32_t edges   = 2 * pool_max + 2;
   uint64_t entries = (uint64_t)SF_CYCLE_HOPS * cycle_max + (uint64_t)LANES * edges;
   c->pool_max      = pool_max;
@@ -121,19 +114,18 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
   c->pool          = take( pool_max, sizeof( *c->pool ) );
   c->held          = take( pool_max, 1 );
   c->stale         = take( pool_max, 1 );
-  c->curve         = take( edges, sizeof( *c->curve ) );
   c->rate          = take( edges, sizeof( *c->rate ) );
+  c->depth         = take( edges, sizeof( *c->depth ) );
   c->first         = take( edges, sizeof( *c->first ) );
   c->next          = take( entries, sizeof( *c->next ) );
   c->last          = take( entries, sizeof( *c->last ) );
-  c->turn          = take( entries, 1 );
   c->added         = take( pool_max, sizeof( *c->added ) );
   c->out_first     = take( token_max + 1, sizeof( *c->out_first ) );
   c->out_end_base  = take( token_max, sizeof( *c->out_end_base ) );
   c->out_edge      = take( edges, sizeof( *c->out_edge ) );
   c->cursor        = take( edges > token_max ? edges : token_max, sizeof( *c->cursor ) );
-  if( !c->pool || !c->held || !c->curve || !c->rate || !c->first || !c->next || !c->last || !c->turn || !c->added ||
-      !c->out_first || !c->out_end_base || !c->out_edge || !c->cursor || !c->stale ) {
+  if( !c->pool || !c->held || !c->stale || !c->rate || !c->depth || !c->first || !c->next || !c->last || !c->added ||
+      !c->out_first || !c->out_end_base || !c->out_edge || !c->cursor ) {
     sf_cycles_close( c );
     return sf_err_set( SF_ERR_LIMIT, "cycles: no memory for %u pools and %u cycles", pool_max, cycle_max );
   }
@@ -145,8 +137,8 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
 }
 
 void sf_cycles_close( sf_cycles_t * c ) {
-  void * all[] = { c->pool, c->held,  c->curve,     c->rate,         c->first,    c->next,   c->last,
-                   c->turn, c->added, c->out_first, c->out_end_base, c->out_edge, c->cursor, c->stale };
+  void * all[] = { c->pool, c->held,  c->stale,     c->rate,         c->depth,    c->first, c->next,
+                   c->last, c->added, c->out_first, c->out_end_base, c->out_edge, c->cursor };
   for( uint32_t i = 0; i < sizeof( all ) / sizeof( all[0] ); i++ ) free( all[i] );
   memset( c, 0, sizeof( *c ) );
 }
@@ -178,7 +170,6 @@ static void cycle_list( sf_cycles_t * c, uint32_t const * edge, uint32_t n, int 
     uint32_t i = c->cursor[edge[k]]++;
     c->next[i] = (uint16_t)edge[( k + 1 ) % n];
     c->last[i] = (uint16_t)( n == 2 ? edge_one( c ) : edge[( k + 2 ) % n] );
-    c->turn[i] = (uint8_t)k;
   }
 }
 
@@ -230,14 +221,23 @@ static void cycles_build( sf_cycles_t * c ) {
 /* -- what the owner calls ------------------------------------------------- */
 
 static void rate_set( sf_cycles_t * c, uint32_t pool ) {
-  int usable = !c->held[pool] && !c->stale[pool] && !( c->pool[pool].flags & SF_POOL_DISABLED );
+  sf_pool_update_t const * u = &c->pool[pool];
+  int usable                 = u->venue && !c->held[pool] && !c->stale[pool] && !( u->flags & SF_POOL_DISABLED );
   for( uint32_t e = 2 * pool; e < 2 * pool + 2; e++ ) {
-    sf_curve_t const * k = &c->curve[e];
-    c->rate[e]           = usable && k->x > 0. ? k->in_factor * k->out_factor * k->y / k->x : 0.;
+    sf_curve_t k = { 0 };
+    if( usable ) sf_venue_get( u->venue )->curve( u, !( e & 1 ), &k );
+    c->rate[e] = c->depth[e] = 0.;
+    if( !( k.x > 0. ) ) continue;
+    c->depth[e] = k.in_factor / k.x;
+    c->rate[e]  = k.out_factor * k.in_factor * k.y / k.x;
+    if( edge_to( c, e ) != c->base ) c->rate[e] *= (double)( SF_BPS - c->slippage_bps ) / SF_BPS;
   }
 }
 
-void sf_cycles_base( sf_cycles_t * c, uint32_t token ) { c->base = token; }
+void sf_cycles_base( sf_cycles_t * c, uint32_t token ) {
+  c->base = token;
+  for( uint32_t p = 0; p < c->pool_end; p++ ) rate_set( c, p );
+}
 
 int sf_cycles_update( sf_cycles_t * c, sf_pool_update_t const * pool, int stale ) {
   uint32_t p               = pool->pool;
@@ -254,8 +254,6 @@ int sf_cycles_update( sf_cycles_t * c, sf_pool_update_t const * pool, int stale 
   }
   c->pool[p]  = *pool;
   c->stale[p] = (uint8_t)stale;
-  venue->curve( pool, 1, &c->curve[2 * p] );
-  venue->curve( pool, 0, &c->curve[2 * p + 1] );
   rate_set( c, p );
   return added;
 }
@@ -295,7 +293,7 @@ static int route_forward( sf_cycles_t const * c, sf_cycle_t const * cycle, uint6
     out->amount_in[h] = v;
     v                 = sf_venue_quote_in( &c->pool[e >> 1], !( e & 1 ), v );
     if( h + 1 == cycle->hop_cnt ) break;
-    v               = (uint64_t)( (unsigned __int128)v * ( BPS - c->slippage_bps ) / BPS );
+    v               = sf_bps_of( v, SF_BPS - c->slippage_bps );
     out->min_out[h] = v;
     if( !v ) return 0;
   }
@@ -310,10 +308,7 @@ static uint64_t route_backward( sf_cycles_t const * c, sf_cycle_t const * cycle,
     sf_pool_update_t const * pool = &c->pool[e >> 1];
     need                          = sf_venue_get( pool->venue )->quote_out( pool, !( e & 1 ), need );
     if( !need || !h ) return need;
-    unsigned __int128 before =
-        ( (unsigned __int128)need * BPS + BPS - c->slippage_bps - 1 ) / ( BPS - c->slippage_bps );
-    if( before >> 64 ) return 0;
-    need = (uint64_t)before;
+    need = sf_bps_before( need, SF_BPS - c->slippage_bps );
   }
   return need;
 }

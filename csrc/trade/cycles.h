@@ -8,14 +8,17 @@
      first[e] ..first[e+1]      entries of edge e, padded to a multiple of 8
      next[i], last[i]           the cycle's other edges, in the order they follow e; a
                                 two-hop cycle has the edge ONE (rate 1) as its last
-     turn[i]                    which hop of the cycle e is
 
-   Search: the product of the three rates must exceed 1 (AVX-512, AVX2 or plain; all give the same),
-   then the closed form over constant-product hops (below) gives input and profit in doubles, and the
-   best few are quoted again in the venues' exact integers.  Doubles only choose: amounts are integers.
+   An edge that leaves the base token is a cycle's first hop, one that leads to it the last, any other the
+   second: so e itself says where the cycle begins.
 
-   Closed form: after some hops out = A*v / (B + C*v), beginning with A=B=1, C=0.  A hop over curve
-   (x,y,f,g) gives A' = g*y*f*A, B' = x*B, C' = x*C + f*A.  Profit is best at v = (sqrt(A*B)-B) / C.
+   Search: the product R of the three rates must exceed 1 (AVX-512, AVX2 or plain; all give the same), then the
+   closed form gives input and profit in doubles, and the best few are quoted again in the venues' exact
+   integers.  Doubles only choose: amounts are integers.
+
+   Closed form: over curves out = y*g*f*v / (x + f*v) a cycle gives R*v / (1 + D*v), where
+   D = d1 + r1*d2 + r1*r2*d3, r = g*f*y/x is a hop's rate and d = f/x.  Profit is best at
+   v = (sqrt(R)-1) / D and is (sqrt(R)-1)^2 / D there.
 
    Lists are made anew at the first update after pools were added; the work is bounded by
    cycle_max.  Deterministic: same calls, same results. */
@@ -74,12 +77,11 @@ struct sf_cycles {
   sf_pool_update_t * pool; /* last update of each; venue 0 = unknown */
   uint8_t * held;          /* 1 = taken out by the owner */
   uint8_t * stale;         /* 1 = its last update said so */
-  sf_curve_t * curve;      /* per edge */
-  double * rate;           /* per edge; then ONE and NONE */
+  double * rate;           /* r per edge, less slippage if it is no last hop; 0 = not to be used; then ONE, NONE */
+  double * depth;          /* d per edge, ONE and NONE */
   uint32_t * first;
   uint16_t * next;
   uint16_t * last;
-  uint8_t * turn;
   uint32_t * added;
   uint32_t * out_first; /* scratch of the listing: edges by the token they leave */
   uint32_t * out_end_base;

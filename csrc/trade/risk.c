@@ -2,9 +2,9 @@
 
 #include <string.h>
 
+#include "dex/bps.h"
 #include "dex/venue.h"
 
-#define BPS             10000u
 #define NS              1000000000UL
 #define DAY_NS          ( 86400UL * NS )
 #define PAST_FIRST( r ) ( ( r )->past_cnt > SF_RISK_PAST_MAX ? ( r )->past_cnt - SF_RISK_PAST_MAX : 0 )
@@ -150,7 +150,7 @@ static verdict_t check_cost( sf_risk_t const * r, sf_intent_t const * i, uint64_
 /* Each hop must be able to give its min_out, and must ask for nearly all it can give. */
 static verdict_t check_price( sf_risk_t const * r, sf_intent_t const * i, uint64_t const * quote ) {
   for( uint32_t h = 0; h < i->hop_cnt; h++ ) {
-    uint64_t least = (uint64_t)( (unsigned __int128)quote[h] * ( BPS - r->limit.collar_bps ) / BPS );
+    uint64_t least = sf_bps_of( quote[h], SF_BPS - r->limit.collar_bps );
     if( i->hop[h].min_out > quote[h] ) DENY( COLLAR, i->hop[h].min_out, quote[h] );
     if( i->hop[h].min_out < least ) DENY( COLLAR, i->hop[h].min_out, least );
   }
@@ -340,7 +340,7 @@ static int command_open( sf_risk_t * r, sf_command_t const * c ) {
 
 static int command_limit( sf_risk_t * r, uint32_t number, uint64_t value ) {
   if( !number || number >= SF_LIMIT_END ) return SF_ERR_ARG;
-  if( number == SF_LIMIT_COLLAR_BPS && value > BPS ) return SF_ERR_ARG;
+  if( number == SF_LIMIT_COLLAR_BPS && value > SF_BPS ) return SF_ERR_ARG;
   if( number == SF_LIMIT_MAX_ORDERS_PER_SECOND && value > NS ) return SF_ERR_ARG;
   uint64_t word = value;
   memcpy( (uint8_t *)&r->limit + 8 * number, &word, 8 );
