@@ -1,0 +1,481 @@
+/* bench tick: from account bytes to an order and to a signed transaction, over a made market of 1,000 pools.
+
+     build/release/bench/c/tick [TICKS]      JSON lines on stdout
+
+   All tiles are one group in this thread: book, arb, risk; then the same with build and sign.  A tick is a swap in
+   one pool: its state and one vault come first, the other vault makes it coherent and is the clock's start (the
+   moment its bytes stand in the raw slot).  Every tick opens a gap, so that nearly every tick becomes an order; after
+   it the pool goes back and risk and arb are told that the order has expired.  Times are the messages' own t_pub.
+
+   book, arb, risk, build, sign   each tile's share, from the message before to its own
+   tick_to_order, tick_to_signed  from the bytes
+   quiet_turn                     a turn of book, arb and risk over a change that opens no gap
+   quiet_search                   arb's update and search alone; _clocked: one by one, with the clock's 20 ns
+   risk_gate                      the gate alone, each order released again
+   quote                          an exact quote */
+
+#include <math.h>
+#include <sched.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../tests/c/cpmm_fixture.h"
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/err.h"
+#include "base/rng.h"
+#include "shm/table.h"
+#include "solana/base58.h"
+#include "tile/rig.h"
+#include "trade/cycles.h"
+#include "trade/risk.h"
+
+#define POOLS     1000
+#define TOKENS    300
+#define TICKS_MAX 100000
+#define CHUNKS    100
+#define BOT       1
+#define SOL       1000000000UL
+
+#define DO( call )                                                          \
+  do {                                                                      \
+    int64_t code_ = ( call );                                               \
+    if( code_ < 0 ) {                                                       \
+      fprintf( stderr, "tick: %s: %ld %s\n", #call, code_, sf_err_text() ); \
+      exit( 1 );                                                            \
+    }                                                                       \
+  } while( 0 )
+
+typedef struct market_pool {
+  uint32_t token[2];
+  uint64_t amount[2];
+} market_pool_t;
+
+static market_pool_t market[POOLS];
+static sf_rng_t rng;
+static uint64_t slot = 100;
+
+static double uniform( void ) { return (double)( sf_rng_next( &rng ) >> 11 ) * 0x1p-53; }
+
+/* Token 0 is WSOL, 1 a dollar: 12 pools between them, 588 of WSOL, 250 of the dollar, 150 of others. */
+static void market_make( void ) {
+  double value[TOKENS];
+  for( uint32_t t = 0; t < TOKENS; t++ ) value[t] = t ? exp( 8 * uniform() - 4 ) : 1;
+  for( uint32_t p = 0; p < POOLS; p++ ) {
+    uint32_t a = p < 600 ? 0 : p < 850 ? 1 : 2 + (uint32_t)sf_rng_below( &rng, TOKENS - 2 ), b = 1;
+    if( p >= 12 ) do
+        b = 2 + (uint32_t)sf_rng_below( &rng, TOKENS - 2 );
+      while( b == a );
+    double depth = exp( 4 * uniform() + 27 ); /* 500 to 29,000 SOL a side */
+    market[p]    = ( market_pool_t ){ { a, b },
+                                      { (uint64_t)( depth / value[a] * ( 1 + 0.0004 * uniform() ) ),
+                                        (uint64_t)( depth / value[b] * ( 1 + 0.0004 * uniform() ) ) } };
+  }
+}
+
+/* -- statistics ------------------------------------------------------------- */
+
+static int by_size( void const * a, void const * b ) {
+  uint64_t x = *(uint64_t const *)a, y = *(uint64_t const *)b;
+  return x < y ? -1 : x > y;
+}
+
+static void report( char const * what, uint64_t * ns, uint64_t cnt ) {
+  double sum = 0;
+  for( uint64_t i = 0; i < cnt; i++ ) sum += (double)ns[i];
+  qsort( ns, cnt, sizeof( *ns ), by_size );
+  printf( "{\"case\":\"%s\",\"count\":%lu,\"p50_ns\":%lu,\"p99_ns\":%lu,\"p999_ns\":%lu,\"mean_ns\":%.1f}\n", what, cnt,
+          ns[cnt / 2], ns[cnt * 99 / 100], ns[cnt * 999 / 1000], sum / (double)cnt );
+  fflush( stdout );
+}
+
+/* Cases too short to clock one by one: the median of the means of CHUNKS runs, because a run is shorter than a time
+   slice of whatever else is on the core. */
+static void report_chunks( char const * what, uint64_t * ns, uint64_t per_chunk ) {
+  qsort( ns, CHUNKS, sizeof( *ns ), by_size );
+  double median = (double)ns[CHUNKS / 2] / (double)per_chunk;
+  printf( "{\"case\":\"%s\",\"count\":%lu,\"mean_ns\":%.2f,\"per_second\":%.0f}\n", what, CHUNKS * per_chunk, median,
+          1e9 / median );
+  fflush( stdout );
+}
+
+/* -- the rig ---------------------------------------------------------------- */
+
+static sf_rig_t * rig;
+static char key_dir[32];
+static char key_path[64];
+
+static void key_make( char * wallet ) {
+  uint8_t public[32], secret[64];
+  DO( sodium_init() );
+  crypto_sign_keypair( public, secret );
+  sf_pubkey_encode( public, wallet );
+  strcpy( key_dir, "/tmp/sf-bench-tick-XXXXXX" );
+  if( !mkdtemp( key_dir ) ) exit( 1 );
+  snprintf( key_path, sizeof( key_path ), "%s/key.json", key_dir );
+  FILE * file = fopen( key_path, "w" );
+  if( !file || fchmod( fileno( file ), 0600 ) ) exit( 1 );
+  for( int i = 0; i < 64; i++ ) fprintf( file, "%c%u", i ? ',' : '[', secret[i] );
+  fprintf( file, "]\n" );
+  fclose( file );
+}
+
+static void key_remove( void ) {
+  unlink( key_path );
+  rmdir( key_dir );
+}
+
+static void link_add( char const * name, char const * producer, uint32_t depth, uint32_t slot_bytes,
+                      char const * consumers ) {
+  char list[64], *rest = list;
+  sf_rig_link( rig, name, producer, depth, slot_bytes );
+  snprintf( list, sizeof( list ), "%s", consumers );
+  for( char * c; ( c = strsep( &rest, " " ) ); ) sf_rig_edge( rig, name, strcmp( c, "rig" ) ? c : 0, 1 );
+}
+
+static void rig_open( int with_sign ) {
+  char wallet[SF_PUBKEY_TEXT_MAX], build[512], sign[512];
+  key_make( wallet );
+  snprintf( build, sizeof( build ),
+            "wallet=%s\ncu_limit_base=5000\ncu_limit_per_hop=80000\ncu_price_micro_lamports=0\n"
+            "max_blockhash_age_ms=150000\n",
+            wallet );
+  snprintf( sign, sizeof( sign ),
+            "key_path=%s\nmax_amount_lamports=100000000000\nmax_fee_lamports=2000000\nmax_tip_lamports=0\n"
+            "max_signatures_per_second=1000000\nprograms=CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C\n"
+            "tip_accounts=\n",
+            key_path );
+  DO( sf_rig_new( &rig ) );
+  sf_rig_tile( rig, "book", "book", "" );
+  sf_rig_tile( rig, "arb", "arb",
+               "bot=1\nbase_mint=So11111111111111111111111111111111111111112\nmin_profit_lamports=1000\n"
+               "max_amount_lamports=10000000000\nmax_hops=3\ntip_bps=0\ncu_limit_per_hop=80000\n"
+               "cu_price_micro_lamports=1000\nslippage_bps=2\ncooldown_slots=1000000\nmax_cycles=100000\n" );
+  sf_rig_tile( rig, "risk", "risk",
+               "max_order_lamports=10000000000\nmax_open_lamports=100000000000\nmax_open_orders=8\n"
+               "max_orders_per_second=1000000000\nmax_daily_loss_lamports=1000000000000\nmax_tip_lamports=0\n"
+               "max_priority_fee_lamports=1000000\nmax_daily_fee_lamports=1000000000000\ncollar_bps=50\n"
+               "max_data_age_ms=10000\nmax_slot_lag=0\nsupervisor_timeout_ms=600000\ncu_limit_base=5000\n"
+               "cu_limit_per_hop=80000\ncu_price_micro_lamports=0\n"
+               "base_mint=So11111111111111111111111111111111111111112\nbot.1=arb\n" );
+  if( with_sign ) {
+    sf_rig_tile( rig, "build", "build", build );
+    sf_rig_tile( rig, "sign", "sign", sign );
+  }
+  sf_rig_burst( rig, "book", 64 );
+  link_add( "raw", 0, 4096, 1024, "book" );
+  link_add( "market", "book", 4096, 128, "arb rig" );
+  link_add( "denied", "risk", 1024, 64, "arb rig" );
+  link_add( "fill", 0, 1024, 256, "arb risk" );
+  link_add( "intent.arb", "arb", 1024, 256, "risk rig" );
+  link_add( "order", "risk", 1024, 256, with_sign ? "build sign rig" : "rig" );
+  if( with_sign ) {
+    link_add( "message", "build", 256, 1344, "sign rig" );
+    link_add( "refused", "build", 256, 64, "rig" );
+    link_add( "wire", "sign", 256, 1344, "rig" );
+  }
+  sf_rig_table( rig, "pools", "book", sizeof( sf_pool_row_t ), 4096 );
+  sf_rig_table( rig, "tokens", "book", sizeof( sf_token_row_t ), 1024 );
+  sf_rig_table( rig, "chain", 0, sizeof( sf_chain_row_t ), 1 );
+  sf_rig_table( rig, "positions", "risk", sizeof( sf_position_row_t ), 1024 );
+  sf_rig_table( rig, "bots", "risk", sizeof( sf_bot_row_t ), 64 );
+  sf_rig_table( rig, "limits", "risk", sizeof( sf_limit_row_t ), 1 );
+  DO( sf_rig_start( rig ) );
+  sf_chain_row_t chain = { .slot                    = 1,
+                           .block_height            = 1,
+                           .last_valid_block_height = 1000000,
+                           .blockhash_slot          = 1,
+                           .blockhash_ns            = sf_clock_ns(),
+                           .blockhash               = { 7 },
+                           .wallet_lamports         = 1000 * SOL };
+  DO( sf_table_write( sf_rig_table_of( rig, "chain" ), 0, &chain ) );
+}
+
+static void raw_send( fixture_account_t const * a ) {
+  DO( sf_rig_inject( rig, "raw", SF_MSG_ACCOUNT, 0, sf_clock_ns(), a, fixture_length( a ) ) );
+}
+
+static struct {
+  sf_message_t m;
+  uint8_t payload[1400];
+} got;
+
+/* The next message of a kind on a link; 0 if there is none. */
+static int take( char const * link, uint16_t kind ) {
+  for( int n; ( n = sf_rig_read( rig, link, &got, sizeof( got ) ) ); ) {
+    DO( n );
+    if( got.m.kind == kind ) return 1;
+  }
+  return 0;
+}
+
+static void market_read( void ) {
+  static fixture_account_t a;
+  for( uint32_t p = 0; p < POOLS; p++ ) {
+    fixture_pool( &a, p, market[p].token[0], market[p].token[1], slot, SF_RAW_SNAPSHOT );
+    raw_send( &a );
+    DO( sf_rig_settle( rig ) );
+  }
+  fixture_config( &a, 2500, 0, slot, SF_RAW_SNAPSHOT );
+  raw_send( &a );
+  for( uint32_t p = 0; p < POOLS; p++ ) {
+    for( uint32_t side = 0; side < 2; side++ ) {
+      fixture_vault( &a, p, side, market[p].token[side], market[p].amount[side], slot, SF_RAW_SNAPSHOT );
+      raw_send( &a );
+    }
+    DO( sf_rig_settle( rig ) );
+  }
+  for( uint32_t t = 0; t < TOKENS; t++ ) {
+    fixture_mint( &a, t, slot, SF_RAW_SNAPSHOT );
+    raw_send( &a );
+    DO( sf_rig_settle( rig ) );
+    while( take( "market", 0 ) ) {}
+  }
+  sf_balance_t balance = { .token = 0, .amount = 100 * SOL };
+  sf_table_t * tokens  = sf_rig_table_of( rig, "tokens" );
+  for( uint32_t t = 0; t < TOKENS; t++ ) {
+    sf_token_row_t row;
+    if( !sf_table_read( tokens, t, &row ) && !memcmp( row.mint, sf_mint_wrapped_sol, 32 ) ) balance.token = t;
+  }
+  DO( sf_rig_inject( rig, "fill", SF_MSG_BALANCE, 0, 0, &balance, sizeof( balance ) ) );
+  DO( sf_rig_settle( rig ) );
+}
+
+/* A change of pool p to these amounts: two accounts now, the third is left to the caller. */
+static void swap_begin( uint32_t p, double factor, fixture_account_t * third ) {
+  static fixture_account_t a;
+  uint64_t x = (uint64_t)( (double)market[p].amount[0] * factor ),
+           y = (uint64_t)( (double)market[p].amount[1] / factor );
+  slot++;
+  fixture_pool( &a, p, market[p].token[0], market[p].token[1], slot, 0 );
+  raw_send( &a );
+  fixture_vault( &a, p, 0, market[p].token[0], x, slot, 0 );
+  raw_send( &a );
+  DO( sf_rig_settle( rig ) );
+  fixture_vault( third, p, 1, market[p].token[1], y, slot, 0 );
+}
+
+static void expire( sf_order_t const * order ) {
+  sf_intent_t const * i = &order->intent;
+  sf_fill_t fill        = { .order     = order->order,
+                            .intent    = i->intent,
+                            .bot       = BOT,
+                            .outcome   = SF_FILL_EXPIRED,
+                            .kind      = i->kind,
+                            .token_in  = i->token_in,
+                            .token_out = i->token_out };
+  DO( sf_rig_inject( rig, "fill", SF_MSG_FILL, BOT, 0, &fill, sizeof( fill ) ) );
+  DO( sf_rig_settle( rig ) );
+}
+
+/* When the message of this kind was published; 0 if there is none. */
+static uint64_t published( char const * link, uint16_t kind ) { return take( link, kind ) ? got.m.t_pub : 0; }
+
+static void ticks( uint64_t wanted, int with_sign ) {
+  static uint64_t stage[6][TICKS_MAX], to_order[TICKS_MAX], to_signed[TICKS_MAX], quiet[TICKS_MAX];
+  uint64_t cnt = 0, tried = 0;
+  fixture_account_t third;
+  for( ; tried < 2 * wanted && cnt < wanted; tried++ ) {
+    uint32_t p    = (uint32_t)sf_rng_below( &rng, POOLS );
+    double factor = sf_rng_below( &rng, 2 ) ? 1.015 : 1 / 1.015;
+    sf_order_t order;
+    uint64_t t[6] = { 0 }; /* bytes, market, intent, order, message, wire */
+    swap_begin( p, factor, &third );
+    raw_send( &third );
+    for( uint32_t turn = 0; turn < 2; turn++ ) DO( sf_rig_step( rig ) );
+    t[1] = published( "market", SF_MSG_POOL );
+    t[0] = got.m.t_origin;
+    t[2] = published( "intent.arb", SF_MSG_INTENT );
+    t[3] = published( "order", SF_MSG_ORDER );
+    memcpy( &order, got.payload, sizeof( order ) );
+    if( with_sign && t[3] ) {
+      t[4] = published( "message", SF_MSG_TX );
+      t[5] = published( "wire", SF_MSG_WIRE );
+    }
+    if( t[with_sign ? 5 : 3] ) {
+      for( uint32_t s = 1; s < 6; s++ ) stage[s][cnt] = t[s] - t[s - 1];
+      to_order[cnt]  = t[3] - t[0];
+      to_signed[cnt] = t[5] - t[0];
+      cnt++;
+    }
+    /* back to where it was: a change that opens no gap */
+    swap_begin( p, 1, &third );
+    raw_send( &third );
+    uint64_t start = sf_clock_ns();
+    DO( sf_rig_step( rig ) );
+    quiet[tried] = sf_clock_ns() - start;
+    DO( sf_rig_settle( rig ) );
+    if( t[3] ) expire( &order );
+    char const * all[] = { "market", "intent.arb", "denied", "order", "message", "wire", "refused" };
+    for( uint32_t l = 0; l < ( with_sign ? 7 : 4 ); l++ ) take( all[l], 0 );
+  }
+  if( cnt < 100 ) {
+    fprintf( stderr, "tick: only %lu of %lu changes became orders\n", cnt, tried );
+    exit( 1 );
+  }
+  if( with_sign ) {
+    report( "build", stage[4], cnt );
+    report( "sign", stage[5], cnt );
+    report( "tick_to_signed", to_signed, cnt );
+    return;
+  }
+  report( "book", stage[1], cnt );
+  report( "arb", stage[2], cnt );
+  report( "risk", stage[3], cnt );
+  report( "tick_to_order", to_order, cnt );
+  report( "quiet_turn", quiet, tried );
+}
+
+/* -- alone ------------------------------------------------------------------ */
+
+static sf_pool_update_t update_of( uint32_t p, double factor ) {
+  return ( sf_pool_update_t ){ .pool          = p,
+                               .venue         = SF_VENUE_RAYDIUM_CPMM,
+                               .reserve_a     = (uint64_t)( (double)market[p].amount[0] * factor ),
+                               .reserve_b     = (uint64_t)( (double)market[p].amount[1] / factor ),
+                               .token_a       = market[p].token[0],
+                               .token_b       = market[p].token[1],
+                               .trade_fee_ppm = 2500 };
+}
+
+static void search_alone( void ) {
+  static uint64_t ns[TICKS_MAX];
+  sf_cycles_t c;
+  sf_cycle_list_t list;
+  DO( sf_cycles_open( &c, POOLS, TOKENS, 100000, 3, 0, 10 * SOL ) );
+  sf_cycles_base( &c, 0 );
+  for( uint32_t p = 0; p < POOLS; p++ ) {
+    sf_pool_update_t u = update_of( p, 1 );
+    sf_cycles_update( &c, &u, 0 );
+  }
+  sf_cycles_search( &c, 0, &list );
+  sf_pool_update_t * u = calloc( TICKS_MAX, sizeof( *u ) );
+  for( uint32_t i = 0; i < TICKS_MAX; i++ )
+    u[i] = update_of( (uint32_t)sf_rng_below( &rng, POOLS ), 1 + 0.0002 * ( uniform() - .5 ) );
+  uint64_t chunk[CHUNKS], start;
+  for( uint32_t k = 0; k < CHUNKS; k++ ) {
+    start = sf_clock_ns();
+    for( uint32_t i = k * ( TICKS_MAX / CHUNKS ); i < ( k + 1 ) * ( TICKS_MAX / CHUNKS ); i++ ) {
+      sf_cycles_update( &c, &u[i], 0 );
+      sf_cycles_search( &c, u[i].pool, &list );
+    }
+    chunk[k] = sf_clock_ns() - start;
+  }
+  report_chunks( "quiet_search", chunk, TICKS_MAX / CHUNKS );
+  for( uint32_t i = 0; i < TICKS_MAX; i++ ) {
+    start = sf_clock_ns();
+    sf_cycles_update( &c, &u[i], 0 );
+    sf_cycles_search( &c, u[i].pool, &list );
+    ns[i] = sf_clock_ns() - start;
+  }
+  report( "quiet_search_clocked", ns, TICKS_MAX );
+  free( u );
+  sf_cycles_close( &c );
+}
+
+static void gate_alone( void ) {
+  sf_risk_t * r            = calloc( 1, sizeof( *r ) );
+  r->limit                 = ( sf_limit_row_t ){ .max_order_lamports        = 10 * SOL,
+                                                 .max_open_lamports         = 100 * SOL,
+                                                 .max_open_orders           = 64,
+                                                 .max_orders_per_second     = SOL,
+                                                 .max_daily_loss_lamports   = INT64_MAX,
+                                                 .max_tip_lamports          = SOL,
+                                                 .max_priority_fee_lamports = SOL,
+                                                 .max_daily_fee_lamports    = INT64_MAX,
+                                                 .collar_bps                = 50,
+                                                 .max_data_age_ns           = SOL };
+  r->supervisor_timeout_ns = SOL;
+  memcpy( r->base_mint, sf_mint_wrapped_sol, 32 );
+  strcpy( r->bot[BOT].name, "arb" );
+  sf_risk_init( r, 1, 0, 0 );
+  uint8_t other[32] = { 9 };
+  sf_risk_token( r, sf_mint_wrapped_sol );
+  sf_risk_token( r, other );
+  r->position[0].balance = (int64_t)( 100 * SOL );
+  sf_risk_view_t v = { .trading = 1, .wallet_lamports = 100 * SOL, .order_credit = 1, .length = sizeof( sf_intent_t ) };
+  sf_intent_t intent        = { .bot                     = BOT,
+                                .kind                    = SF_INTENT_CYCLE,
+                                .hop_cnt                 = 3,
+                                .amount_in               = SOL,
+                                .cu_limit                = 240000,
+                                .cu_price_micro_lamports = 1000 };
+  sf_pool_update_t pools[3] = { update_of( 0, 1 ), update_of( 1, 1 ), update_of( 2, 1 ) };
+  uint64_t amount           = SOL;
+  for( uint32_t h = 0; h < 3; h++ ) {
+    pools[h].reserve_a = 1000 * SOL;
+    pools[h].reserve_b = 1020 * SOL;
+    pools[h].token_a   = h;
+    pools[h].token_b   = ( h + 1 ) % 3;
+    v.pool[h]          = pools[h];
+    v.pool_state[h]    = SF_RISK_POOL_GOOD;
+    uint64_t out       = sf_venue_quote_in( &pools[h], 1, amount );
+    intent.hop[h] =
+        ( sf_hop_t ){ .pool = h, .venue = SF_VENUE_RAYDIUM_CPMM, .a_to_b = 1, .amount_in = amount, .min_out = out };
+    v.pool[h].pool = h;
+    amount         = out;
+  }
+  intent.min_out = amount;
+  sf_order_t order;
+  sf_denied_t denied;
+  uint64_t chunk[CHUNKS];
+  for( uint32_t k = 0; k < CHUNKS; k++ ) {
+    uint64_t start = sf_clock_ns();
+    for( uint32_t i = 0; i < 10000; i++ ) {
+      intent.intent++;
+      v.now_ns = v.t_origin = intent.intent * 100;
+      if( sf_risk_gate( r, &intent, &v, &order, &denied ) ) {
+        fprintf( stderr, "tick: the gate denied: %u have %lu allowed %lu\n", denied.reason, denied.have,
+                 denied.allowed );
+        exit( 1 );
+      }
+      sf_fill_t fill = { .order = order.order, .bot = BOT, .outcome = SF_FILL_EXPIRED };
+      sf_risk_fill( r, &fill, 0 );
+    }
+    chunk[k] = sf_clock_ns() - start;
+  }
+  report_chunks( "risk_gate", chunk, 10000 );
+  free( r );
+}
+
+static void quote_alone( void ) {
+  static sf_pool_update_t u[1024];
+  static uint64_t amount[1024];
+  for( uint32_t i = 0; i < 1024; i++ ) {
+    u[i]      = update_of( (uint32_t)sf_rng_below( &rng, POOLS ), 1 );
+    amount[i] = 1 + sf_rng_below( &rng, SOL );
+  }
+  uint64_t chunk[CHUNKS], sum = 0;
+  for( uint32_t k = 0; k < CHUNKS; k++ ) {
+    uint64_t start = sf_clock_ns();
+    for( uint32_t n = 0; n < 10; n++ )
+      for( uint32_t i = 0; i < 1024; i++ ) sum += sf_cpmm_quote_in( &u[i], i & 1, amount[i] );
+    chunk[k] = sf_clock_ns() - start;
+  }
+  if( sum ) report_chunks( "quote", chunk, 10240 );
+}
+
+int main( int argc, char ** argv ) {
+  uint64_t wanted = argc > 1 ? strtoull( argv[1], 0, 10 ) : 5000;
+  if( wanted < 200 || wanted > TICKS_MAX / 2 ) {
+    fprintf( stderr, "tick: %s ticks; use 200 to %u\n", argv[1], TICKS_MAX / 2 );
+    return 1;
+  }
+  sf_clock_init();
+  sf_rng_seed( &rng, 1 );
+  market_make();
+  quote_alone();
+  gate_alone();
+  search_alone();
+  for( int with_sign = 0; with_sign < 2; with_sign++ ) {
+    rig_open( with_sign );
+    market_read();
+    ticks( wanted, with_sign );
+    sf_rig_close( rig );
+    key_remove();
+  }
+  return 0;
+}
