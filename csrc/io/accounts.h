@@ -29,7 +29,8 @@ typedef struct sf_account {
   uint32_t live;
   uint32_t refused; /* 1: larger than a slot of the link, said */
   /* last published */
-  uint64_t slot; /* 0 = nothing yet */
+  uint64_t slot;    /* 0 = nothing yet */
+  uint64_t version; /* the owner's number of that update */
   uint64_t lamports;
   uint8_t owner[32];
   uint8_t * data;

@@ -14,7 +14,8 @@
    before it, so none is missed: what was held back of older slots is dropped as
    stale, the rest follows the read in the order it came.  Accounts added to the
    file, or accepted late, pass through the same states while the others stay
-   live.  A read of live accounts (resync) publishes only what it finds changed.
+   live.  A read of live accounts (resync) publishes only what it finds changed and no
+   notification has told of by SETTLE_NS later.
 
    SF_MSG_SLOT: at commitment processed the node's slot notifications; at the others,
    which come later than those, the first account update of a new slot.
@@ -40,11 +41,12 @@
 
 #define MS 1000000UL
 
-#define TURN_MESSAGES  16             /* WebSocket messages of a turn */
-#define TURN_PUBLISHES 32             /* messages of a turn from a read or held back */
-#define SCAN_NS        ( 2 * MS )     /* how often subscriptions are looked through while one is missing */
-#define STAT_NS        ( 200 * MS )   /* how often the accounts file is looked at */
-#define POLL_NS        250000         /* a group that parks looks at the socket again after this */
+#define TURN_MESSAGES  16           /* WebSocket messages of a turn */
+#define TURN_PUBLISHES 32           /* messages of a turn from a read or held back */
+#define SCAN_NS        ( 2 * MS )   /* how often subscriptions are looked through while one is missing */
+#define STAT_NS        ( 200 * MS ) /* how often the accounts file is looked at */
+#define POLL_NS        250000       /* a group that parks looks at the socket again after this */
+#define SETTLE_NS      ( 200 * MS )
 #define HOLDBACK_BYTES ( 16UL << 20 ) /* updates that may come during a read */
 #define OUT_BYTES      65536          /* requests on their way out of the WebSocket */
 
@@ -54,8 +56,9 @@
 
 #define SYNC_IDLE    0
 #define SYNC_READ    1
-#define SYNC_PUBLISH 2
-#define SYNC_REPLAY  3
+#define SYNC_SETTLE  2 /* a comparing read is done: what it found may be on its way as a notification */
+#define SYNC_PUBLISH 3
+#define SYNC_REPLAY  4
 
 #define ACCOUNT_UNREAD  0
 #define ACCOUNT_READING 1
@@ -64,11 +67,12 @@
 #define COUNTERS( X )                                                                                             \
   X( connects )                                                                                                   \
   X( reconnects )                                                                                                 \
-  X( connect_failures ) X( connection_losses ) X( silent_deaths ) X( pings ) X( rate_limited ) X( reads_limited ) \
-      X( notifications ) X( slot_notifications ) X( duplicates_dropped ) X( stale_dropped ) X( malformed_json )   \
-          X( malformed_shape ) X( malformed_data ) X( malformed_frames ) X( oversized_accounts )                  \
-              X( unknown_subscriptions ) X( subscribe_failures ) X( syncs ) X( resyncs ) X( repaired_accounts )   \
-                  X( missing_accounts ) X( mixed_reads ) X( read_failures ) X( holdback_overflows ) X( file_errors )
+  X( connect_failures )                                                                                           \
+  X( connection_losses ) X( silent_deaths ) X( pings ) X( rate_limited ) X( reads_limited ) X( notifications )    \
+      X( slot_notifications ) X( duplicates_dropped ) X( stale_dropped ) X( malformed_json ) X( malformed_shape ) \
+          X( malformed_data ) X( malformed_frames ) X( oversized_accounts ) X( unknown_subscriptions )            \
+              X( subscribe_failures ) X( syncs ) X( resyncs ) X( repaired_accounts ) X( missing_accounts )        \
+                  X( mixed_reads ) X( read_failures ) X( holdback_overflows ) X( file_errors )
 #define GAUGES( X ) \
   X( accounts ) X( accounts_subscribed ) X( accounts_live ) X( slot ) X( connected ) X( uring_refused )
 
@@ -118,9 +122,10 @@ typedef struct feed {
   uint64_t min_slot;    /* no read may be older */
   sf_raw_slot_t newest; /* slot notification */
   uint64_t version;
-  uint32_t cursor;    /* next item to publish */
-  uint32_t disturbed; /* reads done again because their slot was still changing */
-  uint32_t * list;    /* of the accounts to read */
+  uint64_t read_version; /* when the read began */
+  uint32_t cursor;       /* next item to publish */
+  uint32_t disturbed;    /* reads done again because their slot was still changing */
+  uint32_t * list;       /* of the accounts to read */
   char const ** text;
   uint32_t list_max;
   int counter[COUNT_MAX];
@@ -208,10 +213,10 @@ static void publish( sf_tile_t * t, feed_t * f, uint32_t i, sf_message_t * m, ui
   memcpy( raw->pubkey, a->pubkey, 32 );
   memcpy( raw->owner, owner, 32 );
   raw->slot          = slot;
-  raw->write_version = ++f->version;
-  raw->lamports      = lamports;
-  raw->data_len      = n;
-  raw->flags         = flags | f->flags;
+  raw->write_version = a->version = ++f->version;
+  raw->lamports                   = lamports;
+  raw->data_len                   = n;
+  raw->flags                      = flags | f->flags;
   sf_tile_publish( t, f->out, m, SF_MSG_ACCOUNT, (uint16_t)( sizeof( *raw ) + n ), i, t_origin );
   f->published = 1;
 }
@@ -388,8 +393,9 @@ static void begin_read( sf_tile_t * t, feed_t * f, uint64_t now ) {
   }
   count( t, f, resyncs, f->comparing );
   sf_holdback_mark( &f->holdback );
-  f->disturbed = 0;
-  f->sync      = SYNC_READ;
+  f->read_version = f->version;
+  f->disturbed    = 0;
+  f->sync         = SYNC_READ;
 }
 
 /* read_step goes on with the read.  A read of several chunks is also of several
@@ -409,7 +415,7 @@ static void read_step( sf_tile_t * t, feed_t * f, uint64_t now ) {
   f->consistent = done == 1;
   f->read_ns    = now;
   f->cursor     = 0;
-  f->sync       = SYNC_PUBLISH;
+  f->sync       = f->comparing ? SYNC_SETTLE : SYNC_PUBLISH;
   if( f->consistent || f->comparing ) return;
   count( t, f, mixed_reads, 1 );
   say( f, "%u accounts could not be read at one slot in %u tries: each pool becomes usable with a later slot",
@@ -432,7 +438,9 @@ static void publish_item( sf_tile_t * t, feed_t * f, sf_snapshot_item_t const * 
     return;
   }
   if( f->comparing ) {
-    if( item->slot <= a->slot || sf_account_same( a, item->lamports, owner, item->data, item->data_len ) ) return;
+    if( item->slot < a->slot || a->version > f->read_version ||
+        sf_account_same( a, item->lamports, owner, item->data, item->data_len ) )
+      return;
     count( t, f, repaired_accounts, 1 );
   }
   sf_message_t * m = sf_tile_claim( t, f->out );
@@ -467,6 +475,7 @@ static void end_read( sf_tile_t * t, feed_t * f, uint64_t now ) {
 
 static int sync_step( sf_tile_t * t, feed_t * f, uint64_t now, uint64_t room ) {
   if( f->sync == SYNC_READ ) read_step( t, f, now );
+  if( f->sync == SYNC_SETTLE && now - f->read_ns >= SETTLE_NS ) f->sync = SYNC_PUBLISH;
   uint64_t n = 0, most = room < 2 * TURN_PUBLISHES ? room / 2 : TURN_PUBLISHES; /* each may be two messages */
   while( f->sync == SYNC_PUBLISH && n < most ) {
     publish_item( t, f, sf_snapshot_item( &f->snapshot, f->cursor++ ) );

@@ -33,13 +33,17 @@ typedef struct node {
   char in[NODE_CONNECTIONS][65536];
 } node_t;
 
+/* node_write writes all of it in one piece: the node's thread answers pings while another one sends. */
 static inline void node_write( int fd, void const * p, size_t n ) {
+  static pthread_mutex_t one_writer = PTHREAD_MUTEX_INITIALIZER;
+  pthread_mutex_lock( &one_writer );
   while( n ) {
     ssize_t put = send( fd, p, n, MSG_NOSIGNAL );
-    if( put <= 0 ) return;
+    if( put <= 0 ) break;
     p = (char const *)p + put;
     n -= (size_t)put;
   }
+  pthread_mutex_unlock( &one_writer );
 }
 
 static inline uint64_t node_frame( uint8_t * out, char const * text, uint64_t n ) {

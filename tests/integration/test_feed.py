@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import os
 import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
-from scripted_node import (
+
+from ipc._core import ffi, lib
+from ipc.topology import Topology
+from sniperforge.base58 import encode
+from tests.integration.scripted_node import (
     PING,
     PONG,
     SYSTEM,
@@ -25,11 +31,8 @@ from scripted_node import (
     frame,
     node,
 )
-from tile_process import TileProcess, running
-
-from ipc._core import ffi, lib
-from ipc.topology import Topology
-from sniperforge.base58 import encode
+from tests.integration.simnet_process import SimnetProcess, simnet
+from tests.integration.tile_process import TileProcess, running
 
 COMMITMENT = "processed"
 
@@ -577,3 +580,107 @@ def test_ten_thousand_malformed_inputs(instance_name: str, tmp_path: Path, targe
         target.set(keys[1], b"alive")
         target.notify(keys[1], slot=200)
         feed.wait(lambda: feed.accounts()[-1][2] == b"alive", "an update in the end")
+
+
+# -- against simnet ---------------------------------------------------------------------------------
+
+CPMM = "CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C"
+
+
+def market_accounts(chain: SimnetProcess) -> list[str]:
+    """Pools first, then their vaults, as the engine orders them."""
+    filters = [{"dataSize": 637}]
+    found = chain.call("getProgramAccounts", CPMM, {"encoding": "base64", "filters": filters})
+    pools = {entry["pubkey"]: base64.b64decode(entry["account"]["data"][0]) for entry in found}
+    vaults = [encode(data[at : at + 32]) for data in pools.values() for at in (72, 104)]
+    assert pools
+    return [*pools, *vaults]
+
+
+def state(chain: SimnetProcess, keys: list[str]) -> dict[str, bytes]:
+    """What the chain holds of accounts now."""
+    found: dict[str, bytes] = {}
+    for first in range(0, len(keys), 100):
+        part = keys[first : first + 100]
+        options = {"encoding": "base64", "commitment": COMMITMENT}
+        value = chain.call("getMultipleAccounts", part, options)["value"]
+        found |= {key: base64.b64decode(entry["data"][0]) for key, entry in zip(part, value, strict=True)}
+    return found
+
+
+def follow(feed: Feed, seconds: float) -> dict[str, bytes]:
+    """Reads for a while; returns the last state of every account, checking the order of each one's slots."""
+    until = time.monotonic() + seconds
+    feed.wait(lambda: time.monotonic() > until, "time")
+    last: dict[str, bytes] = {}
+    slots: dict[str, int] = {}
+    for message in feed.messages:
+        if message.kind == lib.SF_MSG_RESET:
+            last, slots = {}, {}
+        if message.kind != lib.SF_MSG_ACCOUNT:
+            continue
+        raw = ffi.from_buffer("sf_raw_account_t *", message.payload[:96])[0]
+        pubkey = encode(bytes(raw.pubkey))
+        assert raw.slot >= slots.get(pubkey, 0)
+        slots[pubkey] = raw.slot
+        last[pubkey] = message.payload[96:]
+    return last
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {},
+        {"duplicate_notifications": 0.3},
+        {"drop_notifications": 0.1, "too_many_requests": 0.2},
+        {"close_sockets": 0.2, "duplicate_notifications": 0.1},
+    ],
+    ids=["none", "duplicated", "dropped and limited", "closed"],
+)
+def test_simnet(instance_name: str, tmp_path: Path, faults: dict[str, float]) -> None:
+    """A lively market: in the end the feed has told exactly what the chain holds."""
+    flags = ["--pools", "40", "--speed", "10", "--set", "market.trades_per_second=40"]
+    with simnet(tmp_path, *flags) as chain:
+        keys = market_accounts(chain)
+        params = {"url": chain.websocket_url, "rpc_url": chain.rpc_url, "resync_ms": 200}
+        target = cast("ScriptedNode", SimpleNamespace(websocket_url="", rpc_url=""))
+        chain.call("simnetSetFaults", faults)
+        with running(Feed(instance_name, tmp_path, target, keys, **params)) as feed:
+            feed.wait_count("syncs")
+            follow(feed, 2.5)
+            chain.call("simnetSetFaults", dict.fromkeys(faults, 0.0) | {"stall_slots": True})
+            chain.call("simnetSetFaults", {"stall_slots": True})
+            feed.wait_live(len(keys))
+            feed.wait_count("resyncs", feed.counter("resyncs") + 2)
+            assert follow(feed, 0.1) == state(chain, keys)
+            assert feed.counter("notifications") > 50
+            for what in ("json", "shape", "data", "frames"):
+                assert feed.counter(f"malformed_{what}") == 0
+            assert feed.counter("silent_deaths") == 0
+            if not faults:
+                assert feed.counter("connects") == 1 and feed.counter("repaired_accounts") == 0
+            if "duplicate_notifications" in faults:
+                assert feed.counter("duplicates_dropped") > 10
+            if "drop_notifications" in faults:
+                assert feed.counter("repaired_accounts") > 0 and feed.counter("reads_limited") > 0
+            if "close_sockets" in faults:
+                assert feed.counter("reconnects") > 2
+
+
+def test_simnet_is_killed_and_comes_back(instance_name: str, tmp_path: Path) -> None:
+    with simnet(tmp_path, "--pools", "10", "--speed", "10") as chain:
+        keys = market_accounts(chain)
+        params = {"url": chain.websocket_url, "rpc_url": chain.rpc_url}
+        target = cast("ScriptedNode", SimpleNamespace(websocket_url="", rpc_url=""))
+        with running(Feed(instance_name, tmp_path, target, keys, **params)) as feed:
+            for number in (1, 2):
+                feed.wait_count("syncs", number)
+                follow(feed, 0.3)
+                chain.kill()
+                feed.wait(lambda: feed.counter("connected") == 0, "the loss")
+                chain.start(port=int(str(params["rpc_url"]).rpartition(":")[2]))
+            feed.wait_count("syncs", 3)
+            chain.call("simnetSetFaults", {"stall_slots": True})
+            feed.wait_live(len(keys))
+            assert follow(feed, 0.3) == state(chain, keys)
+            assert feed.kinds().count(lib.SF_MSG_RESET) == 2

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scripted_node import Drop, Refusal, ScriptedNode, Silence, Status, certificates, node
-from tile_process import TileProcess, running
 
 from ipc._core import ffi, lib
 from ipc.layout import dtype
 from ipc.topology import Topology
+from tests.integration.scripted_node import Drop, Refusal, ScriptedNode, Silence, Status, certificates, node
+from tests.integration.tile_process import TileProcess, running
 
 MS = 1_000_000
 
