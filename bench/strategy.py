@@ -177,11 +177,11 @@ def _ping(tile: Market, seconds: float, rate: int) -> None:
             pass
         header.t_origin = lib.sf_clock_ns()
         check(lib.sf_ptile_publish(tile.pointer, 0, memory, STRIDE, 1))
-        deadline = now_ns() + 1_000_000_000
+        deadline = now_ns() + 5_000_000_000
         while len(tile.taken) <= number:
             tile.turn(0)
             if now_ns() > deadline:
-                raise TimeoutError("no intent within a second")
+                raise TimeoutError("no intent within five seconds")
 
 
 def _market(name: str, seconds: float, rate: int, out: int) -> int:
@@ -191,13 +191,15 @@ def _market(name: str, seconds: float, rate: int, out: int) -> int:
         tile.boot()
         while instance.cnc("strategies").state != "run":
             tile.turn(1_000_000)
-        if rate:
-            _ping(tile, WARM_UP_SECONDS, rate)
-            tile.taken.clear()
-            _ping(tile, seconds, rate)
-        else:
-            _flood(tile, seconds)
-        instance.control.halt_tile("strategies")
+        try:
+            if rate:
+                _ping(tile, WARM_UP_SECONDS, rate)
+                tile.taken.clear()
+                _ping(tile, seconds, rate)
+            else:
+                _flood(tile, seconds)
+        finally:
+            instance.control.halt_tile("strategies")
         tile.close()
         with os.fdopen(out, "wb") as pipe:
             pipe.write(np.array(tile.taken, np.int64).tobytes())
