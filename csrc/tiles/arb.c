@@ -164,6 +164,13 @@ static void intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, pl
   sf_tile_count( t, a->counter[C_INTENTS], 1 );
 }
 
+/* The slot an intent may go into was last touched a whole ring ago: fetched while the route is quoted. */
+static void intent_prefetch( sf_tile_t * t, arb_t * a ) {
+  uint8_t const * slot = (uint8_t const *)sf_tile_claim( t, a->out );
+  for( uint32_t line = 0; slot && line < sizeof( sf_message_t ) + sizeof( sf_intent_t ); line += SF_LINE )
+    __builtin_prefetch( slot + line, 1 );
+}
+
 /* -- messages ------------------------------------------------------------- */
 
 /* Which token is the base one: seen when a pool first names it. */
@@ -192,6 +199,7 @@ static void on_market( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
   sf_cycle_list_t list;
   sf_cycles_search( &a->cycles, u->pool, &list );
   if( __builtin_expect( !list.cnt, 1 ) ) return;
+  intent_prefetch( t, a );
   plan_t best = { .profit = -1 }, plan;
   for( uint32_t c = 0; c < list.cnt; c++ ) { /* by falling profit, which costs and rounding only lower */
     if( list.cycle[c].profit <= (double)best.profit ) break;
