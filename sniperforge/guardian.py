@@ -69,6 +69,7 @@ class Guardian:
         set_name("sf-guardian")
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the kill word is a matter of those below
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         deadline = None if duration_s is None else time.monotonic() + duration_s
         code = exits.OK

@@ -23,7 +23,7 @@ from sniperforge.text import amount, short_count, short_ns
 Status = dict[str, Any]
 
 #: columns from which tables stand side by side
-_TWO_COLUMNS = 190
+_TWO_COLUMNS = 230
 
 _STATE_STYLE = {"run": "green", "boot": "yellow", "halt": "yellow", "fail": "bold red", "done": "dim", "new": "dim"}
 
@@ -53,7 +53,7 @@ def _tiles(now: Status, before: Status | None) -> Table:
             tile["group"],
             "-" if tile["core"] is None else str(tile["core"]),
             Text(tile["state"], style=_STATE_STYLE.get(tile["state"], "")),
-            short_ns(tile["heartbeat_age_ns"]),
+            short_ns(tile["heartbeat_age_ns"] if tile["state"] == "run" else None),
             short_ns(tile["turn"]["p50_ns"]),
             short_ns(tile["turn"]["p99_ns"]),
             _rate(now, before, tile["name"], "messages_in"),

@@ -50,9 +50,10 @@ def _child(name: str, parent: int, run: Callable[[], int]) -> NoReturn:
     try:
         die_with_parent(parent)
         set_name(name)
+        os.setpgid(0, 0)  # Ctrl-C goes to the foreground group only: the guardian stops the rest in order
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         signal.set_wakeup_fd(-1)
         no_core_dump()
         gc.freeze()

@@ -21,6 +21,7 @@ import zmq
 from ipc.control import ControlError, CurveServer, Server
 from ipc.errors import CoreError
 from ipc.pages import KILLS
+from ipc.tile import halt_on_kill_signal
 from ipc.views import Instance
 from sniperforge import exits, status
 from sniperforge.checkpoints import Checkpoints
@@ -67,7 +68,6 @@ class Supervisor:
         """
         self._start = start
         signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # replaced once there is a kill word
         try:
             launch = prepare(self._config, self._state, self._say)
         except LaunchError as error:
@@ -80,6 +80,8 @@ class Supervisor:
                 self._say(error.sentence)
                 return exits.USAGE
             closing.callback(instance.remove)
+            halt_on_kill_signal(instance)
+            closing.callback(signal.signal, signal.SIGUSR1, signal.SIG_IGN)
             instance.control.start_run(launch.run, supervisor_pid=os.getpid())
             instance.control.beat()
             killed = self._state.killed()

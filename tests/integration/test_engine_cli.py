@@ -74,11 +74,11 @@ def test_monitor_prints_lines_without_a_terminal(shared: Engine) -> None:
 
 
 def _in_terminal(command: list[str], interrupt_after: str = "") -> tuple[str, int]:
-    """Runs a command on a pseudo-terminal of 60 x 200; presses Ctrl-C once it has shown `interrupt_after`."""
+    """Runs a command on a pseudo-terminal of 60 x 240; presses Ctrl-C once it has shown `interrupt_after`."""
     pid, terminal = pty.fork()
     if not pid:
         os.chdir(REPO)
-        os.environ |= {"TERM": "xterm", "LINES": "60", "COLUMNS": "200"}
+        os.environ |= {"TERM": "xterm", "LINES": "60", "COLUMNS": "240"}
         os.execv(command[0], command)
     shown = b""
     deadline = time.monotonic() + 30
