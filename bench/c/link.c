@@ -126,12 +126,12 @@ static void limit_ping( uint64_t base ) {
 /* -- links ------------------------------------------------------------------ */
 
 /* Inlined with constants: each case is the code a tile would have. */
-SF_INLINE void put( sf_producer_t * p, uint64_t n, uint32_t words, uint64_t tsc ) {
+SF_INLINE void put( sf_producer_t * p, uint64_t n, uint32_t words ) {
   sf_message_t * slot;
   while( SF_UNLIKELY( !( slot = sf_link_claim( p ) ) ) ) sf_pause();
   uint64_t * w = (uint64_t *)( slot+1 );
   for( uint32_t i=0; i<words; i++ ) w[i] = n+i;
-  sf_link_publish( p, slot, 1, (uint16_t)( 8*words ), (uint32_t)n, tsc, tsc );
+  sf_link_publish( p, slot, 1, (uint16_t)( 8*words ), (uint32_t)n, n, n );
 }
 
 /* One message, read in place where that is allowed; done( c ) when it was used. */
@@ -158,13 +158,13 @@ SF_INLINE void done( sf_consumer_t * c, int reliable ) {
 SF_INLINE void latency_as( int i, int parent, uint32_t words, int reliable ) {
   sf_producer_t p = producer[i];
   sf_consumer_t c = consumer[i];
-  uint64_t total = 0;
+  uint64_t      total = 0;
   stamp[0] = __builtin_ia32_rdtsc();
-  if( parent ) put( &p, 0, words, stamp[0] );
+  if( parent ) put( &p, 0, words );
   for( uint64_t n=1; n<=TRIPS; n++ ) {
     total += get( &c, words, reliable );
-    stamp[n] = __builtin_ia32_rdtsc();
-    if( !parent || n<TRIPS ) put( &p, n, words, stamp[n] );
+    if( parent ) stamp[n] = __builtin_ia32_rdtsc();
+    if( !parent || n<TRIPS ) put( &p, n, words );
     done( &c, reliable );
   }
   checksum += total;
@@ -182,9 +182,8 @@ static void latency( int i, int parent ) {
 }
 
 SF_INLINE void stream_in_as( int i, uint32_t words ) {
-  sf_producer_t p   = producer[i];
-  uint64_t      tsc = __builtin_ia32_rdtsc();
-  for( uint64_t n=0; n<BURST; n++ ) put( &p, n, words, tsc );
+  sf_producer_t p = producer[i];
+  for( uint64_t n=0; n<BURST; n++ ) put( &p, n, words );
   producer[i] = p;
 }
 

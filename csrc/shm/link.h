@@ -36,6 +36,7 @@
 typedef struct sf_producer {
   uint8_t *           slots;
   uint64_t            next;           /* seq of the next message */
+  sf_message_t *      slot;           /* its slot */
   uint64_t            limit;          /* first seq without credit */
   uint64_t            mask;
   uint64_t            slot_bytes;
@@ -52,19 +53,20 @@ typedef struct sf_producer {
 } sf_producer_t;
 
 typedef struct sf_consumer {
-  uint8_t const * slots;
-  uint64_t        next;               /* seq of the next message */
-  uint64_t        mask;
-  uint64_t        slot_bytes;
-  uint64_t        flushed;            /* cursor last written */
-  uint64_t        quarter;            /* depth/4 */
-  uint64_t        idle_next;          /* next at the last empty poll */
-  uint64_t        idle_polls;         /* empty polls at that seq */
-  uint32_t        reliable;
-  uint32_t        pair;
-  uint64_t        lost;
-  sf_edge_t *     edge;
-  sf_link_t const * link;
+  uint8_t const *      slots;
+  uint64_t             next;          /* seq of the next message */
+  sf_message_t const * slot;          /* its slot */
+  uint64_t             mask;
+  uint64_t             slot_bytes;
+  uint64_t             flushed;       /* cursor last written */
+  uint64_t             quarter;       /* depth/4 */
+  uint64_t             idle_next;     /* next at the last empty poll */
+  uint64_t             idle_polls;    /* empty polls at that seq */
+  uint32_t             reliable;
+  uint32_t             pair;
+  uint64_t             lost;
+  sf_edge_t *          edge;
+  sf_link_t const *    link;
 } sf_consumer_t;
 
 /* sf_link_bytes returns the size of a link object, 0 if depth or slot_bytes is
@@ -109,7 +111,7 @@ SF_INLINE sf_message_t * sf_producer_slot( sf_producer_t const * p, uint64_t seq
    without publishing gives the same slot.  Hot. */
 SF_INLINE sf_message_t * sf_link_claim( sf_producer_t * p ) {
   if( SF_UNLIKELY( p->next>=p->limit ) && !sf_producer_refresh( p ) ) return 0;
-  sf_message_t * slot = sf_producer_slot( p, p->next );
+  sf_message_t * slot = p->slot;
   if( p->broadcast ) {
     sf_store_relaxed( &slot->seq, ( p->next+1 ) | SF_SEQ_BUSY );
     if( SF_TSAN ) return p->stage;
@@ -130,6 +132,7 @@ SF_INLINE void sf_link_publish( sf_producer_t * p, sf_message_t * slot, uint16_t
   sf_store_release( &slot->t_origin, t_origin );
   sf_store_release( &slot->t_pub, t_pub );
   sf_store_release( &slot->seq, ++p->next );
+  p->slot = sf_producer_slot( p, p->next );
 }
 
 /* sf_link_send copies a payload into the next slot and publishes it with t_pub
@@ -185,12 +188,13 @@ SF_INLINE int sf_consumer_miss( sf_consumer_t * c, uint64_t word ) {
 
 SF_INLINE void sf_consumer_step( sf_consumer_t * c ) {
   if( SF_UNLIKELY( ++c->next - c->flushed>=c->quarter ) ) sf_consumer_flush( c );
+  c->slot = sf_consumer_slot( c );
 }
 
-/* sf_link_peek returns the next message in its slot, NULL if there is none.  Its seq field holds seq+1.  Reliable consumers
-   only; valid until sf_link_release.  Hot. */
+/* sf_link_peek returns the next message in its slot, NULL if there is none.  Its
+   seq field holds seq+1.  Reliable consumers only; valid until sf_link_release.  Hot. */
 SF_INLINE sf_message_t const * sf_link_peek( sf_consumer_t * c ) {
-  sf_message_t const * slot = sf_consumer_slot( c );
+  sf_message_t const * slot = c->slot;
   if( SF_LIKELY( sf_load_acquire( &slot->seq )==c->next+1 ) ) return slot;
   sf_consumer_idle( c );
   return 0;
@@ -198,7 +202,7 @@ SF_INLINE sf_message_t const * sf_link_peek( sf_consumer_t * c ) {
 
 /* sf_link_release is done with the peeked message.  Hot. */
 SF_INLINE void sf_link_release( sf_consumer_t * c ) {
-  if( c->pair ) sf_store_relaxed( (uint64_t *)&sf_consumer_slot( c )->seq, 0UL );
+  if( c->pair ) sf_store_relaxed( (uint64_t *)&c->slot->seq, 0UL );
   sf_consumer_step( c );
 }
 
@@ -207,7 +211,7 @@ SF_INLINE void sf_link_release( sf_consumer_t * c ) {
    jumped, the jump is added to lost, and the next call reads on.  Assumes out is
    8-byte aligned and out_bytes is at least the link's slot_bytes.  Hot. */
 SF_INLINE int sf_link_receive( sf_consumer_t * c, sf_message_t * out, uint64_t out_bytes ) {
-  sf_message_t const * slot = sf_consumer_slot( c );
+  sf_message_t const * slot = c->slot;
   uint64_t             want = c->next+1;
   uint64_t             word = sf_load_acquire( &slot->seq );
   if( word!=want ) return sf_consumer_miss( c, word );
