@@ -166,7 +166,7 @@ static void rig_open( int with_sign ) {
     sf_rig_tile( rig, "sign", "sign", sign );
   }
   sf_rig_burst( rig, "book", 64 );
-  link_add( "raw", 0, 4096, 1024, "book" );
+  link_add( "raw", 0, 2048, 1024, "book" );
   link_add( "market", "book", 4096, 128, "arb rig" );
   link_add( "denied", "risk", 1024, 64, "arb rig" );
   link_add( "fill", 0, 1024, 256, "arb risk" );
@@ -464,6 +464,11 @@ int main( int argc, char ** argv ) {
     fprintf( stderr, "tick: %s ticks; use 200 to %u\n", argv[1], TICKS_MAX / 2 );
     return 1;
   }
+  cpu_set_t cores;
+  uint32_t core = CPU_SETSIZE;
+  sched_getaffinity( 0, sizeof( cores ), &cores );
+  while( core-- && !CPU_ISSET( core, &cores ) ) {}
+  DO( sf_cpu_pin( core ) ); /* the last one, as the hot group does */
   sf_clock_init();
   sf_rng_seed( &rng, 1 );
   market_make();
