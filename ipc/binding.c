@@ -62,9 +62,9 @@ static int ipc_tile_publish( sf_ptile_t * t, uint32_t out, uint16_t kind, uint32
 
 static int ipc_group_steps( sf_group_t * g, uint32_t max ) {
   int done = 0;
-  for( uint32_t i=0; i<max; i++ ) {
+  for( uint32_t i = 0; i < max; i++ ) {
     int n = sf_group_step( g );
-    if( n<0 ) return n;
+    if( n < 0 ) return n;
     if( !n ) break;
     done += n;
   }

@@ -5,28 +5,31 @@
 /* base */
 char const * sf_err_text( void );
 char const * sf_err_name( int code );
-int          sf_clock_init( void );
-void         sf_clock_sync( void );
-uint64_t     sf_clock_ns( void );
-uint64_t     sf_clock_real_ns( void );
-uint64_t     sf_hist_quantile( sf_hist_t const * h, uint64_t ppm );
-void         sf_hist_merge( sf_hist_t * to, sf_hist_t const * from );
-uint32_t     sf_hist_bucket( uint64_t v );
-uint64_t     sf_hist_bucket_top( uint32_t bucket );
-void         sf_hist_add( sf_hist_t * h, uint64_t v );
-uint32_t     sf_crc32c( uint32_t seed, void const * p, uint64_t n );
-int          sf_cpu_pin( uint32_t core );
-int          sf_cpu_avoid( uint32_t const * core, uint32_t cnt );
-void         sf_cpu_name_thread( char const * name );
+int sf_clock_init( void );
+void sf_clock_sync( void );
+uint64_t sf_clock_ns( void );
+uint64_t sf_clock_real_ns( void );
+uint64_t sf_hist_quantile( sf_hist_t const * h, uint64_t ppm );
+void sf_hist_merge( sf_hist_t * to, sf_hist_t const * from );
+uint32_t sf_hist_bucket( uint64_t v );
+uint64_t sf_hist_bucket_top( uint32_t bucket );
+void sf_hist_add( sf_hist_t * h, uint64_t v );
+uint32_t sf_crc32c( uint32_t seed, void const * p, uint64_t n );
+int sf_cpu_pin( uint32_t core );
+int sf_cpu_avoid( uint32_t const * core, uint32_t cnt );
+void sf_cpu_name_thread( char const * name );
 
 /* shm: topology */
 sf_topology_t * sf_topology_alloc( void );
-void            sf_topology_free( sf_topology_t * t );
+void sf_topology_free( sf_topology_t * t );
 int sf_topology_group_add( sf_topology_t * t, char const * name, uint32_t wait, uint32_t core, uint32_t flags );
-int sf_topology_tile_add( sf_topology_t * t, char const * name, char const * kind, uint32_t group, uint32_t flags, uint32_t burst );
-int sf_topology_link_add( sf_topology_t * t, char const * name, uint32_t producer, uint32_t depth, uint32_t slot_bytes );
+int sf_topology_tile_add( sf_topology_t * t, char const * name, char const * kind, uint32_t group, uint32_t flags,
+                          uint32_t burst );
+int sf_topology_link_add( sf_topology_t * t, char const * name, uint32_t producer, uint32_t depth,
+                          uint32_t slot_bytes );
 int sf_topology_edge_add( sf_topology_t * t, uint32_t link, uint32_t consumer, uint32_t reliable );
-int sf_topology_table_add( sf_topology_t * t, char const * name, uint32_t writer, uint32_t row_bytes, uint32_t row_cnt );
+int sf_topology_table_add( sf_topology_t * t, char const * name, uint32_t writer, uint32_t row_bytes,
+                           uint32_t row_cnt );
 int sf_topology_params_set( sf_topology_t * t, uint32_t tile, char const * text );
 int sf_topology_validate( sf_topology_t * t );
 int sf_topology_validate_on( sf_topology_t * t, uint32_t const * core, uint32_t core_cnt );
@@ -39,29 +42,34 @@ int sf_topology_group_find( sf_topology_t const * t, char const * name );
 
 /* shm: workspace and pool */
 typedef struct sf_memory {
-  void *   base;
+  void * base;
   uint64_t bytes;
   uint32_t locked;
   uint32_t bound;
   uint32_t huge;
   ...;
 } sf_memory_t;
-typedef struct sf_workspace { sf_memory_t memory; ...; } sf_workspace_t;
-uint64_t    sf_abi_hash( void );
-int         sf_workspace_create( sf_workspace_t * ws, char const * dir, char const * name, uint64_t bytes, uint32_t node, uint32_t flags );
-int         sf_workspace_open( sf_workspace_t * ws, char const * dir, char const * name, uint32_t flags );
-void        sf_workspace_close( sf_workspace_t * ws );
-uint64_t    sf_pool_bytes( uint32_t element_bytes, uint32_t element_cnt );
-sf_pool_t * sf_pool_create( sf_workspace_t * ws, uint64_t off, char const * name, uint32_t element_bytes, uint32_t element_cnt );
-uint32_t    sf_pool_take( sf_pool_t * p );
-int         sf_pool_give( sf_pool_t * p, uint32_t index );
-void *      sf_pool_element( sf_pool_t * p, uint32_t index );
+typedef struct sf_workspace {
+  sf_memory_t memory;
+  ...;
+} sf_workspace_t;
+uint64_t sf_abi_hash( void );
+int sf_workspace_create( sf_workspace_t * ws, char const * dir, char const * name, uint64_t bytes, uint32_t node,
+                         uint32_t flags );
+int sf_workspace_open( sf_workspace_t * ws, char const * dir, char const * name, uint32_t flags );
+void sf_workspace_close( sf_workspace_t * ws );
+uint64_t sf_pool_bytes( uint32_t element_bytes, uint32_t element_cnt );
+sf_pool_t * sf_pool_create( sf_workspace_t * ws, uint64_t off, char const * name, uint32_t element_bytes,
+                            uint32_t element_cnt );
+uint32_t sf_pool_take( sf_pool_t * p );
+int sf_pool_give( sf_pool_t * p, uint32_t index );
+void * sf_pool_element( sf_pool_t * p, uint32_t index );
 
 /* shm: instance */
 typedef struct sf_instance {
-  char            dir[256];
+  char dir[256];
   sf_topology_t * topology;
-  sf_control_t *  control;
+  sf_control_t * control;
   ...;
 } sf_instance_t;
 int sf_instance_create( char const * dir, sf_topology_t const * t );
@@ -71,103 +79,119 @@ int sf_instance_stale( char const * dir );
 int sf_instance_owner( char const * dir );
 int sf_instance_remove( char const * dir );
 int sf_instance_workspace( sf_instance_t * inst, uint32_t tile, int writable, sf_workspace_t ** ws );
-sf_cnc_t *   sf_instance_cnc( sf_instance_t * inst, uint32_t tile );
-sf_link_t *  sf_instance_link_at( sf_instance_t * inst, uint32_t link );
-sf_edge_t *  sf_instance_edge_at( sf_instance_t * inst, uint32_t edge );
+sf_cnc_t * sf_instance_cnc( sf_instance_t * inst, uint32_t tile );
+sf_link_t * sf_instance_link_at( sf_instance_t * inst, uint32_t link );
+sf_edge_t * sf_instance_edge_at( sf_instance_t * inst, uint32_t edge );
 sf_table_t * sf_instance_table_at( sf_instance_t * inst, uint32_t table );
-int  sf_kill_raise( sf_control_t * c, uint64_t level, uint64_t by );
+int sf_kill_raise( sf_control_t * c, uint64_t level, uint64_t by );
 void sf_kill_lower( sf_control_t * c );
 void sf_command_set( sf_control_t * c, uint32_t tile, uint64_t command );
 uint64_t sf_cnc_read( sf_cnc_t const * cnc, char const * name );
-void     sf_cnc_error( sf_cnc_t const * cnc, char * out );
+void sf_cnc_error( sf_cnc_t const * cnc, char * out );
 
 /* shm: links and tables */
-typedef struct sf_producer { uint64_t next; ...; } sf_producer_t;
-typedef struct sf_consumer { uint64_t next; uint64_t lost; ...; } sf_consumer_t;
-int      sf_instance_producer( sf_instance_t * inst, uint32_t link, sf_producer_t * p );
-int      sf_instance_consumer( sf_instance_t * inst, uint32_t edge, sf_consumer_t * c );
-int      sf_consumer_open( sf_consumer_t * c, sf_link_t const * link, sf_edge_t * edge );
-void     sf_producer_close( sf_producer_t * p );
+typedef struct sf_producer {
+  uint64_t next;
+  ...;
+} sf_producer_t;
+typedef struct sf_consumer {
+  uint64_t next;
+  uint64_t lost;
+  ...;
+} sf_consumer_t;
+int sf_instance_producer( sf_instance_t * inst, uint32_t link, sf_producer_t * p );
+int sf_instance_consumer( sf_instance_t * inst, uint32_t edge, sf_consumer_t * c );
+int sf_consumer_open( sf_consumer_t * c, sf_link_t const * link, sf_edge_t * edge );
+void sf_producer_close( sf_producer_t * p );
 uint64_t sf_link_credit( sf_producer_t * p );
-int      sf_link_send( sf_producer_t * p, uint16_t kind, uint32_t tag, uint64_t t_origin, void const * payload, uint16_t length );
-void     sf_producer_publish_state( sf_producer_t * p );
-void     sf_producer_wake( sf_producer_t * p );
-int      sf_link_receive( sf_consumer_t * c, sf_message_t * out, uint64_t out_bytes );
-void     sf_consumer_flush( sf_consumer_t * c );
-int      sf_table_write( sf_table_t * t, uint32_t row, void const * row_bytes );
-int      sf_table_read( sf_table_t const * t, uint32_t row, void * out );
+int sf_link_send( sf_producer_t * p, uint16_t kind, uint32_t tag, uint64_t t_origin, void const * payload,
+                  uint16_t length );
+void sf_producer_publish_state( sf_producer_t * p );
+void sf_producer_wake( sf_producer_t * p );
+int sf_link_receive( sf_consumer_t * c, sf_message_t * out, uint64_t out_bytes );
+void sf_consumer_flush( sf_consumer_t * c );
+int sf_table_write( sf_table_t * t, uint32_t row, void const * row_bytes );
+int sf_table_read( sf_table_t const * t, uint32_t row, void * out );
 
 /* tile */
-typedef struct sf_tile  sf_tile_t;
+typedef struct sf_tile sf_tile_t;
 typedef struct sf_ptile sf_ptile_t;
 #define SF_TILE_ORDERED ...
-int      sf_ptile_open( sf_ptile_t ** t, sf_instance_t * inst, char const * name, uint32_t flags );
-int      sf_ptile_start( sf_ptile_t * t );
+int sf_ptile_open( sf_ptile_t ** t, sf_instance_t * inst, char const * name, uint32_t flags );
+int sf_ptile_start( sf_ptile_t * t );
 uint32_t sf_ptile_stride( sf_ptile_t * t );
-void     sf_ptile_wait( sf_ptile_t * const * t, uint32_t cnt, uint64_t max_wait_ns );
-void     sf_ptile_halt( sf_ptile_t * t );
-void     sf_ptile_fail( sf_ptile_t * t, char const * sentence );
-void     sf_ptile_close( sf_ptile_t * t );
-int      sf_ptile_publish( sf_ptile_t * t, uint32_t out, void const * messages, uint32_t stride, uint32_t cnt );
-sf_tile_t *  sf_ptile_tile( sf_ptile_t * t );
-int          sf_tile_in( sf_tile_t * t, char const * link );
-int          sf_tile_out( sf_tile_t * t, char const * link );
-uint32_t     sf_tile_in_count( sf_tile_t * t );
+void sf_ptile_wait( sf_ptile_t * const * t, uint32_t cnt, uint64_t max_wait_ns );
+void sf_ptile_halt( sf_ptile_t * t );
+void sf_ptile_fail( sf_ptile_t * t, char const * sentence );
+void sf_ptile_close( sf_ptile_t * t );
+int sf_ptile_publish( sf_ptile_t * t, uint32_t out, void const * messages, uint32_t stride, uint32_t cnt );
+sf_tile_t * sf_ptile_tile( sf_ptile_t * t );
+int sf_tile_in( sf_tile_t * t, char const * link );
+int sf_tile_out( sf_tile_t * t, char const * link );
+uint32_t sf_tile_in_count( sf_tile_t * t );
 char const * sf_tile_in_name( sf_tile_t * t, uint32_t in );
-uint64_t     sf_tile_credit( sf_tile_t * t, uint32_t out );
-uint64_t     sf_tile_seq( sf_tile_t * t, uint32_t out );
-uint32_t     sf_tile_out_payload( sf_tile_t * t, uint32_t out );
+uint64_t sf_tile_credit( sf_tile_t * t, uint32_t out );
+uint64_t sf_tile_seq( sf_tile_t * t, uint32_t out );
+uint32_t sf_tile_out_payload( sf_tile_t * t, uint32_t out );
 sf_table_t * sf_tile_table( sf_tile_t * t, char const * name );
-uint64_t     sf_tile_kill( sf_tile_t * t );
-uint64_t     sf_tile_now( sf_tile_t * t );
-uint64_t     sf_tile_run( sf_tile_t * t );
+uint64_t sf_tile_kill( sf_tile_t * t );
+uint64_t sf_tile_now( sf_tile_t * t );
+uint64_t sf_tile_run( sf_tile_t * t );
 char const * sf_tile_state_dir( sf_tile_t * t );
-uint32_t     sf_tile_param_count( sf_tile_t * t );
-int          sf_tile_param_at( sf_tile_t * t, uint32_t i, char const ** key, char const ** value );
-int          sf_tile_counter( sf_tile_t * t, char const * name );
-int          sf_tile_gauge( sf_tile_t * t, char const * name );
-void         sf_tile_count( sf_tile_t * t, int counter, uint64_t add );
-void         sf_tile_set( sf_tile_t * t, int gauge, uint64_t v );
+uint32_t sf_tile_param_count( sf_tile_t * t );
+int sf_tile_param_at( sf_tile_t * t, uint32_t i, char const ** key, char const ** value );
+int sf_tile_counter( sf_tile_t * t, char const * name );
+int sf_tile_gauge( sf_tile_t * t, char const * name );
+void sf_tile_count( sf_tile_t * t, int counter, uint64_t add );
+void sf_tile_set( sf_tile_t * t, int gauge, uint64_t v );
 
 /* tile: groups of C tiles, stepped by the caller */
 typedef struct sf_group sf_group_t;
-int  sf_group_open( sf_group_t ** group, sf_instance_t * inst, uint32_t index );
-int  sf_group_boot( sf_group_t * g );
+int sf_group_open( sf_group_t ** group, sf_instance_t * inst, uint32_t index );
+int sf_group_boot( sf_group_t * g );
 void sf_group_finish( sf_group_t * g );
 void sf_group_close( sf_group_t * g );
 
 /* io: the journal's reader (io/reader.h, io/segment.h) */
-typedef struct sf_place { uint64_t run; uint64_t segment; uint64_t offset; uint64_t number; } sf_place_t;
-typedef struct sf_filter { uint64_t kinds[2]; uint64_t links; } sf_filter_t;
+typedef struct sf_place {
+  uint64_t run;
+  uint64_t segment;
+  uint64_t offset;
+  uint64_t number;
+} sf_place_t;
+typedef struct sf_filter {
+  uint64_t kinds[2];
+  uint64_t links;
+} sf_filter_t;
 typedef struct sf_tail {
   sf_place_t place;
-  uint64_t   residue_bytes;
-  uint64_t   whole_blocks;
-  uint64_t   last_number;
-  uint32_t   segments;
-  uint32_t   damaged;
-  char       file[32];
-  char       reason[192];
+  uint64_t residue_bytes;
+  uint64_t whole_blocks;
+  uint64_t last_number;
+  uint32_t segments;
+  uint32_t damaged;
+  char file[32];
+  char reason[192];
 } sf_tail_t;
 typedef struct sf_reader sf_reader_t;
-#define SF_BLOCK_MAX ...
+#define SF_BLOCK_MAX     ...
 #define SF_BLOCK_RECORDS ...
-int  sf_reader_open( sf_reader_t ** out, char const * dir, uint64_t run, sf_place_t const * from );
+int sf_reader_open( sf_reader_t ** out, char const * dir, uint64_t run, sf_place_t const * from );
 void sf_reader_close( sf_reader_t * r );
-int  sf_reader_next( sf_reader_t * r, sf_filter_t const * filter, uint32_t * off );
+int sf_reader_next( sf_reader_t * r, sf_filter_t const * filter, uint32_t * off );
 sf_journal_block_t const * sf_reader_block( sf_reader_t const * r );
 void sf_reader_place( sf_reader_t const * r, sf_place_t * out );
 void sf_reader_span( sf_reader_t const * r, uint64_t * first_ns, uint64_t * last_ns );
 char const * sf_reader_link( sf_reader_t const * r, uint32_t link );
-int  sf_reader_tail( sf_reader_t * r, sf_tail_t * out );
-int  sf_reader_cut( sf_reader_t * r, sf_tail_t * out );
+int sf_reader_tail( sf_reader_t * r, sf_tail_t * out );
+int sf_reader_cut( sf_reader_t * r, sf_tail_t * out );
 
 /* binding.c: what takes one call here and would take many */
 
 /* What ipc_tile_turn found, besides the messages. */
 typedef struct ipc_turn {
-  uint32_t house;       /* 1 = housekeeping was due: call the house hook */
-  uint32_t run_cnt;     /* messages of the same in-link in a row */
+  uint32_t house;   /* 1 = housekeeping was due: call the house hook */
+  uint32_t run_cnt; /* messages of the same in-link in a row */
   uint32_t run_in[256];
   uint32_t run_end[256]; /* index of the first message after run i */
 } ipc_turn_t;
@@ -175,10 +199,12 @@ typedef struct ipc_turn {
 
 /* ipc_tile_turn is sf_ptile_house and sf_ptile_turn, and tells which messages
    came from the same in-link.  max is at most IPC_TURN_MAX. */
-int ipc_tile_turn( sf_ptile_t * t, void * buffer, uint16_t * in, uint32_t max, uint64_t max_wait_ns, ipc_turn_t * turn );
+int ipc_tile_turn( sf_ptile_t * t, void * buffer, uint16_t * in, uint32_t max, uint64_t max_wait_ns,
+                   ipc_turn_t * turn );
 
 /* ipc_tile_publish publishes one message.  SF_ERR_FULL without credit. */
-int ipc_tile_publish( sf_ptile_t * t, uint32_t out, uint16_t kind, uint32_t tag, uint64_t t_origin, void const * payload, uint32_t length );
+int ipc_tile_publish( sf_ptile_t * t, uint32_t out, uint16_t kind, uint32_t tag, uint64_t t_origin,
+                      void const * payload, uint32_t length );
 
 /* ipc_group_steps gives each tile of a group up to max turns, until nobody had
    work.  Returns how much they did, or SF_ERR_STATE if a tile failed. */
@@ -203,4 +229,4 @@ void ipc_counters_copy( sf_cnc_t const * cnc, uint64_t * out );
 int ipc_kill_on_signal( sf_control_t * c );
 
 uint64_t ipc_load( uint64_t const * word );
-void     ipc_store( uint64_t * word, uint64_t value );
+void ipc_store( uint64_t * word, uint64_t value );

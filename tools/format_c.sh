@@ -3,7 +3,7 @@
 # tables drawn by hand and stay as they are.
 set -eu
 cd "$(dirname "$0")/.."
-files=$(find csrc ipc tests/c bench -name '*.[ch]' -not -path 'ipc/include/*' -not -name '_core.c' 2>/dev/null)
+files=$(find csrc ipc tests/c tests/fuzz bench -name '*.[ch]' -not -path 'ipc/include/*' -not -name '_core.c' 2>/dev/null)
 if [ "${1:-}" = --check ]; then
   # shellcheck disable=SC2086
   exec clang-format-14 --dry-run -Werror --ferror-limit=1 $files
