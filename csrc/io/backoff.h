@@ -17,8 +17,8 @@ typedef struct sf_backoff {
 /* sf_backoff_fail notes a failure; the next try is due not before at_least_ns from
    now, where a node asked for that (Retry-After). */
 static inline void sf_backoff_fail( sf_backoff_t * b, sf_rng_t * rng, uint64_t now_ns, uint64_t at_least_ns ) {
-  uint64_t doublings = b->failures < 30 ? b->failures : 30;
-  uint64_t wait      = b->min_ns << doublings;
+  uint64_t wait = b->min_ns;
+  for( uint64_t i = 0; i < b->failures && wait < b->max_ns; i++ ) wait *= 2;
   if( wait > b->max_ns ) wait = b->max_ns;
   wait = wait / 2 + sf_rng_below( rng, wait / 2 + 1 );
   if( wait < at_least_ns ) wait = at_least_ns;

@@ -54,7 +54,7 @@ static int field( sf_http_head_t * h, sf_span_t name, sf_span_t value ) {
     if( same_text( value, "websocket" ) ) h->upgrade |= 2;
   } else if( same_text( name, "retry-after" ) ) {
     int64_t s        = number( value );
-    h->retry_after_s = s < 0 ? 0 : s > 86400 ? 86400 : (uint32_t)s;
+    h->retry_after_s = s < 0 ? 0 : s > SF_HTTP_RETRY_MAX ? SF_HTTP_RETRY_MAX : (uint32_t)s;
   } else if( same_text( name, "sec-websocket-accept" ) ) {
     if( value.n >= sizeof( h->accept ) ) return SF_ERR_DATA;
     memcpy( h->accept, value.p, value.n );

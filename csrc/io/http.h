@@ -14,7 +14,8 @@
 #include "io/json.h"
 #include "io/stream.h"
 
-#define SF_HTTP_HEAD_MAX 16384 /* longest head of an answer */
+#define SF_HTTP_HEAD_MAX  16384 /* longest head of an answer */
+#define SF_HTTP_RETRY_MAX 60    /* seconds: a longer Retry-After is cut to this */
 
 typedef struct sf_http_head {
   uint32_t status;

@@ -34,7 +34,10 @@ static int64_t raw_send( void * self, void const * p, uint64_t n ) {
 
 int sf_stream_connect( sf_stream_t * s ) {
   int fd = sf_tcp_connect( &s->endpoint->peer );
-  if( fd < 0 ) return fd;
+  if( fd < 0 ) {
+    s->endpoint->peer.next++;
+    return fd;
+  }
   s->fd    = fd;
   s->sent  = 0;
   s->state = SF_STREAM_CONNECTING;
@@ -76,6 +79,7 @@ int64_t sf_stream_send( sf_stream_t * s, void const * p, uint64_t n ) {
 }
 
 void sf_stream_close( sf_stream_t * s ) {
+  if( s->state == SF_STREAM_CONNECTING || s->state == SF_STREAM_SECURING ) s->endpoint->peer.next++;
   sf_tls_close( &s->tls );
   if( s->multishot ) sf_multishot_drop( s->multishot );
   if( s->fd >= 0 ) close( s->fd );

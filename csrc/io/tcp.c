@@ -27,7 +27,7 @@ int sf_tcp_resolve( sf_tcp_peer_t * peer, char const * host, uint16_t port ) {
 }
 
 int sf_tcp_connect( sf_tcp_peer_t * peer ) {
-  uint32_t i = peer->next++ % peer->cnt;
+  uint32_t i = peer->next % peer->cnt;
   int fd     = socket( peer->address[i].ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0 );
   if( fd < 0 ) return SF_ERR_IO;
   int one = 1;

@@ -1,5 +1,5 @@
 /* tcp.h: non-blocking TCP.  Names are resolved once, before a tile runs; after
-   that only the addresses found then are used, one after the other. */
+   that only the addresses found then are used, the next one when one fails. */
 
 #ifndef SF_IO_TCP_H
 #define SF_IO_TCP_H
@@ -10,7 +10,7 @@
 
 typedef struct sf_tcp_peer {
   uint32_t cnt;
-  uint32_t next; /* address the next connection tries */
+  uint32_t next; /* address the next connection tries, modulo cnt; moved on when one fails */
   socklen_t len[SF_TCP_ADDRESS_MAX];
   struct sockaddr_storage address[SF_TCP_ADDRESS_MAX];
 } sf_tcp_peer_t;

@@ -37,7 +37,8 @@ static long bio_ctrl( BIO * bio, int cmd, long num, void * ptr ) {
 
 static BIO_METHOD * bio_method( void ) {
   static BIO_METHOD * method; /* made once, in the first init; kept to the end */
-  if( method ) return method;
+  BIO_METHOD * made = __atomic_load_n( &method, __ATOMIC_ACQUIRE );
+  if( made ) return made;
   BIO_METHOD * m = BIO_meth_new( BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "transport" );
   if( !m || !BIO_meth_set_read_ex( m, bio_read ) || !BIO_meth_set_write_ex( m, bio_write ) ||
       !BIO_meth_set_ctrl( m, bio_ctrl ) ) {
@@ -45,8 +46,9 @@ static BIO_METHOD * bio_method( void ) {
     return NULL;
   }
   BIO_METHOD * expected = NULL;
-  if( !__atomic_compare_exchange_n( &method, &expected, m, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE ) ) BIO_meth_free( m );
-  return method;
+  if( __atomic_compare_exchange_n( &method, &expected, m, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE ) ) return m;
+  BIO_meth_free( m );
+  return expected;
 }
 
 static char const * reason( void ) {
