@@ -22,12 +22,12 @@
 #define SF_FILE_BUFFERED 2 /* pwrite, then fdatasync */
 
 typedef struct sf_file_config {
-  char const * dir;           /* exists, or its parent does */
-  uint64_t     run;
-  uint64_t     segment_bytes; /* a multiple of 1 MiB, at least 2*block_cnt*block_bytes */
-  uint32_t     block_bytes;   /* largest block: a multiple of 4096, at most SF_BLOCK_MAX */
-  uint32_t     block_cnt;     /* buffers: blocks that may be on their way, and the one being filled; 2..SF_BLOCK_INFLIGHT */
-  int          engine;        /* SF_FILE_URING or SF_FILE_PWRITE: what is tried first */
+  char const * dir; /* exists, or its parent does */
+  uint64_t run;
+  uint64_t segment_bytes; /* a multiple of 1 MiB, at least 2*block_cnt*block_bytes */
+  uint32_t block_bytes;   /* largest block: a multiple of 4096, at most SF_BLOCK_MAX */
+  uint32_t block_cnt;     /* buffers: blocks that may be on their way, and the one being filled; 2..SF_BLOCK_INFLIGHT */
+  int engine;             /* SF_FILE_URING or SF_FILE_PWRITE: what is tried first */
 } sf_file_config_t;
 
 typedef struct sf_file sf_file_t;
@@ -47,9 +47,11 @@ int sf_file_close( sf_file_t * f );
    their way or the next segment is not ready yet (reap and try again); SF_ERR_IO. */
 int sf_file_take( sf_file_t * f, uint8_t ** buffer, int * first );
 
-/* sf_file_write sends the first `bytes` of the buffer last taken on its way.
-   Returns 0 or SF_ERR_IO.  With the pwrite engines it is durable on return. */
-int sf_file_write( sf_file_t * f, uint32_t bytes );
+/* sf_file_write sends the first `bytes` of the buffer last taken on its way; with
+   `wait` (and always with the pwrite engines) it has arrived on return, though
+   earlier ones may not have: a lone block is sooner on disk without the kernel's
+   worker.  Returns 0 or SF_ERR_IO. */
+int sf_file_write( sf_file_t * f, uint32_t bytes, int wait );
 
 /* sf_file_reap notes the blocks that have arrived; with `wait` it sleeps until at
    least one has, 50 ms at most.  Returns how many arrived, or SF_ERR_IO. */

@@ -22,27 +22,27 @@
 typedef struct sf_place {
   uint64_t run;
   uint64_t segment;
-  uint64_t offset;   /* bytes into the segment file */
-  uint64_t number;   /* of the block */
+  uint64_t offset; /* bytes into the segment file */
+  uint64_t number; /* of the block */
 } sf_place_t;
 
 /* Which records sf_reader_next returns: those of kind k<128 whose bit
    kinds[k/64]>>(k%64) and those of link l<64 whose bit links>>l is set. */
 typedef struct sf_filter {
-  uint64_t kinds[ 2 ];
+  uint64_t kinds[2];
   uint64_t links;
 } sf_filter_t;
 
 /* What lies behind the place of a reader that has come to the end. */
 typedef struct sf_tail {
-  sf_place_t place;          /* end of the readable journal */
-  uint64_t   residue_bytes;  /* bytes that are not just zeros at the end, over all segment files from there on */
-  uint64_t   whole_blocks;   /* of the run, with a later number, found behind the place */
-  uint64_t   last_number;    /* greatest number of those; 0 if there are none */
-  uint32_t   segments;       /* segment files after the place's */
-  uint32_t   damaged;        /* 1: what lies behind is more than a torn tail */
-  char       file[ 32 ];     /* name of the segment file of the place */
-  char       reason[ SF_READER_TEXT ]; /* why the readable journal ends there; "" if nothing lies behind */
+  sf_place_t place;            /* end of the readable journal */
+  uint64_t residue_bytes;      /* bytes that are not just zeros at the end, over all segment files from there on */
+  uint64_t whole_blocks;       /* of the run, with a later number, found behind the place */
+  uint64_t last_number;        /* greatest number of those; 0 if there are none */
+  uint32_t segments;           /* segment files after the place's */
+  uint32_t damaged;            /* 1: what lies behind is more than a torn tail */
+  char file[32];               /* name of the segment file of the place */
+  char reason[SF_READER_TEXT]; /* why the readable journal ends there; "" if nothing lies behind */
 } sf_tail_t;
 
 typedef struct sf_reader sf_reader_t;

@@ -23,15 +23,15 @@
 
 /* A block being filled. */
 typedef struct sf_block {
-  uint8_t * bytes;      /* 8-byte aligned */
-  uint32_t  capacity;   /* a multiple of SF_JOURNAL_BLOCK_ALIGN, at most SF_BLOCK_MAX */
-  uint32_t  used_bytes; /* header and records so far */
-  uint32_t  record_cnt;
+  uint8_t * bytes;     /* 8-byte aligned */
+  uint32_t capacity;   /* a multiple of SF_JOURNAL_BLOCK_ALIGN, at most SF_BLOCK_MAX */
+  uint32_t used_bytes; /* header and records so far */
+  uint32_t record_cnt;
 } sf_block_t;
 
 /* sf_segment_name writes the file name of a segment: "<run>-<segment>.sfj".
    Assumes both are below 10^8 (sf_file_open and sf_reader_open refuse more). */
-void sf_segment_name( char name[ SF_SEGMENT_NAME ], uint64_t run, uint64_t segment );
+void sf_segment_name( char name[SF_SEGMENT_NAME], uint64_t run, uint64_t segment );
 
 /* sf_block_begin makes b an empty block over `bytes`. */
 void sf_block_begin( sf_block_t * b, void * bytes, uint32_t capacity );
@@ -61,12 +61,11 @@ int sf_block_check( void const * block );
 
 /* sf_block_next returns the offset of the record behind the one at `off` (0:
    the first one), or 0 at the end.  Assumes sf_block_check returned 0. */
-static inline uint32_t
-sf_block_next( sf_journal_block_t const * block, uint32_t off ) {
-  if( off==0U ) return block->record_cnt ? (uint32_t)sizeof(sf_journal_block_t) : 0U;
+static inline uint32_t sf_block_next( sf_journal_block_t const * block, uint32_t off ) {
+  if( off == 0U ) return block->record_cnt ? (uint32_t)sizeof( sf_journal_block_t ) : 0U;
   sf_journal_record_t const * r = (sf_journal_record_t const *)( (uint8_t const *)block + off );
-  uint32_t next = off + ( ( r->bytes + 7U ) & ~7U );
-  return next<block->used_bytes ? next : 0U;
+  uint32_t next                 = off + ( ( r->bytes + 7U ) & ~7U );
+  return next < block->used_bytes ? next : 0U;
 }
 
 #endif
