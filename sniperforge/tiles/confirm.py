@@ -156,9 +156,9 @@ class Confirm(Tile):
         self._tokens = Tokens()
         self._orders = Orders(tokens=self._tokens, simulated=params.simulated)
         self._outgoing: deque[Fill | tuple[int, bytes]] = deque()
-        self._holdings: Holdings | None = None
         self._row = np.zeros(1, dtype("sf_chain_row_t"))
         self._reconciled_ns = 0
+        self._tokens_ns = 0
         self._answered_ns = now_ns()
         self._unhealthy = -1
         self._counted = [0, 0, 0]
@@ -200,7 +200,7 @@ class Confirm(Tile):
 
     def house(self, now_ns: int) -> None:
         if self._orders.held and self._reconciled_ns:
-            late = now_ns - self._reconciled_ns > self._timeout_ns
+            late = bool(self._tokens_ns) and now_ns - max(self._reconciled_ns, self._tokens_ns) > self._timeout_ns
             self._outgoing.extend(self._orders.release(all_of_them=late))
         unhealthy = int(now_ns - self._answered_ns > self._timeout_ns)
         if unhealthy != self._unhealthy:
@@ -234,6 +234,7 @@ class Confirm(Tile):
             written = int(np.argmin(rows["lock"] != 0)) if (rows["lock"] == 0).any() else len(rows)
             self._tokens.extend(bytes(mint) for mint in rows["mint"][:written])
             if written:
+                self._tokens_ns = now_ns()
                 self._worker.want_holdings()
 
     def _hear(self, news: News, heard_ns: int) -> None:

@@ -280,19 +280,21 @@ class Orders:
 
     def release(self, *, all_of_them: bool) -> list[Fill]:
         """Fills of recovered orders that waited for their mints to have rows; those without get TOKEN_NONE if told."""
-        ready = [held for held in self._held if all_of_them or self._has_rows(held[0])]
-        self._held = [held for held in self._held if not (all_of_them or self._has_rows(held[0]))]
+        ready = [held for held in self._held if all_of_them or self._has_rows(*held)]
+        self._held = [held for held in self._held if not (all_of_them or self._has_rows(*held))]
         return [self._fill(order, news, 0) for order, news in ready]
 
-    def _has_rows(self, order: Order) -> bool:
-        return order.mint_in in self._tokens.rows and order.mint_out in self._tokens.rows
+    def _has_rows(self, order: Order, news: Landed | Expired | None) -> bool:
+        """Whether every mint the fill will speak of has its row, those between the hops too."""
+        changed = [mint for mint, delta in news.tokens.items() if delta] if isinstance(news, Landed) else []
+        return all(mint in self._tokens.rows for mint in (order.mint_in, order.mint_out, *changed))
 
     def _end(self, order: Order, news: Landed | Expired | None, now_ns: int = 0) -> Fill | None:
         if not order.mint_in and isinstance(news, Landed):
             order.mint_in, order.mint_out = _mints_of(news.tokens)
             cycle = order.mint_in == order.mint_out
             order.kind = int(lib.SF_INTENT_CYCLE if cycle else lib.SF_INTENT_SWAP)
-        if order.recovered and not self._has_rows(order):
+        if order.recovered and not self._has_rows(order, news):
             self._held.append((order, news))
             return None
         return self._fill(order, news, now_ns)
