@@ -136,6 +136,7 @@ class Supervisor:
                 raise ControlError("refused", f"{', '.join(down)} does not run; resume when every tile runs")
             self._state.clear_killed()
             control.lower_kill()
+            self._kept = 0
             commands.resume()
             commands.event("resume", "a person resumed trading")
             return {"kill": control.kill}
