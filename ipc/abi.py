@@ -19,7 +19,7 @@ from pathlib import Path
 
 INCLUDE = Path(__file__).resolve().parent / "include"
 
-_CONSTANT = re.compile(r"^#define[ \t]+(SF_[A-Z0-9_]+)[ \t]+(?=\S)", re.MULTILINE)
+_CONSTANT = re.compile(r"^#define[ \t]+(SF_[A-Z0-9_]+)[ \t]+([^\s/][^/\n]*)", re.MULTILINE)
 
 
 def headers() -> list[Path]:
@@ -29,7 +29,12 @@ def headers() -> list[Path]:
 
 def constants() -> list[str]:
     """Returns the names of the integer constants the headers define, in the order of the text."""
-    return [name for header in headers() for name in _CONSTANT.findall(header.read_text())]
+    return [name for name, _ in _defined()]
+
+
+def _defined() -> list[tuple[str, str]]:
+    """Names and values of those constants, as they stand in the headers."""
+    return [(name, value.strip()) for header in headers() for name, value in _CONSTANT.findall(header.read_text())]
 
 
 def types() -> str:
@@ -45,8 +50,11 @@ def declarations() -> str:
 
 
 def text() -> str:
-    """Returns the text that is hashed: the types without any white space."""
-    return "".join(types().split())
+    """Returns the text that is hashed: the types, then the constants, without any white space.
+
+    A renumbered constant is as dangerous as a moved field, so it changes the hash too.
+    """
+    return "".join(types().split()) + "".join(f"{name}={value};" for name, value in _defined())
 
 
 def abi_hash() -> int:

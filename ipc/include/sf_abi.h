@@ -6,8 +6,8 @@
    is right is complete.  These headers (ipc/include) are the only description
    of the layouts: the cffi definitions are made from them by the preprocessor,
    numpy types are made from the cffi types, and SF_ABI_HASH is the first eight
-   bytes (big-endian) of the SHA-256 of that preprocessed text, passed in by
-   the build.  Fixed-width types, explicit padding, no pointers, no floats. */
+   bytes (big-endian) of the SHA-256 of that preprocessed text and the values of
+   the constants, passed in by the build.  Fixed-width types, explicit padding, no pointers, no floats. */
 
 #ifndef SF_ABI_H
 #define SF_ABI_H

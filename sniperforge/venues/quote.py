@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Quote(NamedTuple):
-    """Amounts in base units; `status` is `ok`, `refused` (the program fails) or `exhausted` (loaded state ends first)."""
+    """Amounts in base units; `status` is `ok`, `refused` (the program fails) or `exhausted` (loaded state ends)."""
 
     amount_in: int
     amount_out: int

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import zmq
 import zmq.auth
+
 from ipc.control import (
     MAX_REQUEST_BYTES,
     VERBS,
