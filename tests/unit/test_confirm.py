@@ -295,14 +295,6 @@ def test_a_recovered_fill_waits_for_the_mint_between_its_hops(orders: Orders, to
     assert (fill["delta_in"], fill["leg[0].token"], fill["leg[0].delta"]) == (3, 2, 4)
 
 
-def test_a_recovered_fill_waits_for_the_rows_of_its_legs_too(orders: Orders, tokens: Tokens) -> None:
-    recovered(orders, open_order(7))
-    assert orders.outcome(Landed(7, 103, None, 5000, 1, -5000, {USDC: 3, BONK: 2, key(): 0}), 1) is None
-    tokens.extend([base58.decode(BONK, 32)])
-    (fill,) = (fill_of(each) for each in orders.release(all_of_them=False))
-    assert (fill["delta_in"], fill["leg[0].token"], fill["leg[0].delta"]) == (3, 2, 2)
-
-
 def test_a_recovered_order_without_its_record_books_what_the_transaction_traded(orders: Orders) -> None:
     recovered(orders, {"order": 7, "intent": 0, "bot": 5, "kind": 0, "signature": signature(), "known": False}
               | {"last_valid_block_height": 240, "mint_in": None, "mint_out": None})  # fmt: skip
