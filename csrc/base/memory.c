@@ -98,7 +98,8 @@ static void settle( sf_memory_t * m ) {
 int sf_memory_map( sf_memory_t * m, char const * path, uint32_t flags ) {
   memset( m, 0, sizeof(*m) );
   int writable = !!( flags & SF_MEMORY_WRITE );
-  int fd = open( path, ( writable ? O_RDWR : O_RDONLY )|O_CLOEXEC|O_NOFOLLOW );
+  int fd = open( path, O_RDWR|O_CLOEXEC|O_NOFOLLOW ); /* so that the mapping can become writable */
+  if( fd<0 && errno==EACCES && !writable ) fd = open( path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW );
   if( fd<0 ) return sf_err_set( errno==ENOENT ? SF_ERR_NOTFOUND : SF_ERR_SYS, "opening %s: %m", path );
   struct stat st;
   int         rc   = 0;
@@ -118,12 +119,8 @@ int sf_memory_map( sf_memory_t * m, char const * path, uint32_t flags ) {
   return 0;
 }
 
-int sf_memory_make_writable( sf_memory_t * m, char const * path, uint32_t flags ) {
-  int fd = open( path, O_RDWR|O_CLOEXEC|O_NOFOLLOW );
-  if( fd<0 ) return sf_err_set( SF_ERR_SYS, "opening %s for writing: %m", path );
-  void * base = mmap( m->base, m->bytes, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_FIXED, fd, 0 );
-  close( fd );
-  if( base==MAP_FAILED ) return sf_err_set( SF_ERR_SYS, "mapping %s for writing: %m", path );
+int sf_memory_make_writable( sf_memory_t * m, uint32_t flags ) {
+  if( mprotect( m->base, m->bytes, PROT_READ|PROT_WRITE ) ) return sf_err_set( SF_ERR_SYS, "making a shared mapping writable: %m" );
   m->flags = flags | SF_MEMORY_WRITE;
   settle( m );
   return 0;

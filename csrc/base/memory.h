@@ -32,9 +32,9 @@ int sf_memory_create( sf_memory_t * m, char const * path, uint64_t bytes, uint32
 /* sf_memory_map maps the whole existing file, with all its pages present. */
 int sf_memory_map( sf_memory_t * m, char const * path, uint32_t flags );
 
-/* sf_memory_make_writable maps the same file writable at the same address, so that
-   pointers into it stay good.  flags as for sf_memory_map. */
-int sf_memory_make_writable( sf_memory_t * m, char const * path, uint32_t flags );
+/* sf_memory_make_writable makes a read-only mapping writable in place, also while
+   others read in it.  flags as for sf_memory_map. */
+int sf_memory_make_writable( sf_memory_t * m, uint32_t flags );
 
 /* sf_memory_unmap gives the mapping back; the file stays. */
 void sf_memory_unmap( sf_memory_t * m );

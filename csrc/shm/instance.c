@@ -212,7 +212,7 @@ int sf_instance_workspace( sf_instance_t * inst, uint32_t tile, int writable, sf
   int              rc = 0;
   pthread_mutex_lock( &inst->lock );
   if( ws->memory.base && writable && !( ws->memory.flags & SF_MEMORY_WRITE ) ) {
-    rc = sf_workspace_make_writable( ws, inst->dir, memory_flags( inst->topology, 1 ) );
+    rc = sf_workspace_make_writable( ws, memory_flags( inst->topology, 1 ) );
   } else if( !ws->memory.base ) {
     rc = sf_workspace_open( ws, inst->dir, inst->topology->tile[tile].name, memory_flags( inst->topology, writable ) );
     if( !rc && ws->memory.bytes<inst->topology->tile[tile].workspace_bytes ) {

@@ -31,11 +31,7 @@ int sf_workspace_open( sf_workspace_t * ws, char const * dir, char const * name,
   return sf_memory_map( &ws->memory, path, flags );
 }
 
-int sf_workspace_make_writable( sf_workspace_t * ws, char const * dir, uint32_t flags ) {
-  char path[512];
-  int  rc = path_of( path, sizeof(path), dir, ws->name );
-  return rc ? rc : sf_memory_make_writable( &ws->memory, path, flags );
-}
+int sf_workspace_make_writable( sf_workspace_t * ws, uint32_t flags ) { return sf_memory_make_writable( &ws->memory, flags ); }
 
 void sf_workspace_close( sf_workspace_t * ws ) { sf_memory_unmap( &ws->memory ); }
 

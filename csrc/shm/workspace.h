@@ -30,7 +30,7 @@ int sf_workspace_open( sf_workspace_t * ws, char const * dir, char const * name,
 
 /* sf_workspace_make_writable turns a read-only mapping into a writable one; pointers
    into it stay good. */
-int sf_workspace_make_writable( sf_workspace_t * ws, char const * dir, uint32_t flags );
+int sf_workspace_make_writable( sf_workspace_t * ws, uint32_t flags );
 
 /* sf_workspace_close unmaps; the file stays. */
 void sf_workspace_close( sf_workspace_t * ws );
