@@ -15,10 +15,11 @@ import msgspec
 from ipc._core import lib
 from ipc.errors import CoreError
 from sniperforge import config, exits
-from sniperforge.journal.reader import Reader, Record, run_files
+from sniperforge.journal.reader import Place, Reader, Record, run_files
 from sniperforge.journal.records import KIND_NAMES, KINDS
 
 _POLL_S = 0.05
+_WRITING_S = 0.05  # a block that is being written is whole after this
 
 
 def add_directory(parser: argparse.ArgumentParser) -> None:
@@ -71,28 +72,36 @@ def _when(time_ns: int) -> str:
 def summarize(directory: Path, run: int) -> dict[str, Any]:
     """What a run's journal holds and how it ends; reads and verifies all of it."""
     records: dict[str, int] = {}
-    first = last = blocks = 0
     with Reader(directory, run) as reader:
-        try:
-            for batch in reader.batches():
-                first = first or batch.time_ns
-                last = batch.time_ns
-                blocks = batch.number + 1
-                for kind in batch.headers()["message"]["kind"].tolist():
-                    name = KIND_NAMES.get(kind, f"kind {kind}")
-                    records[name] = records.get(name, 0) + 1
-        except CoreError as damage:
-            if damage.code == lib.SF_ERR_ABI:
-                return {"run": run, "end": "unreadable", "reason": damage.sentence}
-            if damage.code != lib.SF_ERR_DATA:
-                raise
-        tail = reader.tail()
+        before: Place | None = None
+        while True:
+            try:
+                for batch in reader.batches():
+                    for kind in batch.headers()["message"]["kind"].tolist():
+                        name = KIND_NAMES.get(kind, f"kind {kind}")
+                        records[name] = records.get(name, 0) + 1
+            except CoreError as error:
+                if error.code == lib.SF_ERR_ABI:
+                    return {"run": run, "end": "unreadable", "reason": error.sentence}
+                if error.code != lib.SF_ERR_DATA:
+                    raise
+            try:
+                tail = reader.tail()
+            except CoreError as error:
+                if error.code != lib.SF_ERR_STATE:
+                    raise
+                continue  # it has grown meanwhile
+            if not tail.residue_bytes or tail.place == before:
+                break
+            before = tail.place  # torn, or just being written
+            time.sleep(_WRITING_S)
+        first, last = reader.span_ns
     return {
         "run": run,
         "begin": _when(first) if first else None,
         "last": _when(last) if last else None,
         "seconds": round((last - first) / 1e9, 3),
-        "blocks": blocks,
+        "blocks": tail.place.number,
         "segments": tail.place.segment + 1,
         "records": sum(records.values()),
         "kinds": dict(sorted(records.items())),

@@ -31,6 +31,8 @@ _TURN_END = 0xFFFFFFFF  # sf_turn_t.in: no more turns, the rest is primary
 _STEPS = 64  # turns of the C tiles in one call
 _IDLE_S = 0.005  # without work, after which what tiles tell of themselves about every millisecond is up to date
 _GROUP = "replay"
+_OF_NO_BOT = (lib.SF_MSG_INTENT, lib.SF_MSG_ORDER, lib.SF_MSG_TX, lib.SF_MSG_WIRE, lib.SF_MSG_REFUSED, lib.SF_MSG_SENT)
+_PUT_KINDS = [kind for kind in SIDE_KINDS if kind not in _OF_NO_BOT]
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,7 @@ class _Runner:
         by_intents = {tile.intents: tile for tile in self._recording.tiles}
         side = set(_side_links(self._recording))
         with Reader(self._recording.directory, self._recording.run) as reader:
-            for record in _readable(reader, SIDE_KINDS):
+            for record in _readable(reader, _PUT_KINDS):
                 if record.link in side:
                     _send(self._producers[record.link], record)
                 elif record.kind == lib.SF_MSG_TURN and record.link in by_intents:
