@@ -40,7 +40,7 @@ class ArbConfig(_Section, frozen=True, tag_field="kind", tag="arb"):
     max_hops: Literal[2, 3]
     tip_bps: Annotated[int, Meta(ge=0, le=9999)]
     cu_limit_per_hop: ComputeUnits
-    cu_price_micro_lamports: Amount
+    cu_price_micro_lamports: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     slippage_bps: Annotated[int, Meta(ge=0, le=9999)]
     cooldown_slots: Annotated[int, Meta(ge=0, le=100_000)]
     max_cycles: Annotated[int, Meta(ge=1, le=50_000_000)]
