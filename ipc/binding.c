@@ -6,6 +6,9 @@
 #include "base/crc32c.h"
 #include "base/err.h"
 #include "base/hist.h"
+#include "dex/quote.h"
+#include "dex/raydium_cpmm.h"
+#include "dex/token.h"
 #include "io/reader.h"
 #include "io/segment.h"
 #include "shm/cnc.h"
@@ -121,3 +124,19 @@ static int ipc_kill_on_signal( sf_control_t * c ) {
 
 static uint64_t ipc_load( uint64_t const * word ) { return sf_load_acquire( word ); }
 static void ipc_store( uint64_t * word, uint64_t value ) { sf_store_release( word, value ); }
+
+static void ipc_quote_wide( sf_quote_t const * q, uint64_t out[4] ) {
+  out[0] = (uint64_t)q->sqrt_price;
+  out[1] = (uint64_t)( q->sqrt_price >> 64 );
+  out[2] = (uint64_t)q->liquidity;
+  out[3] = (uint64_t)( q->liquidity >> 64 );
+}
+
+static int ipc_cpmm_load( uint8_t const * pool, uint32_t pool_len, uint8_t const * config, uint32_t config_len,
+                          uint64_t vault_a, uint64_t vault_b, sf_pool_update_t * out ) {
+  sf_pool_state_t state;
+  sf_pool_config_t rates;
+  int err = sf_raydium_cpmm.pool_decode( pool, pool_len, &state );
+  if( !err ) err = sf_raydium_cpmm.config_decode( config, config_len, &rates );
+  return err ? err : sf_raydium_cpmm.price( &state, &rates, vault_a, vault_b, out );
+}

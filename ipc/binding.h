@@ -230,3 +230,41 @@ int ipc_kill_on_signal( sf_control_t * c );
 
 uint64_t ipc_load( uint64_t const * word );
 void ipc_store( uint64_t * word, uint64_t value );
+
+/* dex: what all venues share (dex/quote.h, dex/token.h).  A state is opaque:
+   typedef struct sf_<venue>_state { ...; } sf_<venue>_state_t; */
+typedef struct sf_quote {
+  uint64_t amount_in;
+  uint64_t amount_out;
+  uint64_t fee;
+  uint64_t protocol_fee;
+  uint64_t creator_fee;
+  uint64_t reserve_a;
+  uint64_t reserve_b;
+  uint32_t status;
+  uint32_t error;
+  uint32_t fee_in_input;
+  int32_t tick;
+  uint32_t crossed;
+  uint32_t impact_ppm;
+  ...;
+} sf_quote_t;
+#define SF_QUOTE_OK        ...
+#define SF_QUOTE_REFUSED   ...
+#define SF_QUOTE_EXHAUSTED ...
+typedef struct sf_token_account {
+  uint8_t mint[32];
+  uint8_t owner[32];
+  uint64_t amount;
+  uint32_t flags;
+} sf_token_account_t;
+int sf_token_account_decode( uint8_t const program[32], uint8_t const * data, uint32_t len, sf_token_account_t * out );
+
+/* ipc_quote_wide is sqrt_price and liquidity of a quote, the lower word of each first. */
+void ipc_quote_wide( sf_quote_t const * q, uint64_t out[4] );
+
+/* dex: raydium_cpmm */
+int ipc_cpmm_load( uint8_t const * pool, uint32_t pool_len, uint8_t const * config, uint32_t config_len,
+                   uint64_t vault_a, uint64_t vault_b, sf_pool_update_t * out );
+uint64_t sf_cpmm_quote_in( sf_pool_update_t const * pool, int a_to_b, uint64_t amount_in );
+uint64_t sf_cpmm_quote_out( sf_pool_update_t const * pool, int a_to_b, uint64_t amount_out );
