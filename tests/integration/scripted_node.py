@@ -164,6 +164,11 @@ class ScriptedNode:
     def websocket_url(self) -> str:
         return f"{'wss' if self.context else 'ws'}://localhost:{self.port}/ws?api-key=secret"
 
+    @property
+    def connections(self) -> int:
+        """Connections being served; one that the client has may still wait to be."""
+        return len(self._writers)
+
     # -- what a test does ---------------------------------------------------------------------------
 
     @property

@@ -49,6 +49,7 @@ class Send(TileProcess):
         topology.table("chain", writer="test", layout="sf_chain_row_t", rows=1)
         topology.table("durable", writer="test", layout="sf_durable_row_t", rows=64)
         super().__init__(name, "send", topology, state, "sent")
+        self._target = target
         self._wire = self._stack.enter_context(self.instance.link("wire").produce())
         self.block_height(1)
 
@@ -96,6 +97,7 @@ class Send(TileProcess):
 
     def connected(self, count: int = 2) -> None:
         self.wait_count("connections_open", count)
+        self.wait(lambda: self._target.connections >= count, "connections at the node")
 
 
 @pytest.fixture
