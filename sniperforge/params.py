@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import msgspec
 
+from ipc.pages import now_ns
 from sniperforge.chain import Endpoints
 from sniperforge.config import Config
 from sniperforge.state import StateDirectory
@@ -69,6 +71,7 @@ def tile_params(config: Config, chain: Endpoints, wallet: str, state: StateDirec
     ]
     params: Params = {
         "feed": feed,
+        "book": {"wall_offset_ns": time.time_ns() - now_ns()},
         "risk": risk,
         "build": build,
         "sign": sign,

@@ -97,8 +97,9 @@ typedef struct book {
   uint32_t * waiting;
   uint32_t pool_cnt, token_cnt, config_cnt, waiting_cnt, stale_cnt;
   uint64_t queue_head, queue_tail;
-  uint64_t next_open; /* unix seconds; UINT64_MAX = no pool waits for its opening */
-  uint64_t opening;   /* 1: a pool opened, and the queue has not been empty since */
+  uint64_t next_open;      /* unix seconds; UINT64_MAX = no pool waits for its opening */
+  uint64_t wall_ns;        /* wall clock when the newest message of raw came in, by its t_origin */
+  uint64_t wall_offset_ns; /* wall clock minus engine clock, as it was when the run began */
   uint32_t out;
   int counter[C_CNT];
   int gauge[G_CNT];
@@ -136,8 +137,8 @@ static void pool_publish( sf_tile_t * t, book_t * b, uint32_t p ) {
   pool->queued    = 0;
 }
 
-/* At the end of a message of raw, and elsewhere only when a pool opens, so that what goes out between two
-   of them is a function of raw alone: a replay, whose turns are cut otherwise, gives the same messages. */
+/* At the end of a message of raw and nowhere else, so that what goes out between two of them is a function
+   of raw alone: a replay, whose turns are cut otherwise, gives the same messages. */
 static void drain( sf_tile_t * t, book_t * b ) {
   for( int done = 0; b->queue_head != b->queue_tail && done < DRAIN_MAX && sf_tile_credit( t, b->out ); done++ )
     pool_publish( t, b, b->queue[b->queue_head++ % b->pools->row_cnt] );
@@ -164,8 +165,7 @@ static int disabled_reason( book_t * b, book_pool_t const * pool, sf_pool_update
   if( mint & SF_MINT_UNKNOWN ) return C_EXTENSION;
   if( pool->frozen ) return C_FROZEN;
   if( !u->open_time ) return -1;
-  uint64_t now = sf_clock_real_ns() / 1000000000UL;
-  if( u->open_time <= now ) return -1;
+  if( u->open_time <= b->wall_ns / 1000000000UL ) return -1;
   if( u->open_time < b->next_open ) b->next_open = u->open_time;
   return C_NOT_OPEN;
 }
@@ -440,24 +440,26 @@ static void on_reset( sf_tile_t * t, book_t * b, sf_message_t const * m ) {
   sf_tile_count( t, b->counter[C_RESETS], 1 );
 }
 
+/* Pools whose time has come.  Time is that of the messages, so that a replay has the same. */
+static void opening_check( sf_tile_t * t, book_t * b, uint64_t t_origin ) {
+  if( t_origin && t_origin + b->wall_offset_ns > b->wall_ns ) b->wall_ns = t_origin + b->wall_offset_ns;
+  if( b->next_open == UINT64_MAX || b->wall_ns / 1000000000UL < b->next_open ) return;
+  b->next_open = UINT64_MAX;
+  for( uint32_t p = 0; p < b->pool_cnt; p++ )
+    if( b->pool[p].disabled == C_NOT_OPEN + 1 && pool_whole( &b->pool[p] ) ) pool_settle( t, b, p );
+}
+
 /* -- hooks ---------------------------------------------------------------- */
 
 static void book_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   (void)in;
   book_t * b = sf_tile_state( t );
+  opening_check( t, b, m->t_origin );
   if( m->kind == SF_MSG_ACCOUNT ) on_account( t, b, m );
   else if( m->length != sizeof( sf_raw_slot_t ) ) sf_tile_count( t, b->counter[C_MALFORMED], 1 );
   else if( m->kind == SF_MSG_SLOT ) slot_ended( t, b, ( (sf_raw_slot_t const *)( m + 1 ) )->slot );
   else if( m->kind == SF_MSG_RESET ) on_reset( t, b, m );
   drain( t, b );
-}
-
-static int book_poll( sf_tile_t * t ) {
-  book_t * b = sf_tile_state( t );
-  if( !b->opening ) return 0;
-  drain( t, b );
-  b->opening = b->queue_head != b->queue_tail;
-  return 1;
 }
 
 static void book_house( sf_tile_t * t, uint64_t now_ns ) {
@@ -466,11 +468,6 @@ static void book_house( sf_tile_t * t, uint64_t now_ns ) {
   sf_tile_set( t, b->gauge[G_POOLS], b->pool_cnt );
   sf_tile_set( t, b->gauge[G_STALE], b->stale_cnt );
   sf_tile_set( t, b->gauge[G_TOKENS], b->token_cnt );
-  if( b->next_open == UINT64_MAX || sf_clock_real_ns() / 1000000000UL < b->next_open ) return;
-  b->next_open = UINT64_MAX;
-  b->opening   = 1;
-  for( uint32_t p = 0; p < b->pool_cnt; p++ )
-    if( b->pool[p].disabled == C_NOT_OPEN + 1 && pool_whole( &b->pool[p] ) ) pool_settle( t, b, p );
 }
 
 static void book_fini( sf_tile_t * t ) {
@@ -493,8 +490,13 @@ static int book_init( sf_tile_t * t ) {
                        b->tokens->row_bytes );
   int out = sf_tile_out( t, "market" );
   if( out < 0 ) return out;
-  b->out       = (uint32_t)out;
-  b->next_open = UINT64_MAX;
+  b->out            = (uint32_t)out;
+  b->next_open      = UINT64_MAX;
+  b->wall_offset_ns = sf_clock_real_ns() - sf_clock_ns();
+  if( sf_tile_param( t, "wall_offset_ns" ) ) {
+    int err = sf_tile_param_u64( t, "wall_offset_ns", 0, UINT64_MAX, &b->wall_offset_ns );
+    if( err ) return err;
+  }
   for( uint32_t i = 0; i < C_CNT; i++ )
     if( ( b->counter[i] = sf_tile_counter( t, counter_names[i] ) ) < 0 ) return b->counter[i];
   for( uint32_t i = 0; i < G_CNT; i++ )
@@ -516,7 +518,6 @@ sf_tile_ops_t const sf_tile_book = {
   .kind        = "book",
   .state_bytes = sizeof( book_t ),
   .init        = book_init,
-  .poll        = book_poll,
   .msg         = book_msg,
   .house       = book_house,
   .fini        = book_fini,

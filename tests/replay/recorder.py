@@ -61,6 +61,8 @@ class Market:
     def __init__(self, rng: random.Random, pools: int, mints: int) -> None:
         self._rng = rng
         self.slot = 100
+        self.open_time = [0] * pools
+        """Unix seconds from which on the program takes swaps on a pool."""
         self._config = cpmm.config_address(0)
         self.mints = [WSOL, USDC, *(Pubkey.from_bytes(bytes([7]) + rng.randbytes(31)) for _ in range(mints - 2))]
         pairs = [(a, b) for a in range(mints) for b in range(a)]
@@ -104,7 +106,7 @@ class Market:
         return accounts
 
     def _state(self, pool: int, flags: int) -> bytes:
-        data = cpmm.pool_data(self.keys[pool], decimals=(9, 9), lp_supply=10**9)
+        data = cpmm.pool_data(self.keys[pool], decimals=(9, 9), lp_supply=10**9, open_time=self.open_time[pool])
         return raw_account(self.keys[pool].pool, cpmm.PROGRAM_ID, data, self.slot, flags | lib.SF_RAW_SIMULATED)
 
     def _vault(self, pool: int, side: int, flags: int) -> bytes:
@@ -158,6 +160,10 @@ class Recorder:
         self._python_share = python_share
         self._intents = 0
         self.orders = 0
+
+    def opens_at(self, pool: int, unix_seconds: int) -> None:
+        """Lets a pool of the market open only then."""
+        self._market.open_time[pool] = unix_seconds
 
     def run(self, trades: int, *, resets: bool = False, fees: bool = False) -> None:
         """Records so many trades; with `resets` the feed loses its connection now and then, with `fees` they change."""

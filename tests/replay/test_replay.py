@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,19 @@ def test_a_fee_that_changes_for_many_pools_at_once(tmp_path: Path, instance_name
     recorder = Recorder(tmp_path / "state", instance_name, seed=6, pools=300, mints=26)
     recorder.run(200, fees=True)
     assert recorder.intents > 20
+    result = replayed(recorder, instance_name)
+    assert result.identical, result.difference
+
+
+def test_pools_that_opened_in_the_meantime_open_as_they_did(tmp_path: Path, instance_name: str) -> None:
+    recorder = Recorder(tmp_path / "state", instance_name, seed=7)
+    opens = int(time.time()) + 2
+    for pool in range(6):
+        recorder.opens_at(pool, opens)
+    recorder.run(300)
+    while time.time() <= opens:
+        time.sleep(0.01)
+    assert recorder.intents > 5
     result = replayed(recorder, instance_name)
     assert result.identical, result.difference
 
