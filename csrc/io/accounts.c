@@ -1,8 +1,10 @@
 #include "io/accounts.h"
 #include "base/err.h"
 #include "sf_abi.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static uint64_t mix( uint64_t v ) {
   v *= 0x9e3779b97f4a7c15UL;
@@ -62,6 +64,33 @@ int sf_accounts_add( sf_accounts_t * a, uint8_t const pubkey[32], char const * t
   strncpy( at->text, text, sizeof( at->text ) - 1 );
   insert( a->by_pubkey, a->mask, hash, i );
   return (int)i;
+}
+
+static int add_line( sf_accounts_t * a, char * line, int ( *read )( char const * text, uint8_t pubkey[32] ) ) {
+  line[strcspn( line, "#\r\n" )] = 0;
+  char * text                    = line + strspn( line, " \t" );
+  text[strcspn( text, " \t" )]   = 0;
+  if( !*text ) return 0;
+  uint8_t pubkey[32];
+  if( strlen( text ) >= sizeof( a->account->text ) || read( text, pubkey ) ) return SF_ERR_DATA;
+  int i = sf_accounts_add( a, pubkey, text );
+  return i >= 0 || i == SF_ERR_STATE ? 0 : i;
+}
+
+int sf_accounts_load( sf_accounts_t * a, char const * path, int ( *read )( char const * text, uint8_t pubkey[32] ),
+                      struct timespec * mtime ) {
+  FILE * file = fopen( path, "re" );
+  if( !file ) return sf_err_set( SF_ERR_SYS, "accounts file %s: %m", path );
+  struct stat st;
+  if( !fstat( fileno( file ), &st ) ) *mtime = st.st_mtim;
+  char line[256];
+  int err = 0;
+  for( uint32_t number = 1; !err && fgets( line, sizeof( line ), file ); number++ ) {
+    err = add_line( a, line, read );
+    if( err == SF_ERR_DATA ) sf_err_set( err, "%s line %u: not a base58 public key", path, number );
+  }
+  fclose( file );
+  return err;
 }
 
 void sf_accounts_fini( sf_accounts_t * a ) {

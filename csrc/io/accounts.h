@@ -7,6 +7,7 @@
 #ifndef SF_IO_ACCOUNTS_H
 #define SF_IO_ACCOUNTS_H
 #include <stdint.h>
+#include <time.h>
 
 #define SF_SUBSCRIPTION_WANTED 0
 #define SF_SUBSCRIPTION_ASKED  1
@@ -50,6 +51,12 @@ typedef struct sf_accounts {
 /* sf_accounts_add appends an account and returns its index, or SF_ERR_STATE if it
    is there already, SF_ERR_SYS without memory.  Cold; accounts may move. */
 int sf_accounts_add( sf_accounts_t * a, uint8_t const pubkey[32], char const * text );
+/* sf_accounts_load adds the accounts of a file, one a line in base58 (`read` makes 32
+   bytes of a text and returns 0), `#` begins a comment; those that are there already, or
+   gone from the file, stay.  mtime becomes the file's.  Returns 0, SF_ERR_SYS, or
+   SF_ERR_DATA with the line.  Cold; accounts may move. */
+int sf_accounts_load( sf_accounts_t * a, char const * path, int ( *read )( char const * text, uint8_t pubkey[32] ),
+                      struct timespec * mtime );
 void sf_accounts_fini( sf_accounts_t * a );
 
 /* sf_accounts_on notes that the node follows account i under an id. */

@@ -39,8 +39,7 @@ void sf_snapshot_fini( sf_snapshot_t * s ) {
     if( s->lane[i].http.out ) sf_http_fini( &s->lane[i].http );
 }
 
-int sf_snapshot_begin( sf_snapshot_t * s, uint32_t const * account, char const * const * text, uint32_t cnt,
-                       uint64_t min_slot ) {
+int sf_snapshot_begin( sf_snapshot_t * s, uint32_t cnt, uint64_t min_slot ) {
   uint32_t chunk_cnt   = ( cnt + SF_RPC_ACCOUNTS_MAX - 1 ) / SF_RPC_ACCOUNTS_MAX;
   s->item_bytes        = ( sizeof( sf_snapshot_item_t ) + s->data_max + 7 ) & ~7UL;
   uint64_t item_total  = s->item_bytes * cnt;
@@ -58,15 +57,16 @@ int sf_snapshot_begin( sf_snapshot_t * s, uint32_t const * account, char const *
   s->rounds    = 0;
   s->min_slot  = min_slot;
   s->active    = 1;
-  for( uint32_t i = 0; i < cnt; i++ ) {
-    sf_snapshot_item( s, i )->account = account[i];
-    s->text[i]                        = text[i];
-  }
   for( uint32_t c = 0; c < chunk_cnt; c++ ) {
     s->chunk[c].first = c * SF_RPC_ACCOUNTS_MAX;
     s->chunk[c].cnt   = c + 1 < chunk_cnt ? SF_RPC_ACCOUNTS_MAX : cnt - c * SF_RPC_ACCOUNTS_MAX;
   }
   return 0;
+}
+
+void sf_snapshot_want( sf_snapshot_t * s, uint32_t i, uint32_t account, char const * text ) {
+  sf_snapshot_item( s, i )->account = account;
+  s->text[i]                        = text;
 }
 
 sf_snapshot_item_t * sf_snapshot_item( sf_snapshot_t * s, uint32_t i ) {

@@ -77,11 +77,11 @@ int sf_snapshot_init( sf_snapshot_t * s, sf_endpoint_t * endpoint, char const * 
                       sf_backoff_t const * backoff, uint64_t answer_max, uint64_t data_max, sf_rng_t * rng );
 void sf_snapshot_fini( sf_snapshot_t * s );
 
-/* sf_snapshot_begin starts a read of cnt accounts, at a slot not before min_slot.
-   text[i] (base58) must stay where it is until the read is dropped.  Assumes none
-   under way. */
-int sf_snapshot_begin( sf_snapshot_t * s, uint32_t const * account, char const * const * text, uint32_t cnt,
-                       uint64_t min_slot );
+/* sf_snapshot_begin starts a read of cnt accounts, at a slot not before min_slot;
+   sf_snapshot_want says which, for each i below cnt.  text (base58) must stay where it is
+   until the read is dropped.  Assumes none under way. */
+int sf_snapshot_begin( sf_snapshot_t * s, uint32_t cnt, uint64_t min_slot );
+void sf_snapshot_want( sf_snapshot_t * s, uint32_t i, uint32_t account, char const * text );
 
 /* sf_snapshot_step goes on: 0 = under way, 1 = all of one slot, 2 = all here, but
    of several slots.  A call does a bounded piece of work. */

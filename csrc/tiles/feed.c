@@ -35,7 +35,6 @@
 #include "tile/tile.h"
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
@@ -64,15 +63,16 @@
 #define ACCOUNT_READING 1
 #define ACCOUNT_LIVE    2
 
-#define COUNTERS( X )                                                                                             \
-  X( connects )                                                                                                   \
-  X( reconnects )                                                                                                 \
-  X( connect_failures )                                                                                           \
-  X( connection_losses ) X( silent_deaths ) X( pings ) X( rate_limited ) X( reads_limited ) X( notifications )    \
-      X( slot_notifications ) X( duplicates_dropped ) X( stale_dropped ) X( malformed_json ) X( malformed_shape ) \
-          X( malformed_data ) X( malformed_frames ) X( oversized_accounts ) X( unknown_subscriptions )            \
-              X( subscribe_failures ) X( syncs ) X( resyncs ) X( repaired_accounts ) X( missing_accounts )        \
-                  X( mixed_reads ) X( read_failures ) X( holdback_overflows ) X( file_errors )
+#define COUNTERS( X )                                                                                                 \
+  X( connects )                                                                                                       \
+  X( reconnects )                                                                                                     \
+  X( connect_failures )                                                                                               \
+  X( connection_losses )                                                                                              \
+  X( silent_deaths ) X( pings ) X( rate_limited ) X( reads_limited ) X( notifications ) X( slot_notifications )       \
+      X( duplicates_dropped ) X( stale_dropped ) X( malformed_json ) X( malformed_shape ) X( malformed_data )         \
+          X( malformed_frames ) X( oversized_accounts ) X( unknown_subscriptions ) X( subscribe_failures ) X( syncs ) \
+              X( resyncs ) X( repaired_accounts ) X( missing_accounts ) X( mixed_reads ) X( read_failures )           \
+                  X( holdback_overflows ) X( file_errors )
 #define GAUGES( X ) \
   X( accounts ) X( accounts_subscribed ) X( accounts_live ) X( slot ) X( connected ) X( uring_refused )
 
@@ -125,9 +125,6 @@ typedef struct feed {
   uint64_t read_version; /* when the read began */
   uint32_t cursor;       /* next item to publish */
   uint32_t disturbed;    /* reads done again because their slot was still changing */
-  uint32_t * list;       /* of the accounts to read */
-  char const ** text;
-  uint32_t list_max;
   int counter[COUNT_MAX];
   uint64_t total[COUNT_MAX];
   char sentence[512]; /* for house to say */
@@ -142,42 +139,6 @@ __attribute__( ( format( printf, 2, 3 ) ) ) static void say( feed_t * f, char co
   va_start( args, fmt );
   vsnprintf( f->sentence, sizeof( f->sentence ), fmt, args );
   va_end( args );
-}
-
-/* -- accounts file -------------------------------------------------------- */
-
-static int add_line( feed_t * f, char * line, uint32_t number ) {
-  line[strcspn( line, "#\r\n" )] = 0;
-  char * text                    = line + strspn( line, " \t" );
-  text[strcspn( text, " \t" )]   = 0;
-  if( !*text ) return 0;
-  uint8_t pubkey[32];
-  if( strlen( text ) >= SF_PUBKEY_TEXT_MAX || sf_pubkey_decode( text, pubkey ) )
-    return sf_err_set( SF_ERR_DATA, "%s line %u: not a base58 public key", f->path, number );
-  int i = sf_accounts_add( &f->accounts, pubkey, text );
-  if( i < 0 ) return i == SF_ERR_STATE ? 0 : i;
-  return 0;
-}
-
-/* load adds the accounts of the file that are not followed yet; those that are gone
-   from it stay. */
-static int load( sf_tile_t * t, feed_t * f ) {
-  FILE * file = fopen( f->path, "re" );
-  if( !file ) return sf_err_set( SF_ERR_SYS, "accounts file %s: %m", f->path );
-  struct stat st;
-  if( !fstat( fileno( file ), &st ) ) f->path_mtime = st.st_mtim;
-  char line[256];
-  int err = 0;
-  for( uint32_t number = 1; !err && fgets( line, sizeof( line ), file ); number++ ) err = add_line( f, line, number );
-  fclose( file );
-  sf_tile_set( t, f->counter[COUNT_accounts], f->accounts.cnt );
-  if( f->list_max < f->accounts.max ) {
-    f->list_max = f->accounts.max;
-    f->list     = realloc( f->list, f->list_max * sizeof( *f->list ) );
-    f->text     = realloc( f->text, f->list_max * sizeof( *f->text ) );
-    if( !f->list || !f->text ) return sf_err_set( SF_ERR_SYS, "no memory for %u accounts", f->list_max );
-  }
-  return err;
 }
 
 /* -- publishing ----------------------------------------------------------- */
@@ -379,17 +340,17 @@ static void begin_read( sf_tile_t * t, feed_t * f, uint64_t now ) {
   f->comparing = f->subscriber.on == f->live;
   if( !f->accounts.cnt ) f->synced = 1;
   if( f->comparing && ( !f->resync_ns || !f->live || now - f->read_ns < f->resync_ns ) ) return;
-  uint32_t n = 0;
-  for( uint32_t i = 0; i < f->accounts.cnt; i++ ) {
+  uint32_t n = f->comparing ? f->live : f->subscriber.on - f->live;
+  if( sf_snapshot_begin( &f->snapshot, n, f->min_slot ) ) {
+    lost( t, f, sf_err_text(), 0 );
+    return;
+  }
+  uint32_t k = 0;
+  for( uint32_t i = 0; i < f->accounts.cnt && k < n; i++ ) {
     sf_account_t * a = &f->accounts.account[i];
     if( a->subscription.state != SF_SUBSCRIPTION_ON || ( a->live == ACCOUNT_LIVE ) != (int)f->comparing ) continue;
     if( !f->comparing ) a->live = ACCOUNT_READING;
-    f->list[n]   = i;
-    f->text[n++] = a->text;
-  }
-  if( sf_snapshot_begin( &f->snapshot, f->list, f->text, n, f->min_slot ) ) {
-    lost( t, f, sf_err_text(), 0 );
-    return;
+    sf_snapshot_want( &f->snapshot, k++, i, a->text );
   }
   count( t, f, resyncs, f->comparing );
   sf_holdback_mark( &f->holdback );
@@ -573,7 +534,9 @@ static void look_at_file( sf_tile_t * t, feed_t * f, uint64_t now ) {
   f->stat_ns = now;
   struct stat st;
   if( stat( f->path, &st ) || !memcmp( &st.st_mtim, &f->path_mtime, sizeof( st.st_mtim ) ) ) return;
-  if( !load( t, f ) ) return;
+  int err = sf_accounts_load( &f->accounts, f->path, sf_pubkey_decode, &f->path_mtime );
+  sf_tile_set( t, f->counter[COUNT_accounts], f->accounts.cnt );
+  if( !err ) return;
   count( t, f, file_errors, 1 );
   say( f, "%s", sf_err_text() );
 }
@@ -623,8 +586,6 @@ static void fini( sf_tile_t * t ) {
   if( f->multishot.uring.open ) sf_multishot_close( &f->multishot );
   sf_endpoint_close( &f->ws_endpoint );
   sf_endpoint_close( &f->rpc_endpoint );
-  free( f->list );
-  free( f->text );
 }
 
 static int register_counters( sf_tile_t * t, feed_t * f ) {
@@ -689,7 +650,8 @@ static int start( sf_tile_t * t, feed_t * f ) {
   if( !f->ws_endpoint.url.websocket || f->rpc_endpoint.url.websocket )
     return sf_err_set( SF_ERR_ARG, "%s: url begins with ws:// or wss://, rpc_url with http:// or https://",
                        sf_tile_name( t ) );
-  if( ( err = load( t, f ) ) ) return err;
+  if( ( err = sf_accounts_load( &f->accounts, f->path, sf_pubkey_decode, &f->path_mtime ) ) ) return err;
+  sf_tile_set( t, f->counter[COUNT_accounts], f->accounts.cnt );
   if( ( err = sf_holdback_init( &f->holdback, HOLDBACK_BYTES ) ) ) return err;
   if( ( err = sf_websocket_init( &f->ws, &f->ws_endpoint, message_kb << 10, OUT_BYTES ) ) ) return err;
   if( ( err = sf_snapshot_init( &f->snapshot, &f->rpc_endpoint, f->commitment, f->timeout_ns, &f->backoff,
