@@ -41,11 +41,13 @@ format: deps-dev ## put Python and C into the shape lint asks for
 	@$(PYTHON) -m ruff format .
 	@tools/format_c.sh
 
-asan: build deps-dev ## C units under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(CORE) FLAVOUR=asan check
+asan: build deps-dev ## C units and the whole engine under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(CORE) FLAVOUR=asan check group
+	@SNIPERFORGE_GROUP_PROGRAM=build/asan/sf-group $(PYTHON) -m pytest tests/integration/test_engine_single.py
 
-tsan: build deps-dev ## C units under ThreadSanitizer
-	@$(CORE) FLAVOUR=tsan check
+tsan: build deps-dev ## C units and the whole engine in one process under ThreadSanitizer
+	@$(CORE) FLAVOUR=tsan check group
+	@SNIPERFORGE_GROUP_PROGRAM=build/tsan/sf-group $(PYTHON) -m pytest tests/integration/test_engine_single.py
 
 fuzz: build deps-dev ## coverage-guided fuzzing of the C parsers (SECONDS_EACH=10)
 	@tools/fuzz.sh $(or $(SECONDS_EACH),10) $(ARGS)

@@ -118,6 +118,7 @@ class TopologyConfig(_Section, frozen=True):
     huge_pages: bool
     lock_memory: bool
     single: bool
+    program: str
     groups: dict[Name, GroupConfig]
     tiles: dict[Name, TileConfig]
     links: dict[Name, LinkConfig]

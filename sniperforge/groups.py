@@ -28,7 +28,8 @@ _HALT_ORDER = ("feed", "book", "arb", "strategies", "risk", "build", "sign", "se
 
 @dataclass
 class _Process:
-    group: str
+    name: str
+    tiles: tuple[str, ...]
     pid: int
     pidfd: int
     exit_code: int | None = None
@@ -74,19 +75,31 @@ class Groups:
     def start(self) -> None:
         """Starts all groups; Python first, because they take longest."""
         groups = [group for group in self._instance.groups.values() if group.tiles]
-        for group in sorted(groups, key=lambda group: not group.python):
-            pid = self._fork_python(group) if group.python else self._spawn(group)
-            self._processes.append(_Process(group.name, pid, os.pidfd_open(pid)))
+        for group in groups:
+            if group.python:
+                self._add(group.name, group.tiles, self._fork_python(group))
+        compiled = [group for group in groups if not group.python]
+        if self._config.topology.single:
+            tiles = tuple(tile for group in compiled for tile in group.tiles)
+            self._add("single", tiles, self._spawn(["--single", str(self._instance.directory)], tiles))
+        else:
+            for group in compiled:
+                self._add(
+                    group.name, group.tiles, self._spawn([str(self._instance.directory), group.name], group.tiles)
+                )
+
+    def _add(self, name: str, tiles: tuple[str, ...], pid: int) -> None:
+        self._processes.append(_Process(name, tiles, pid, os.pidfd_open(pid)))
 
     def _fork_python(self, group: GroupInfo) -> int:
         tiles = [(name, self._instance.tiles[name].kind) for name in group.tiles]
         name = self._instance.name
         return fork(f"sf-{group.name}", lambda: run_python_group(name, tiles))
 
-    def _spawn(self, group: GroupInfo) -> int:
-        arguments = [str(GROUP_PROGRAM), str(self._instance.directory), group.name]
+    def _spawn(self, arguments: list[str], tiles: tuple[str, ...]) -> int:
+        program = self._config.topology.program or str(GROUP_PROGRAM)
         fds: tuple[int, ...] = ()
-        holds_key = any(self._instance.tiles[tile].kind == "sign" for tile in group.tiles)
+        holds_key = any(self._instance.tiles[tile].kind == "sign" for tile in tiles)
         if holds_key and self._passphrase is not None:
             read, write = os.pipe2(os.O_CLOEXEC)
             os.write(write, self._passphrase.encode())
@@ -94,7 +107,7 @@ class Groups:
             os.dup2(read, PASSPHRASE_FD, inheritable=True)
             os.close(read)
             fds = (PASSPHRASE_FD,)
-        process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, pass_fds=fds, process_group=0)
+        process = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, pass_fds=fds, process_group=0)
         for fd in fds:
             os.close(fd)
         process.returncode = 0  # waited for here, by pidfd; keep Popen from complaining
@@ -109,7 +122,7 @@ class Groups:
         self._reap(0.0)
         for process in self._processes:
             if process.exit_code is not None:
-                tiles = self._instance.groups[process.group].tiles
+                tiles = process.tiles
                 errors = [self._instance.cnc(tile).error for tile in tiles if self._instance.cnc(tile).state == "fail"]
                 how = (
                     f"was killed by signal {-process.exit_code}"
@@ -117,7 +130,7 @@ class Groups:
                     else (f"ended with code {process.exit_code}")
                 )
                 why = f": {errors[0]}" if errors else ""
-                return f"group {process.group} ({', '.join(tiles)}) {how}{why}"
+                return f"group {process.name} ({', '.join(tiles)}) {how}{why}"
         return ""
 
     def _reap(self, timeout_s: float) -> None:
@@ -141,7 +154,7 @@ class Groups:
         for tile in sorted(tiles, key=lambda tile: order.get(tile.kind, 0)):
             cnc = self._instance.cnc(tile.name)
             self._instance.control.halt_tile(tile.name)
-            while cnc.state in ("boot", "run") and time.monotonic() < deadline and not self._dead(tile.group):
+            while cnc.state in ("boot", "run") and time.monotonic() < deadline and not self._dead(tile.name):
                 self._instance.control.beat()
                 self._reap(0.002)
         while self.descriptors() and time.monotonic() < deadline:
@@ -150,16 +163,14 @@ class Groups:
         self.kill()
         return clean
 
-    def _dead(self, group: str) -> bool:
-        return any(process.exit_code is not None for process in self._processes if process.group == group)
+    def _dead(self, tile: str) -> bool:
+        return any(process.exit_code is not None for process in self._processes if tile in process.tiles)
 
     def kill(self, *, grace_s: float = 0.0) -> None:
         """Ends everything at once; with a grace, the journal's process gets so long to write what it has."""
         for process in self._processes:
             if process.exit_code is None:
-                keeps = grace_s and any(
-                    self._instance.tiles[tile].kind == "journal" for tile in self._instance.groups[process.group].tiles
-                )
+                keeps = grace_s and any(self._instance.tiles[tile].kind == "journal" for tile in process.tiles)
                 _signal(process.pidfd, signal.SIGTERM if keeps else signal.SIGKILL)
         deadline = time.monotonic() + grace_s
         while self.descriptors() and time.monotonic() < deadline:
