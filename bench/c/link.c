@@ -4,7 +4,7 @@
 
    Two processes, each pinned to a core, the first and the last they may use.  A
    chunk measures the limit (one line that both write in turn, one pause in the
-   loop), then one case, then the limit again: the two cores of a virtual machine
+   loop; on 8 lines one after the other, because lines differ in their way), then one case, then the limit again: the two cores of a virtual machine
    may float between a shared L3 (near) and two (far) within seconds, so a latency
    without its limit means nothing.  A chunk whose two limits disagree is `mixed`.
 
@@ -32,6 +32,7 @@
 #define NEAR_NS     80.0  /* a limit below is near */
 #define AGREE       1.35  /* limits before and after differ by less than this factor */
 #define LIMIT_TRIPS 4000
+#define LIMIT_LINES 8
 #define TRIPS       20000
 #define PIPE_TRIPS  300
 #define GROUP       16     /* trips in one mean */
@@ -59,8 +60,7 @@ typedef struct board {
   uint64_t done;  /* written by the child: number of the last order done */
   uint64_t switches; /* written by the child: how often it was taken off its core, before done */
   uint8_t  _pad1[112];
-  uint64_t line;  /* the bare line */
-  uint8_t  _pad2[120];
+  struct { uint64_t word; uint8_t _pad2[SF_ALIGN*33-8]; } line[LIMIT_LINES]; /* the bare lines */
 } board_t;
 
 #define WHAT_LIMIT   0
@@ -107,18 +107,22 @@ static uint64_t switches( void ) {
 
 /* -- the limit -------------------------------------------------------------- */
 
+static uint64_t * limit_line( uint64_t trip ) { return &board->line[trip*LIMIT_LINES/LIMIT_TRIPS].word; }
+
 static void limit_pong( uint64_t base ) {
   for( uint64_t i=0; i<LIMIT_TRIPS; i++ ) {
-    while( sf_load_acquire( &board->line )!=base+2*i+1 ) sf_pause();
-    sf_store_release( &board->line, base+2*i+2 );
+    uint64_t * line = limit_line( i );
+    while( sf_load_acquire( line )!=base+2*i+1 ) sf_pause();
+    sf_store_release( line, base+2*i+2 );
   }
 }
 
 static void limit_ping( uint64_t base ) {
   for( uint64_t i=0; i<LIMIT_TRIPS; i++ ) {
+    uint64_t * line = limit_line( i );
     stamp[i] = __builtin_ia32_rdtsc();
-    sf_store_release( &board->line, base+2*i+1 );
-    while( sf_load_acquire( &board->line )!=base+2*i+2 ) sf_pause();
+    sf_store_release( line, base+2*i+1 );
+    while( sf_load_acquire( line )!=base+2*i+2 ) sf_pause();
   }
   stamp[LIMIT_TRIPS] = __builtin_ia32_rdtsc();
 }
@@ -268,7 +272,6 @@ static void child( void ) {
 
 static uint64_t say( uint64_t what ) {
   uint64_t order = ++orders<<8 | what;
-  if( what==WHAT_LIMIT ) sf_store_release( &board->line, orders<<32 );
   sf_store_release( &board->order, order );
   return order;
 }

@@ -37,7 +37,6 @@ int sf_producer_open( sf_producer_t * p, sf_link_t * link, sf_edge_t const * con
   p->broadcast  = !!( link->flags & SF_LINK_BROADCAST );
   p->wake       = !!( link->flags & SF_LINK_WAKE );
   p->next       = sf_load_acquire( &link->published );
-  p->slot       = sf_producer_slot( p, p->next );
   p->woken_next = p->next;
   p->backpressure_turns = sf_load_relaxed( &link->backpressure_turns );
   for( uint32_t reliable=2; reliable--; ) {
@@ -82,7 +81,6 @@ int sf_consumer_open( sf_consumer_t * c, sf_link_t const * link, sf_edge_t * edg
   c->pair       = !!( link->flags & SF_LINK_PAIR );
   c->next       = sf_load_relaxed( &edge->cursor );
   c->flushed    = c->next;
-  c->slot       = sf_consumer_slot( c );
   c->lost       = sf_load_relaxed( &edge->lost );
   return 0;
 }
@@ -133,7 +131,6 @@ int sf_consumer_jump( sf_consumer_t * c, uint64_t word ) {
   uint64_t to = ( word & ~SF_SEQ_BUSY )-1;
   c->lost += to - c->next;
   c->next  = to;
-  c->slot  = sf_consumer_slot( c );
   sf_store_relaxed( &c->edge->lost, c->lost );
   return SF_ERR_OVERRUN;
 }

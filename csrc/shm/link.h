@@ -2,7 +2,9 @@
    ring in sf_link.h).
 
    sf_producer_t and sf_consumer_t are private to the tile that holds them; they
-   cache all constants of the link, so that one message moves one cache line.
+   cache all constants of the link, so that one message moves one cache line.  (The
+   address of the next slot is worked out anew each time: kept in the handle, it
+   halves streaming.)
 
      producer                             consumer
      claim    slot to write in place      receive  private copy, never torn
@@ -36,7 +38,6 @@
 typedef struct sf_producer {
   uint8_t *           slots;
   uint64_t            next;           /* seq of the next message */
-  sf_message_t *      slot;           /* its slot */
   uint64_t            limit;          /* first seq without credit */
   uint64_t            mask;
   uint64_t            slot_bytes;
@@ -55,7 +56,6 @@ typedef struct sf_producer {
 typedef struct sf_consumer {
   uint8_t const *      slots;
   uint64_t             next;          /* seq of the next message */
-  sf_message_t const * slot;          /* its slot */
   uint64_t             mask;
   uint64_t             slot_bytes;
   uint64_t             flushed;       /* cursor last written */
@@ -111,7 +111,7 @@ SF_INLINE sf_message_t * sf_producer_slot( sf_producer_t const * p, uint64_t seq
    without publishing gives the same slot.  Hot. */
 SF_INLINE sf_message_t * sf_link_claim( sf_producer_t * p ) {
   if( SF_UNLIKELY( p->next>=p->limit ) && !sf_producer_refresh( p ) ) return 0;
-  sf_message_t * slot = p->slot;
+  sf_message_t * slot = sf_producer_slot( p, p->next );
   if( p->broadcast ) {
     sf_store_relaxed( &slot->seq, ( p->next+1 ) | SF_SEQ_BUSY );
     if( SF_TSAN ) return p->stage;
@@ -132,7 +132,6 @@ SF_INLINE void sf_link_publish( sf_producer_t * p, sf_message_t * slot, uint16_t
   sf_store_release( &slot->t_origin, t_origin );
   sf_store_release( &slot->t_pub, t_pub );
   sf_store_release( &slot->seq, ++p->next );
-  p->slot = sf_producer_slot( p, p->next );
 }
 
 /* sf_link_send copies a payload into the next slot and publishes it with t_pub
@@ -188,13 +187,12 @@ SF_INLINE int sf_consumer_miss( sf_consumer_t * c, uint64_t word ) {
 
 SF_INLINE void sf_consumer_step( sf_consumer_t * c ) {
   if( SF_UNLIKELY( ++c->next - c->flushed>=c->quarter ) ) sf_consumer_flush( c );
-  c->slot = sf_consumer_slot( c );
 }
 
 /* sf_link_peek returns the next message in its slot, NULL if there is none.  Its
    seq field holds seq+1.  Reliable consumers only; valid until sf_link_release.  Hot. */
 SF_INLINE sf_message_t const * sf_link_peek( sf_consumer_t * c ) {
-  sf_message_t const * slot = c->slot;
+  sf_message_t const * slot = sf_consumer_slot( c );
   if( SF_LIKELY( sf_load_acquire( &slot->seq )==c->next+1 ) ) return slot;
   sf_consumer_idle( c );
   return 0;
@@ -202,7 +200,7 @@ SF_INLINE sf_message_t const * sf_link_peek( sf_consumer_t * c ) {
 
 /* sf_link_release is done with the peeked message.  Hot. */
 SF_INLINE void sf_link_release( sf_consumer_t * c ) {
-  if( c->pair ) sf_store_relaxed( (uint64_t *)&c->slot->seq, 0UL );
+  if( c->pair ) sf_store_relaxed( (uint64_t *)&sf_consumer_slot( c )->seq, 0UL );
   sf_consumer_step( c );
 }
 
@@ -211,7 +209,7 @@ SF_INLINE void sf_link_release( sf_consumer_t * c ) {
    jumped, the jump is added to lost, and the next call reads on.  Assumes out is
    8-byte aligned and out_bytes is at least the link's slot_bytes.  Hot. */
 SF_INLINE int sf_link_receive( sf_consumer_t * c, sf_message_t * out, uint64_t out_bytes ) {
-  sf_message_t const * slot = c->slot;
+  sf_message_t const * slot = sf_consumer_slot( c );
   uint64_t             want = c->next+1;
   uint64_t             word = sf_load_acquire( &slot->seq );
   if( word!=want ) return sf_consumer_miss( c, word );
