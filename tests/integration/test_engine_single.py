@@ -13,7 +13,7 @@ from tests.engine import Engine, running, until
 
 
 def test_the_engine_trades_in_one_process(instance_name: str, tmp_path: Path) -> None:
-    settings = ["topology.single=true"]
+    settings = ["topology.single=true", "supervisor.stop_timeout_ms=20000"]
     program = os.environ.get("SNIPERFORGE_GROUP_PROGRAM")
     if program:
         settings.append(f'topology.program="{Path(program).absolute()}"')
@@ -24,7 +24,7 @@ def test_the_engine_trades_in_one_process(instance_name: str, tmp_path: Path) ->
         in_c = {pids[tile] for tile in ("feed", "book", "arb", "risk", "build", "sign", "send", "journal")}
         assert len(in_c) == 1
         until("orders landed", lambda: engine.orders() >= 5, 60)
-        assert engine.end() == 0
+        assert engine.end(timeout_s=90) == 0
     said = engine.said()
     assert "Sanitizer" not in said and "runtime error" not in said, said
     assert engine.summary()["books_equal_chain"]
