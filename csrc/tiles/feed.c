@@ -63,18 +63,17 @@
 #define ACCOUNT_READING 1
 #define ACCOUNT_LIVE    2
 
-#define COUNTERS( X )                                                                                                 \
-  X( connects )                                                                                                       \
-  X( reconnects )                                                                                                     \
-  X( connect_failures )                                                                                               \
-  X( connection_losses )                                                                                              \
-  X( silent_deaths ) X( pings ) X( rate_limited ) X( reads_limited ) X( notifications ) X( slot_notifications )       \
-      X( duplicates_dropped ) X( stale_dropped ) X( malformed_json ) X( malformed_shape ) X( malformed_data )         \
-          X( malformed_frames ) X( oversized_accounts ) X( unknown_subscriptions ) X( subscribe_failures ) X( syncs ) \
-              X( resyncs ) X( repaired_accounts ) X( missing_accounts ) X( mixed_reads ) X( read_failures )           \
-                  X( holdback_overflows ) X( file_errors )
+/* clang-format off */
+#define COUNTERS( X ) \
+  X( connects ) X( reconnects ) X( connect_failures ) X( connection_losses ) X( silent_deaths ) X( pings )  \
+  X( rate_limited ) X( reads_limited ) X( notifications ) X( slot_notifications ) X( duplicates_dropped )   \
+  X( stale_dropped ) X( malformed_json ) X( malformed_shape ) X( malformed_data ) X( malformed_frames )     \
+  X( oversized_accounts ) X( unknown_subscriptions ) X( subscribe_failures ) X( syncs ) X( resyncs )        \
+  X( repaired_accounts ) X( missing_accounts ) X( mixed_reads ) X( read_failures ) X( holdback_overflows )  \
+  X( file_errors )
 #define GAUGES( X ) \
   X( accounts ) X( accounts_subscribed ) X( accounts_live ) X( slot ) X( connected ) X( uring_refused )
+/* clang-format on */
 
 enum {
 #define X( name ) COUNT_##name,

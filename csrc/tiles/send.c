@@ -63,13 +63,15 @@ typedef struct lane {
   uint32_t was_open;
 } lane_t;
 
-#define COUNTERS( X )                                                                                   \
-  X( connects )                                                                                         \
-  X( connect_failures ) X( connection_losses ) X( requests ) X( accepted ) X( unknown ) X( not_taken )  \
-      X( rate_limited ) X( sent ) X( rebroadcasts ) X( refused_killed ) X( refused_expired )            \
-          X( refused_no_connection ) X( refused_by_node ) X( refused_queue_full ) X( held_for_journal ) \
-              X( dropped_orders ) X( malformed_answers ) X( timeouts )
-#define GAUGES( X ) X( orders_queued ) X( orders_tracked ) X( connections_open )
+/* clang-format off */
+#define COUNTERS( X ) \
+  X( connects ) X( connect_failures ) X( connection_losses ) X( requests ) X( accepted ) X( unknown )    \
+  X( not_taken ) X( rate_limited ) X( sent ) X( rebroadcasts ) X( refused_killed ) X( refused_expired )  \
+  X( refused_no_connection ) X( refused_by_node ) X( refused_queue_full ) X( held_for_journal )          \
+  X( dropped_orders ) X( malformed_answers ) X( timeouts )
+#define GAUGES( X ) \
+  X( orders_queued ) X( orders_tracked ) X( connections_open )
+/* clang-format on */
 
 enum {
 #define X( name ) COUNT_##name,
