@@ -173,7 +173,7 @@ class Engine:
         except (OSError, msgspec.DecodeError):
             return None
 
-    def await_trading(self, timeout_s: float = 30.0, after: int = 0) -> int:
+    def await_trading(self, timeout_s: float = 60.0, after: int = 0) -> int:
         """Waits until a run above `after` trades; returns its number."""
 
         def found() -> int:
@@ -217,3 +217,22 @@ def running(engine: Engine, *flags: str) -> Iterator[Engine]:
         yield engine
     finally:
         engine.kill()
+
+
+def settle(engine: Engine, timeout_s: float = 60.0) -> None:
+    """Stops the trading of an engine and waits until every order has its outcome."""
+    assert engine.command("halt").returncode == 0
+
+    def open_orders() -> int:
+        return int(
+            engine.read(
+                lambda instance: (
+                    int(instance.table("limits").read_all()[0]["open_orders"])
+                    + instance.cnc("confirm").value("open_orders")
+                    + 1
+                )
+            )
+            or 2
+        )
+
+    until("every order to have its outcome", lambda: open_orders() == 1, timeout_s, 0.05)

@@ -107,8 +107,8 @@ def test_monitor_draws_on_a_terminal(shared: Engine) -> None:
 
 
 def test_config(shared: Engine) -> None:
-    done = shared.command("config", "risk.max_open_orders")
-    assert (done.returncode, done.stdout) == (exits.OK, "risk.max_open_orders = 32\n")
+    done = shared.command("config", "risk.max_open_orders", "--set", "risk.max_open_orders=33")
+    assert (done.returncode, done.stdout) == (exits.OK, "risk.max_open_orders = 33\n")
     assert _json(shared, "config")["instance"]["name"] == shared.name
     done = shared.command("config", "risk.max_open_order")
     assert done.returncode == exits.USAGE and "risk.max_open_order" in done.stderr
