@@ -12,7 +12,8 @@
    bytes are always those of `wire`: there is never a second signature.
 
    With before_send an order waits until the journal has its record on disk.  The
-   kill word is read before every request.  Orders come with rising numbers; one that
+   kill word is read before every request.  A fill (a lossy in-link, if there is one)
+   ends the re-broadcasts of its order.  Orders come with rising numbers; one that
    does not is dropped and counted.  When all places are taken, an order that is only
    waiting for a re-broadcast makes room; if there is none the new one is refused. */
 
@@ -396,8 +397,23 @@ static order_t * place( send_t * s ) {
   return &s->order[i];
 }
 
+/* settled takes an order that has its fill off the list of those to send again. */
+static void settled( send_t * s, uint64_t number ) {
+  for( uint32_t k = 0; k < s->active_cnt; k++ ) {
+    order_t * o = &s->order[s->active[k]];
+    if( o->wire.order != number || o->state != ORDER_WAITING || !o->out ) continue;
+    s->waiting--;
+    release( s, o );
+    return;
+  }
+}
+
 static void msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   send_t * s = sf_tile_state( t );
+  if( m->kind == SF_MSG_FILL ) {
+    settled( s, ( (sf_fill_t const *)( m + 1 ) )->order );
+    return;
+  }
   if( in != s->in || m->kind != SF_MSG_WIRE ) return;
   sf_wire_t const * w = (sf_wire_t const *)( m + 1 );
   if( w->order <= s->last_order || w->tx_len > SF_TX_MAX || w->tx_len < 65 ) {
