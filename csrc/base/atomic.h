@@ -58,11 +58,26 @@ SF_INLINE void sf_full_barrier( void ) {
 #endif
 }
 
+/* sf_pause is the one pause of a poll loop. */
+SF_INLINE void sf_pause( void ) { __builtin_ia32_pause(); }
+
 /* sf_compiler_barrier keeps the compiler from moving memory accesses over it. */
 SF_INLINE void sf_compiler_barrier( void ) { __asm__ __volatile__( "" ::: "memory" ); }
 
-/* sf_pause is the one pause of a poll loop. */
-SF_INLINE void sf_pause( void ) { __builtin_ia32_pause(); }
+/* sf_store_two stores two neighbouring words after all stores before it, as one
+   16-byte store: half the room in the store buffer.  Each word is whole for a
+   reader; the two together need not be.  Assumes p is 16-byte aligned. */
+SF_INLINE void sf_store_two( uint64_t * p, uint64_t a, uint64_t b ) {
+#if SF_TSAN
+  sf_store_release( p, a );
+  sf_store_release( p+1, b );
+#else
+  typedef long long two_t __attribute__((vector_size(16), may_alias));
+  sf_compiler_barrier();
+  *(two_t *)p = (two_t){ (long long)a, (long long)b };
+  sf_compiler_barrier();
+#endif
+}
 
 /* sf_words_copy_out copies `words` 64-bit words of shared memory into private
    memory with acquire loads.  Assumes shared is 8-byte aligned. */

@@ -33,7 +33,7 @@
 #define SF_SLOT_MAX  65536
 #define SF_DEPTH_MIN 4
 #define SF_DEPTH_MAX (1U<<24)
-#define SF_IDLE_POLLS 64 /* empty polls after which a consumer gives its credit back */
+#define SF_IDLE_POLLS 64 /* empty polls in which a consumer gives its credit back */
 
 typedef struct sf_producer {
   uint8_t *           slots;
@@ -60,8 +60,7 @@ typedef struct sf_consumer {
   uint64_t             slot_bytes;
   uint64_t             flushed;       /* cursor last written */
   uint64_t             quarter;       /* depth/4 */
-  uint64_t             idle_next;     /* next at the last empty poll */
-  uint64_t             idle_polls;    /* empty polls at that seq */
+  uint64_t             idle_polls;    /* empty polls since the cursor was written for them */
   uint32_t             reliable;
   uint32_t             pair;
   uint64_t             lost;
@@ -129,8 +128,7 @@ SF_INLINE void sf_link_publish( sf_producer_t * p, sf_message_t * slot, uint16_t
     slot = real;
   }
   sf_store_release( (uint64_t *)&slot->kind, (uint64_t)kind | (uint64_t)length<<16 | (uint64_t)tag<<32 );
-  sf_store_release( &slot->t_origin, t_origin );
-  sf_store_release( &slot->t_pub, t_pub );
+  sf_store_two( &slot->t_origin, t_origin, t_pub );
   sf_store_release( &slot->seq, ++p->next );
 }
 
@@ -164,14 +162,12 @@ SF_INLINE sf_message_t const * sf_consumer_slot( sf_consumer_t const * c ) {
   return (sf_message_t const *)( c->slots + ( c->next & c->mask )*c->slot_bytes );
 }
 
-/* sf_consumer_idle notes an empty poll and writes the cursor once the consumer is
-   really idle: at each empty poll it would take the line from the producer. */
+/* sf_consumer_idle counts an empty poll; the cursor is written at every 64th only,
+   since at each one it would take the line from the producer. */
 SF_INLINE void sf_consumer_idle( sf_consumer_t * c ) {
-  if( c->idle_next!=c->next ) {
-    c->idle_next  = c->next;
-    c->idle_polls = 0;
-  }
-  if( ++c->idle_polls==SF_IDLE_POLLS ) sf_consumer_flush( c );
+  if( SF_LIKELY( ++c->idle_polls<SF_IDLE_POLLS ) ) return;
+  c->idle_polls = 0;
+  sf_consumer_flush( c );
 }
 
 /* sf_consumer_jump handles a slot that holds a later lap: SF_ERR_OVERRUN. */

@@ -158,6 +158,7 @@ static void test_length( void ) {
   ring_t r;
   ring_make( &r, 8, 256, 1, 0 );
   sf_message_t * slot = sf_link_claim( &r.p );
+  CHECK( slot );
   sf_link_publish( &r.p, slot, 1, 65535, 0, 0, 0 );
   buffer[256/8] = 0x1122334455667788;
   CHECK( sf_link_receive( r.c, out, 256 )==1 && buffer[256/8]==0x1122334455667788 );
