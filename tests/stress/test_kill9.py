@@ -57,74 +57,58 @@ def _waited_s(pid: int) -> float:
     return waited / 1e9
 
 
-def _kill(pids: dict[str, int], names: list[str]) -> float:
-    for name in names:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pids[name], signal.SIGKILL)
-    return time.monotonic()
-
-
 def _accepted(engine: Engine) -> int:
     return int(engine.read(lambda instance: instance.cnc("send").value("accepted")) or 0)
 
 
-def _after_simnet(engine: Engine, killed: float, old_pid: int) -> tuple[float, float]:
-    """The engine lives on; it trades again when the chain that came back took an order."""
-    until("a new simnet", lambda: engine.simnet() not in (0, old_pid), DEADLINE_S)
-    back = time.monotonic() - killed
-    before = _accepted(engine)
+def _kill(engine: Engine, name: str) -> tuple[int, int]:
+    """Kills the process of a tile, the supervisor or the simnet; returns its pid (0: it is not there) and its run."""
     run = engine.run_number()
-    until(
-        "an order that the new simnet took",
-        lambda: _accepted(engine) > before or engine.run_number() != run,
-        DEADLINE_S,
-    )
-    return back, time.monotonic() - killed
-
-
-def _after_restart(engine: Engine, killed: float, run: int) -> tuple[float, float]:
-    engine.await_trading(DEADLINE_S, after=run)
-    trading = time.monotonic() - killed
-    until("the first order of the new run", engine.orders, DEADLINE_S)
-    return trading, time.monotonic() - killed
-
-
-def _recovered(engine: Engine, victims: str, times: tuple[float, float], guardian_before_s: float) -> Recovery:
-    waited = [_waited_s(pid) for name, pid in engine.pids().items() if name != "simnet"]
-    waited.append(_waited_s(engine.guardian) - guardian_before_s)
-    return Recovery(victims, *times, min(max(waited), times[0]))
+    pid = engine.pids().get(name, 0)
+    if not pid or engine.run_number() != run:
+        return 0, run
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    return pid, run
 
 
 def _round(engine: Engine, rng: random.Random, first: str, second: str | None) -> Recovery:
     """Kills one process, or a second one with it or during the restart, and waits for trading."""
-    run = engine.await_trading()
+    engine.await_trading()
     time.sleep(rng.uniform(0.05, 2.0))  # the moment is what is random here
-    pids = until("all processes", lambda: _all_pids(engine, first), DEADLINE_S)
-    run = engine.run_number() or run
     guardian_s = _waited_s(engine.guardian)
-    killed = _kill(pids, [first])
-    victims = first
+    pid, run = until(f"process {first}", lambda: _found(_kill(engine, first)), DEADLINE_S)
+    killed = time.monotonic()
+    victims, dead = first, {first: (pid, run)}
     if second is not None:
         delay = rng.choice((0.0, rng.uniform(0.0, 0.3)))
         time.sleep(delay)
-        victims += f" and {second} {delay * 1000:.0f} ms later"
-        pids = engine.pids()
-        if second in pids:
-            run = max(run, engine.run_number())
-            killed = _kill(pids, [second])
-    if first == "simnet" and second is None:
-        return Recovery(victims, *_after_simnet(engine, killed, pids["simnet"]), 0.0)
-    if second == "simnet":
-        until("a new simnet", lambda: engine.simnet() not in (0, pids.get("simnet", 0)), DEADLINE_S)
-        run = min(run, engine.run_number() or run)
-        if engine.trading() > run or first == "simnet":
-            run = engine.run_number() - 1
-    return _recovered(engine, victims, _after_restart(engine, killed, run), guardian_s)
+        pid, run = _kill(engine, second)
+        if pid:
+            killed = time.monotonic()
+            victims += f" and {second} {delay * 1000:.0f} ms later"
+            dead[second] = pid, run
+    restarts = [run for name, (_, run) in dead.items() if name != "simnet"]
+    if restarts:
+        engine.await_trading(DEADLINE_S, after=max(restarts))
+    if "simnet" in dead:
+        until("a new simnet", lambda: engine.simnet() not in (0, dead["simnet"][0]), DEADLINE_S)
+    trading_s = time.monotonic() - killed
+    waited = [_waited_s(pid) for name, pid in engine.pids().items() if name != "simnet"] if restarts else []
+    waited.append(_waited_s(engine.guardian) - guardian_s)
+    before = (engine.run_number(), _accepted(engine)) if "simnet" in dead else (0, 0)
+
+    def ordered() -> bool:
+        if "simnet" not in dead:
+            return engine.orders() > 0
+        return _accepted(engine) > (before[1] if engine.run_number() == before[0] else 0)
+
+    until(f"an order after {victims}", ordered, DEADLINE_S)
+    return Recovery(victims, trading_s, time.monotonic() - killed, min(max(waited), trading_s))
 
 
-def _all_pids(engine: Engine, wanted: str) -> dict[str, int]:
-    pids = engine.pids()
-    return pids if wanted in pids and engine.trading() else {}
+def _found(killed: tuple[int, int]) -> tuple[int, int] | None:
+    return killed if killed[0] else None
 
 
 def _plan(rng: random.Random, rounds: int) -> list[tuple[str, str | None]]:
