@@ -268,3 +268,25 @@ int ipc_cpmm_load( uint8_t const * pool, uint32_t pool_len, uint8_t const * conf
                    uint64_t vault_a, uint64_t vault_b, sf_pool_update_t * out );
 uint64_t sf_cpmm_quote_in( sf_pool_update_t const * pool, int a_to_b, uint64_t amount_in );
 uint64_t sf_cpmm_quote_out( sf_pool_update_t const * pool, int a_to_b, uint64_t amount_out );
+
+/* dex: orca_whirlpool */
+typedef struct sf_orca_whirlpool_state { ...; } sf_orca_whirlpool_state_t;
+void sf_orca_whirlpool_clear( sf_orca_whirlpool_state_t * s, uint8_t const pubkey[32] );
+int sf_orca_whirlpool_account( uint8_t const * data, uint32_t len, sf_orca_whirlpool_state_t * s );
+int sf_orca_whirlpool_array_absent( sf_orca_whirlpool_state_t * s, int32_t start );
+int sf_orca_whirlpool_prepare( sf_orca_whirlpool_state_t * s );
+void sf_orca_whirlpool_quote_in( sf_orca_whirlpool_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
+                                 sf_quote_t * q );
+void sf_orca_whirlpool_quote_out( sf_orca_whirlpool_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
+                                  sf_quote_t * q );
+
+/* dex: raydium_clmm */
+typedef struct sf_raydium_clmm_state { ...; } sf_raydium_clmm_state_t;
+void sf_raydium_clmm_clear( sf_raydium_clmm_state_t * s, uint8_t const pubkey[32] );
+int sf_raydium_clmm_account( uint8_t const * data, uint32_t len, sf_raydium_clmm_state_t * s );
+int sf_raydium_clmm_fee_set( sf_raydium_clmm_state_t * s, uint32_t trade, uint32_t protocol, uint32_t fund );
+int sf_raydium_clmm_prepare( sf_raydium_clmm_state_t * s );
+void sf_raydium_clmm_quote_in( sf_raydium_clmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
+                               sf_quote_t * q );
+void sf_raydium_clmm_quote_out( sf_raydium_clmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
+                                sf_quote_t * q );

@@ -110,13 +110,13 @@ int sf_orca_whirlpool_pool_decode( uint8_t const * data, uint32_t len, sf_orca_w
     memcpy( s->mint[i], data + POOL_MINT + POOL_SIDE * i, 32 );
     memcpy( s->vault[i], data + POOL_VAULT + POOL_SIDE * i, 32 );
   }
-  s->spacing           = spacing;
-  s->adaptive          = sf_get_u16( data + POOL_FEE_TIER ) != spacing;
-  s->ticks.fee_ppm     = fee;
-  s->ticks.share[0]    = share;
-  s->ticks.sqrt_price  = sqrt_price;
-  s->ticks.tick        = tick;
-  s->ticks.liquidity   = get_u128( data + POOL_LIQUIDITY );
+  s->spacing          = spacing;
+  s->adaptive         = sf_get_u16( data + POOL_FEE_TIER ) != spacing;
+  s->ticks.fee_ppm    = fee;
+  s->ticks.share[0]   = share;
+  s->ticks.sqrt_price = sqrt_price;
+  s->ticks.tick       = tick;
+  s->ticks.liquidity  = get_u128( data + POOL_LIQUIDITY );
   return 0;
 }
 
@@ -279,14 +279,14 @@ int sf_orca_whirlpool_prepare( sf_orca_whirlpool_state_t * s ) {
 
 typedef struct fee_walk {
   sf_whirlpool_oracle_t o;
-  int32_t   group;
-  int32_t   core[2];       /* groups below and above which the accumulator is at its maximum */
+  int32_t group;
+  int32_t core[2];         /* groups below and above which the accumulator is at its maximum */
   sf_u128_t core_price[2]; /* 0: beyond all ticks */
 } fee_walk_t;
 
 static void accumulate( fee_walk_t * w ) {
-  int64_t delta = (int64_t)w->o.group_reference - w->group;
-  uint64_t sum  = w->o.reference + (uint64_t)( delta < 0 ? -delta : delta ) * ACCUMULATOR_SCALE;
+  int64_t delta    = (int64_t)w->o.group_reference - w->group;
+  uint64_t sum     = w->o.reference + (uint64_t)( delta < 0 ? -delta : delta ) * ACCUMULATOR_SCALE;
   w->o.accumulator = sum < w->o.accumulator_max ? (uint32_t)sum : w->o.accumulator_max;
 }
 
@@ -317,10 +317,10 @@ static int fee_walk_begin( fee_walk_t * w, sf_orca_whirlpool_state_t const * s, 
 }
 
 static uint32_t fee_now( fee_walk_t const * w, uint32_t fee_ppm ) {
-  uint64_t crossed  = (uint64_t)w->o.accumulator * w->o.group_size;
-  sf_u128_t per     = (sf_u128_t)CONTROL_OF * ACCUMULATOR_SCALE * ACCUMULATOR_SCALE;
-  sf_u128_t added   = ( PAIR_POWER( crossed, crossed ) * w->o.control_factor + per - 1 ) / per;
-  uint64_t fee      = fee_ppm + ( added > ADAPTIVE_FEE_MAX ? ADAPTIVE_FEE_MAX : (uint64_t)added );
+  uint64_t crossed = (uint64_t)w->o.accumulator * w->o.group_size;
+  sf_u128_t per    = (sf_u128_t)CONTROL_OF * ACCUMULATOR_SCALE * ACCUMULATOR_SCALE;
+  sf_u128_t added  = ( PAIR_POWER( crossed, crossed ) * w->o.control_factor + per - 1 ) / per;
+  uint64_t fee     = fee_ppm + ( added > ADAPTIVE_FEE_MAX ? ADAPTIVE_FEE_MAX : (uint64_t)added );
   return fee > ADAPTIVE_FEE_MAX ? ADAPTIVE_FEE_MAX : (uint32_t)fee;
 }
 
@@ -359,9 +359,9 @@ static void adaptive_swap( sf_orca_whirlpool_state_t const * s, int a_to_b, int 
   sf_ticks_t const * t = &s->ticks;
   int up               = !a_to_b;
   sf_end_t const * end = &t->end[up];
-  sf_u128_t price = t->sqrt_price;
+  sf_u128_t price      = t->sqrt_price;
   uint64_t left = amount, other = 0;
-  uint32_t i = t->at;
+  uint32_t i   = t->at;
   int32_t tick = t->tick;
   fee_walk_t w;
   if( !limit ) limit = up ? SF_SQRT_PRICE_MAX_ORCA : SF_SQRT_PRICE_MIN;
@@ -375,13 +375,14 @@ static void adaptive_swap( sf_orca_whirlpool_state_t const * s, int a_to_b, int 
     uint32_t at          = up ? i : i - 1;
     sf_u128_t next_price = last ? end->sqrt_price : t->price[at];
     int32_t next_index   = last ? end->index : t->index[at];
-    sf_u128_t target     = ( up ? limit < next_price : limit > next_price ) ? limit : next_price, depth = t->depth[i];
+    sf_u128_t target = ( up ? limit < next_price : limit > next_price ) ? limit : next_price, depth = t->depth[i];
     do {
       sf_u128_t bound;
       sf_tick_step_t step;
       accumulate( &w );
       int skip = fee_bound( &w, up, depth, target, &bound );
-      if( sf_tick_step( &rules, depth, price, bound, left, fee_now( &w, t->fee_ppm ), a_to_b, exact_in, &step ) ) return;
+      if( sf_tick_step( &rules, depth, price, bound, left, fee_now( &w, t->fee_ppm ), a_to_b, exact_in, &step ) )
+        return;
       uint64_t in = step.in + step.fee;
       if( in < step.fee || __builtin_add_overflow( other, exact_in ? step.out : in, &other ) ) return;
       left -= exact_in ? in : step.out;
@@ -422,14 +423,23 @@ static void refuse( sf_quote_t * q, uint32_t error ) {
 
 void sf_orca_whirlpool_quote( sf_orca_whirlpool_state_t const * s, int a_to_b, int exact_in, uint64_t amount,
                               sf_u128_t limit, uint64_t now, sf_quote_t * q ) {
-  sf_transfer_fee_t const * fee_in = &s->transfer_fee[!a_to_b], * fee_out = &s->transfer_fee[!!a_to_b];
+  sf_transfer_fee_t const *fee_in = &s->transfer_fee[!a_to_b], *fee_out = &s->transfer_fee[!!a_to_b];
   uint64_t swapped = amount;
   if( __builtin_expect( s->adaptive, 0 ) ) {
-    if( !s->oracle.known ) { refuse( q, 0 ); return; }
-    if( now < s->oracle.trade_enable ) { refuse( q, SF_WHIRLPOOL_ERR_NOT_ENABLED ); return; }
+    if( !s->oracle.known ) {
+      refuse( q, 0 );
+      return;
+    }
+    if( now < s->oracle.trade_enable ) {
+      refuse( q, SF_WHIRLPOOL_ERR_NOT_ENABLED );
+      return;
+    }
   }
   if( exact_in ) swapped -= sf_transfer_fee_of( fee_in, amount );
-  else if( sf_transfer_fee_before( fee_out, amount, &swapped ) ) { refuse( q, SF_WHIRLPOOL_ERR_TRANSFER_FEE ); return; }
+  else if( sf_transfer_fee_before( fee_out, amount, &swapped ) ) {
+    refuse( q, SF_WHIRLPOOL_ERR_TRANSFER_FEE );
+    return;
+  }
   if( __builtin_expect( limit != 0, 0 ) ) {
     if( limit < SF_SQRT_PRICE_MIN || limit > SF_SQRT_PRICE_MAX_ORCA ) {
       refuse( q, SF_WHIRLPOOL_ERR_PRICE_BOUNDS );
@@ -440,7 +450,10 @@ void sf_orca_whirlpool_quote( sf_orca_whirlpool_state_t const * s, int a_to_b, i
       return;
     }
   }
-  if( __builtin_expect( !swapped, 0 ) ) { refuse( q, SF_WHIRLPOOL_ERR_ZERO ); return; }
+  if( __builtin_expect( !swapped, 0 ) ) {
+    refuse( q, SF_WHIRLPOOL_ERR_ZERO );
+    return;
+  }
   if( __builtin_expect( s->adaptive, 0 ) ) {
     refuse( q, 0 );
     adaptive_swap( s, a_to_b, exact_in, swapped, limit, now, q );
@@ -449,7 +462,7 @@ void sf_orca_whirlpool_quote( sf_orca_whirlpool_state_t const * s, int a_to_b, i
     q->status = SF_QUOTE_REFUSED;
     q->error  = SF_WHIRLPOOL_ERR_PARTIAL;
   }
-  if( __builtin_expect( !( fee_in->bps | fee_out->bps ), 1 ) ) return;
+  if( __builtin_expect( !( fee_in->bps | fee_out->bps ), 1 ) || q->status == SF_QUOTE_REFUSED ) return;
   int whole = exact_in && q->amount_in == swapped;
   if( whole ) q->amount_in = amount;
   else if( sf_transfer_fee_before( fee_in, q->amount_in, &q->amount_in ) ) {

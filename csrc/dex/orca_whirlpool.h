@@ -23,7 +23,7 @@ extern uint8_t const sf_orca_whirlpool_program[32];
 
 #define SF_WHIRLPOOL_POOL_BYTES          653
 #define SF_WHIRLPOOL_ARRAY_BYTES         9988
-#define SF_WHIRLPOOL_DYNAMIC_BYTES_MIN   148   /* of an array that holds only its initialized ticks */
+#define SF_WHIRLPOOL_DYNAMIC_BYTES_MIN   148 /* of an array that holds only its initialized ticks */
 #define SF_WHIRLPOOL_DYNAMIC_BYTES_MAX   10004
 #define SF_WHIRLPOOL_ORACLE_BYTES        254
 #define SF_WHIRLPOOL_ARRAY_TICKS         88
@@ -52,7 +52,7 @@ typedef struct sf_whirlpool_oracle {
   uint32_t accumulator_max;
   uint32_t reference;
   uint32_t accumulator;
-  int32_t  group_reference;
+  int32_t group_reference;
   uint16_t filter_period;
   uint16_t decay_period;
   uint16_t reduction_factor;
@@ -70,7 +70,7 @@ typedef struct sf_orca_whirlpool_state {
   uint32_t adaptive; /* 1: the fee needs the oracle */
   sf_whirlpool_oracle_t oracle;
   uint32_t array_cnt;
-  int32_t  array[SF_WHIRLPOOL_ARRAYS_MAX]; /* start ticks of what is known, ascending */
+  int32_t array[SF_WHIRLPOOL_ARRAYS_MAX]; /* start ticks of what is known, ascending */
   sf_ticks_t ticks;
 } sf_orca_whirlpool_state_t;
 
@@ -113,11 +113,11 @@ uint32_t sf_orca_whirlpool_array_starts( uint32_t spacing, int32_t tick, int a_t
 /* The data of swap (v2 = 0) or swap_v2 (v2 = 1). */
 typedef struct sf_whirlpool_swap {
   sf_u128_t sqrt_price_limit;
-  uint64_t  amount;
-  uint64_t  threshold; /* minimum out, or maximum in */
-  uint8_t   exact_in;
-  uint8_t   a_to_b;
-  uint8_t   v2;
+  uint64_t amount;
+  uint64_t threshold; /* minimum out, or maximum in */
+  uint8_t exact_in;
+  uint8_t a_to_b;
+  uint8_t v2;
 } sf_whirlpool_swap_t;
 
 /* sf_orca_whirlpool_swap_data writes the instruction's data (room for SF_WHIRLPOOL_SWAP_DATA_BYTES_MAX) and
@@ -136,16 +136,16 @@ int sf_orca_whirlpool_swap_accounts( sf_orca_whirlpool_state_t const * s, int v2
 
 /* The program's event of a swap, as it is in the log behind "Program data: " (base64). */
 typedef struct sf_whirlpool_traded {
-  uint8_t   pool[32];
+  uint8_t pool[32];
   sf_u128_t sqrt_price_before;
   sf_u128_t sqrt_price_after;
-  uint64_t  amount_in;  /* with transfer fee */
-  uint64_t  amount_out; /* before transfer fee */
-  uint64_t  transfer_fee_in;
-  uint64_t  transfer_fee_out;
-  uint64_t  lp_fee;
-  uint64_t  protocol_fee;
-  uint8_t   a_to_b;
+  uint64_t amount_in;  /* with transfer fee */
+  uint64_t amount_out; /* before transfer fee */
+  uint64_t transfer_fee_in;
+  uint64_t transfer_fee_out;
+  uint64_t lp_fee;
+  uint64_t protocol_fee;
+  uint8_t a_to_b;
 } sf_whirlpool_traded_t;
 
 /* sf_orca_whirlpool_traded_parse returns 0, or SF_ERR_DATA if data is not that event. */

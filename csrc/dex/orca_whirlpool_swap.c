@@ -75,11 +75,11 @@ int sf_orca_whirlpool_swap_accounts( sf_orca_whirlpool_state_t const * s, int v2
   if( !arrays ) return sf_err_set( SF_ERR_STATE, "whirlpool: no tick array lies in the direction of the swap" );
   if( !v2 && memcmp( s->program[0], s->program[1], 32 ) )
     return sf_err_set( SF_ERR_ARG, "whirlpool: tokens of two token programs need swap_v2" );
-#define PUT( key, sign, write )                                                                                        \
-  do {                                                                                                                 \
-    memcpy( out[n].pubkey, ( key ), 32 );                                                                              \
-    out[n].signer     = ( sign );                                                                                      \
-    out[n++].writable = ( write );                                                                                     \
+#define PUT( key, sign, write )           \
+  do {                                    \
+    memcpy( out[n].pubkey, ( key ), 32 ); \
+    out[n].signer     = ( sign );         \
+    out[n++].writable = ( write );        \
   } while( 0 )
   PUT( s->program[0], 0, 0 );
   if( v2 ) {

@@ -74,8 +74,8 @@ static int price_after( sf_tick_rules_t const * rules, int side, sf_u128_t depth
   if( carry || sf_wide_zero( d ) ) return -1;
   /* from * whole / d, rounded up, is from -+ from * moved / d */
   uint64_t over, over_more;
-  product               = sf_wide_mul_word( moved, (uint64_t)from, &over );
-  sf_u256_t high        = sf_wide_mul_word( moved, (uint64_t)( from >> 64 ), &over_more );
+  product        = sf_wide_mul_word( moved, (uint64_t)from, &over );
+  sf_u256_t high = sf_wide_mul_word( moved, (uint64_t)( from >> 64 ), &over_more );
   if( over_more | high.w[3] ) return -1;
   product = sf_wide_add( product, sf_wide_shl64( high ), &carry );
   if( carry | over ) return -1;
@@ -91,7 +91,7 @@ int sf_tick_step( sf_tick_rules_t const * rules, sf_u128_t depth, sf_u128_t from
                   uint32_t fee_ppm, int a_to_b, int exact_in, sf_tick_step_t * out ) {
   int side       = a_to_b != exact_in; /* of the amount that is given */
   uint64_t given = exact_in ? after_fee( left, fee_ppm ) : left, fixed = 0, other = 0;
-  int unknown    = sf_tick_delta( rules, side, depth, from, target, exact_in, &fixed );
+  int unknown = sf_tick_delta( rules, side, depth, from, target, exact_in, &fixed );
   if( unknown == -2 ) return -1;
   if( !unknown && given >= fixed ) out->sqrt_price = target;
   else if( price_after( rules, side, depth, from, given, exact_in, &out->sqrt_price ) ) return -1;

@@ -39,36 +39,36 @@ typedef struct sf_stretch {
 /* Where a direction ends.  `index` is what the program takes for the tick there. */
 typedef struct sf_end {
   sf_u128_t sqrt_price;
-  int32_t   index;
-  uint32_t  status; /* of a swap that has some left here: SF_QUOTE_*; SF_QUOTE_OK if the program stops and is content */
-  uint32_t  error;
-  uint32_t  at; /* stretch in which it lies */
+  int32_t index;
+  uint32_t status; /* of a swap that has some left here: SF_QUOTE_*; SF_QUOTE_OK if the program stops and is content */
+  uint32_t error;
+  uint32_t at; /* stretch in which it lies */
 } sf_end_t;
 
 /* What differs between the programs. */
 typedef struct sf_tick_rules {
   sf_tick_price_t price;
-  sf_u128_t       price_max;
-  uint32_t        share_of; /* the protocol's shares of the fee are per this */
-  uint32_t        narrow;   /* 1: liquidity times price must fit 192 bits, and prices are checked (Whirlpool) */
+  sf_u128_t price_max;
+  uint32_t share_of; /* the protocol's shares of the fee are per this */
+  uint32_t narrow;   /* 1: liquidity times price must fit 192 bits, and prices are checked (Whirlpool) */
 } sf_tick_rules_t;
 
 typedef struct sf_ticks {
   sf_tick_rules_t const * rules;
-  sf_u128_t    sqrt_price;
-  sf_u128_t    liquidity;
-  int32_t      tick;
-  uint32_t     fee_ppm;  /* of the input */
-  uint32_t     share[2]; /* of the fee: protocol, fund */
-  sf_end_t     end[2];   /* [0] for prices going down (a to b), [1] up */
-  double       value[2]; /* price of a unit of input in units of output, before the swap */
-  uint32_t     cnt;
-  uint32_t     at; /* stretch with the price in it */
+  sf_u128_t sqrt_price;
+  sf_u128_t liquidity;
+  int32_t tick;
+  uint32_t fee_ppm;  /* of the input */
+  uint32_t share[2]; /* of the fee: protocol, fund */
+  sf_end_t end[2];   /* [0] for prices going down (a to b), [1] up */
+  double value[2];   /* price of a unit of input in units of output, before the swap */
+  uint32_t cnt;
+  uint32_t at; /* stretch with the price in it */
   sf_stretch_t first[2];
-  int32_t      index[SF_TICKS_MAX];
-  sf_i128_t    net[SF_TICKS_MAX];
-  sf_u128_t    price[SF_TICKS_MAX];
-  sf_u128_t    depth[SF_TICKS_MAX + 1];      /* liquidity of a stretch */
+  int32_t index[SF_TICKS_MAX];
+  sf_i128_t net[SF_TICKS_MAX];
+  sf_u128_t price[SF_TICKS_MAX];
+  sf_u128_t depth[SF_TICKS_MAX + 1];         /* liquidity of a stretch */
   sf_stretch_t stretch[2][SF_TICKS_MAX + 1]; /* by direction */
 } sf_ticks_t;
 
@@ -77,7 +77,8 @@ void sf_ticks_clear( sf_ticks_t * t, sf_tick_rules_t const * rules );
 
 /* sf_ticks_replace puts `cnt` ticks in ascending order in place of all with lo <= index < hi.
    Returns 0 or SF_ERR_FULL. */
-int sf_ticks_replace( sf_ticks_t * t, int32_t lo, int32_t hi, int32_t const * index, sf_i128_t const * net, uint32_t cnt );
+int sf_ticks_replace( sf_ticks_t * t, int32_t lo, int32_t hi, int32_t const * index, sf_i128_t const * net,
+                      uint32_t cnt );
 
 /* sf_ticks_prepare works out all stretches.  Assumes rules, sqrt_price, liquidity, tick, fee_ppm, share and the
    ends (but `at`) are set.  Returns 0 or SF_ERR_DATA if price, tick and ends do not fit together.
@@ -95,9 +96,9 @@ void sf_ticks_swap( sf_ticks_t const * t, int a_to_b, int exact_in, uint64_t amo
 /* One step at constant liquidity, towards `target` at most, as the programs compute it. */
 typedef struct sf_tick_step {
   sf_u128_t sqrt_price;
-  uint64_t  in; /* without fee */
-  uint64_t  out;
-  uint64_t  fee;
+  uint64_t in; /* without fee */
+  uint64_t out;
+  uint64_t fee;
 } sf_tick_step_t;
 
 /* sf_tick_step returns 0, or -1 if the program fails. */
@@ -106,8 +107,8 @@ int sf_tick_step( sf_tick_rules_t const * rules, sf_u128_t depth, sf_u128_t from
 
 /* sf_tick_delta is what goes in or out of token a (side 0) or b (side 1) between two prices; -1 if it does not fit
    64 bits, -2 if the program fails on the way. */
-int sf_tick_delta( sf_tick_rules_t const * rules, int side, sf_u128_t depth, sf_u128_t one, sf_u128_t other, int round_up,
-                   uint64_t * out );
+int sf_tick_delta( sf_tick_rules_t const * rules, int side, sf_u128_t depth, sf_u128_t one, sf_u128_t other,
+                   int round_up, uint64_t * out );
 
 /* sf_tick_impact is how much worse than `value` a swap was, per 10^6; `in` without fees. */
 uint32_t sf_tick_impact( double value, uint64_t in, uint64_t out );

@@ -26,7 +26,8 @@ int sf_transfer_fee_decode( uint8_t const program[32], uint8_t const * data, uin
 static inline uint64_t sf_transfer_fee_of( sf_transfer_fee_t const * f, uint64_t amount ) {
   if( __builtin_expect( !f->bps, 1 ) ) return 0;
   uint64_t part = amount % SF_TRANSFER_FEE_BPS_MAX * f->bps;
-  uint64_t fee  = amount / SF_TRANSFER_FEE_BPS_MAX * f->bps + ( part + SF_TRANSFER_FEE_BPS_MAX - 1 ) / SF_TRANSFER_FEE_BPS_MAX;
+  uint64_t fee =
+      amount / SF_TRANSFER_FEE_BPS_MAX * f->bps + ( part + SF_TRANSFER_FEE_BPS_MAX - 1 ) / SF_TRANSFER_FEE_BPS_MAX;
   return fee < f->maximum ? fee : f->maximum;
 }
 

@@ -74,9 +74,7 @@ static inline int sf_wide_less( sf_u256_t a, sf_u256_t b ) {
 }
 
 /* sf_wide_shl64 is a * 2^64; the highest word must be 0. */
-static inline sf_u256_t sf_wide_shl64( sf_u256_t a ) {
-  return ( sf_u256_t ){ { 0, a.w[0], a.w[1], a.w[2] } };
-}
+static inline sf_u256_t sf_wide_shl64( sf_u256_t a ) { return ( sf_u256_t ){ { 0, a.w[0], a.w[1], a.w[2] } }; }
 
 /* sf_div_word is the quotient of a two-word number, its high word below d; *rest is the remainder. */
 static inline uint64_t sf_div_word( uint64_t hi, uint64_t lo, uint64_t d, uint64_t * rest ) {
@@ -120,18 +118,18 @@ static inline int sf_wide_div( sf_u256_t n, sf_u256_t d, sf_u128_t * quotient ) 
     if( r5 ) return -1;
     d  = ( sf_u256_t ){ { 0, d.w[0], d.w[1], d.w[2] } };
     r5 = r4, r4 = n.w[3];
-    n  = ( sf_u256_t ){ { 0, n.w[0], n.w[1], n.w[2] } };
+    n = ( sf_u256_t ){ { 0, n.w[0], n.w[1], n.w[2] } };
   }
   int bits = __builtin_clzl( d.w[3] );
   if( bits ) {
     int back = 64 - bits;
     if( r5 >> back ) return -1;
-    r5  = r5 << bits | r4 >> back;
-    r4  = r4 << bits | n.w[3] >> back;
-    n   = ( sf_u256_t ){ { n.w[0] << bits, n.w[1] << bits | n.w[0] >> back, n.w[2] << bits | n.w[1] >> back,
-                           n.w[3] << bits | n.w[2] >> back } };
-    d   = ( sf_u256_t ){ { d.w[0] << bits, d.w[1] << bits | d.w[0] >> back, d.w[2] << bits | d.w[1] >> back,
-                           d.w[3] << bits | d.w[2] >> back } };
+    r5 = r5 << bits | r4 >> back;
+    r4 = r4 << bits | n.w[3] >> back;
+    n  = ( sf_u256_t ){ { n.w[0] << bits, n.w[1] << bits | n.w[0] >> back, n.w[2] << bits | n.w[1] >> back,
+                          n.w[3] << bits | n.w[2] >> back } };
+    d  = ( sf_u256_t ){ { d.w[0] << bits, d.w[1] << bits | d.w[0] >> back, d.w[2] << bits | d.w[1] >> back,
+                          d.w[3] << bits | d.w[2] >> back } };
   }
   uint64_t high = 0;
   if( r5 | r4 ) {

@@ -172,17 +172,24 @@ def decode_array(data: bytes, tick_spacing: int) -> TickArray:
 def decode_oracle(data: bytes) -> Oracle:
     """The oracle account of a pool with an adaptive fee."""
     _check(data, ORACLE_BYTES, ORACLE_DISCRIMINATOR, "whirlpool oracle")
-    constants = struct.unpack_from("<HHHIIHH", data, 48)
+    filter_period, decay_period, reduction = struct.unpack_from("<HHH", data, 48)
+    control, accumulator_max, group_size, major_ticks = struct.unpack_from("<IIHH", data, 54)
     update, major, reference, group, accumulator = struct.unpack_from("<QQIiI", data, 82)
     oracle = Oracle(
-        _key(data, 8),
-        struct.unpack_from("<Q", data, 40)[0],
-        *constants,
-        update,
-        major,
-        reference,
-        group,
-        accumulator,
+        pool=_key(data, 8),
+        trade_enable=struct.unpack_from("<Q", data, 40)[0],
+        filter_period=filter_period,
+        decay_period=decay_period,
+        reduction_factor=reduction,
+        control_factor=control,
+        accumulator_max=accumulator_max,
+        group_size=group_size,
+        major_swap_ticks=major_ticks,
+        reference_update=update,
+        major_swap=major,
+        reference=reference,
+        group_reference=group,
+        accumulator=accumulator,
     )
     if not oracle.group_size:
         raise VenueDataError("whirlpool oracle: group of 0 ticks at offset 62")
@@ -485,5 +492,3 @@ class _Fees:
                 self.group = passed
                 self.accumulate()
         self.group += -1 if self.a_to_b else 1
-
-

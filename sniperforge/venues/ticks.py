@@ -1,7 +1,7 @@
 """Concentrated liquidity in plain integers: tick prices, amounts between prices, one step of a swap.
 
-Written from the programs' published maths (orca-so/whirlpools `math/`, raydium-io/raydium-clmm `libraries/`); the C core
-(`csrc/dex/ticks.c`, `tick_math.c`) is tested against it. Square-root prices are Q64.64, amounts base units.
+Written from the programs' published maths (orca-so/whirlpools `math/`, raydium-io/raydium-clmm `libraries/`); the C
+core (`csrc/dex/ticks.c`, `tick_math.c`) is tested against it. Square-root prices are Q64.64, amounts base units.
 """
 
 from __future__ import annotations

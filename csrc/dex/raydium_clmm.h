@@ -1,0 +1,142 @@
+/* raydium_clmm.h: Raydium's concentrated-liquidity program, CAMMCzo5YL8w4VFF8KVHrK22GGUsp5VTaW7grrKgrWqK.
+
+   A pool's liquidity lies in tick arrays of 60 ticks each, tick-spacing apart.  Which
+   arrays hold an initialized tick is a bitmap: the pool's own for array numbers -512
+   to 511, an extension account's beyond.  A swap goes from initialized tick to initialized
+   tick, through the arrays that the transaction names, and fails where the next one of
+   the bitmap is not among them (6027) or there is none (6019); it never moves behind the last
+   initialized tick.  The fee is taken from the input, per step, rounded up; protocol and
+   fund get floored shares of it.
+
+   Amounts and prices are the program's own (raydium-io/raydium-clmm: instructions/swap.rs, swap_v2.rs,
+   libraries/, states/).  Pools that take fees from one token only, or by volatility, and ticks with limit orders
+   are refused as they are decoded: none of them could be checked against the program yet. */
+
+#ifndef SF_DEX_RAYDIUM_CLMM_H
+#define SF_DEX_RAYDIUM_CLMM_H
+
+#include "dex/ticks.h"
+#include "dex/transfer_fee.h"
+#include "solana/message.h"
+
+extern uint8_t const sf_raydium_clmm_program[32];
+
+#define SF_CLMM_POOL_BYTES        1544
+#define SF_CLMM_CONFIG_BYTES      117
+#define SF_CLMM_ARRAY_BYTES       10240
+#define SF_CLMM_EXTENSION_BYTES   1832
+#define SF_CLMM_ARRAY_TICKS       60
+#define SF_CLMM_ARRAYS_MAX        256 /* known of one pool */
+#define SF_CLMM_SWAP_ARRAYS_MAX   8   /* of one instruction */
+#define SF_CLMM_SWAP_ACCOUNT_MAX  ( 14 + SF_CLMM_SWAP_ARRAYS_MAX )
+#define SF_CLMM_SWAP_DATA_BYTES   41
+#define SF_CLMM_EXTENSION_BITMAPS 14 /* on each side, of 512 arrays each */
+
+/* custom errors of the program; those below 6000 are Anchor's */
+#define SF_CLMM_ERR_NOT_EQUAL    2501
+#define SF_CLMM_ERR_NOT_GREATER  2505
+#define SF_CLMM_ERR_NOT_APPROVED 6001
+#define SF_CLMM_ERR_LIMIT        6013
+#define SF_CLMM_ERR_LIQUIDITY    6019
+#define SF_CLMM_ERR_ZERO         6024
+#define SF_CLMM_ERR_SMALL        6026
+#define SF_CLMM_ERR_ARRAYS       6027
+#define SF_CLMM_ERR_DIRECTION    6041
+#define SF_CLMM_ERR_TRANSFER_FEE 6044
+
+typedef struct sf_raydium_clmm_state {
+  uint8_t pubkey[32];
+  uint8_t config[32];
+  uint8_t mint[2][32];
+  uint8_t vault[2][32];
+  uint8_t observation[32];
+  sf_transfer_fee_t transfer_fee[2];
+  uint64_t open_time; /* unix seconds; swaps are refused until after */
+  uint32_t spacing;
+  uint32_t swap_disabled;
+  uint32_t config_known;
+  uint32_t extension_known;
+  uint32_t array_cnt;
+  int32_t array[SF_CLMM_ARRAYS_MAX]; /* numbers of the known arrays: start tick / ( 60 * spacing ), ascending */
+  uint64_t bitmap[16];
+  uint64_t extension[2][SF_CLMM_EXTENSION_BITMAPS][8]; /* [0] for numbers from 512 on, [1] below -512 */
+  sf_ticks_t ticks;
+} sf_raydium_clmm_state_t;
+
+/* sf_raydium_clmm_clear makes the state of a pool of which nothing is known yet. */
+void sf_raydium_clmm_clear( sf_raydium_clmm_state_t * s, uint8_t const pubkey[32] );
+
+/* The decoders put one account into the state: the pool first, then its config, arrays and bitmap extension in any
+   order, again whenever one changes; then sf_raydium_clmm_prepare.  Return 0, SF_ERR_DATA with the offset (the
+   state stays as it was) or SF_ERR_FULL.  A config is the caller's to match with the pool's `config`. */
+int sf_raydium_clmm_pool_decode( uint8_t const * data, uint32_t len, sf_raydium_clmm_state_t * s );
+int sf_raydium_clmm_config_decode( uint8_t const * data, uint32_t len, sf_raydium_clmm_state_t * s );
+int sf_raydium_clmm_array_decode( uint8_t const * data, uint32_t len, sf_raydium_clmm_state_t * s );
+int sf_raydium_clmm_extension_decode( uint8_t const * data, uint32_t len, sf_raydium_clmm_state_t * s );
+
+/* sf_raydium_clmm_account is the decoder that the account's discriminator names. */
+int sf_raydium_clmm_account( uint8_t const * data, uint32_t len, sf_raydium_clmm_state_t * s );
+
+/* sf_raydium_clmm_fee_set is for a pool whose config account is not at hand: rates per 10^6.  SF_ERR_DATA if
+   they leave nothing. */
+int sf_raydium_clmm_fee_set( sf_raydium_clmm_state_t * s, uint32_t trade, uint32_t protocol, uint32_t fund );
+
+/* sf_raydium_clmm_prepare works out how far swaps can go, and all that does not depend on their amount.
+   Returns 0 or SF_ERR_DATA. */
+int sf_raydium_clmm_prepare( sf_raydium_clmm_state_t * s );
+
+/* sf_raydium_clmm_quote is a swap of swap_v2 with a price limit (0 = none).  EXHAUSTED: the next array of the bitmap
+   is not known, and the program could go on with it.  Hot. */
+void sf_raydium_clmm_quote( sf_raydium_clmm_state_t const * s, int a_to_b, int exact_in, uint64_t amount,
+                            sf_u128_t limit, uint64_t now, sf_quote_t * q );
+
+void sf_raydium_clmm_quote_in( sf_raydium_clmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
+                               sf_quote_t * q );
+void sf_raydium_clmm_quote_out( sf_raydium_clmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
+                                sf_quote_t * q );
+
+/* sf_raydium_clmm_next_array returns 1 and the number of the next array with an initialized tick, from number
+   `from` on (inclusive) in the direction; 0 if there is none; -1 if that is in the extension, and it is not known. */
+int sf_raydium_clmm_next_array( sf_raydium_clmm_state_t const * s, int up, int32_t from, int32_t * number );
+
+/* -- instructions and events (raydium_clmm_swap.c) ------------------------------------------------ */
+
+/* The data of swap (v2 = 0) or swap_v2 (v2 = 1). */
+typedef struct sf_clmm_swap {
+  sf_u128_t sqrt_price_limit; /* 0 = none */
+  uint64_t amount;
+  uint64_t threshold; /* minimum out, or maximum in */
+  uint8_t exact_in;
+  uint8_t v2;
+} sf_clmm_swap_t;
+
+/* sf_raydium_clmm_swap_data writes the instruction's data, SF_CLMM_SWAP_DATA_BYTES. */
+void sf_raydium_clmm_swap_data( sf_clmm_swap_t const * swap, uint8_t * out );
+
+/* sf_raydium_clmm_swap_parse reads such data.  Returns 0, or SF_ERR_DATA with the offset. */
+int sf_raydium_clmm_swap_parse( uint8_t const * data, uint32_t len, sf_clmm_swap_t * out );
+
+/* sf_raydium_clmm_swap_accounts writes the instruction's accounts in the program's order (room for
+   SF_CLMM_SWAP_ACCOUNT_MAX) and their count: with the next `arrays` tick arrays of the direction that the bitmap
+   has (fewer if it has fewer), and the bitmap extension if one of them is in it.  user_in and user_out are the
+   payer's token accounts.  Derives addresses: cold, about 50 us each.  Returns 0, or fails as sf_address_find. */
+int sf_raydium_clmm_swap_accounts( sf_raydium_clmm_state_t const * s, int v2, int a_to_b, uint32_t arrays,
+                                   uint8_t const payer[32], uint8_t const user_in[32], uint8_t const user_out[32],
+                                   sf_account_meta_t * out, uint32_t * cnt );
+
+/* The program's event of a swap, as it is in the log behind "Program data: " (base64). */
+typedef struct sf_clmm_swap_event {
+  uint8_t pool[32];
+  uint8_t sender[32];
+  sf_u128_t sqrt_price;
+  sf_u128_t liquidity;
+  uint64_t amount[2]; /* of token a and b, without transfer fee */
+  uint64_t transfer_fee[2];
+  int32_t tick;
+  uint8_t a_to_b;
+} sf_clmm_swap_event_t;
+
+/* sf_raydium_clmm_swap_event_parse returns 0, or SF_ERR_DATA if data is not that event. */
+int sf_raydium_clmm_swap_event_parse( uint8_t const * data, uint32_t len, sf_clmm_swap_event_t * out );
+
+#endif

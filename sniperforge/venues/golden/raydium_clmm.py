@@ -1,0 +1,102 @@
+"""Golden rows of Raydium CLMM: `capture,zero_for_one,exact_in,amount,amount_in,amount_out,post_sqrt,post_tick`.
+
+A capture is a JSON file with the pool and the tick arrays right before a swap. It does not have the config account:
+the trade rate comes from `clmm_pool_metadata.json` beside it, and the protocol's shares of the fee are not known.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Iterator
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from solders.pubkey import Pubkey
+
+from ipc._core import ffi, lib
+from ipc.errors import check
+from sniperforge.venues import core
+from sniperforge.venues import raydium_clmm as clmm
+from sniperforge.venues.dumps import MissingAccountError
+from sniperforge.venues.golden import FAILED, GoldenError, GoldenRow, failed, lines
+from sniperforge.venues.quote import Quote
+from sniperforge.venues.ticks import PPM
+
+_OUTCOME = {"amount_in": "amount_in", "amount_out": "amount_out", "post_sqrt": "sqrt_price", "post_tick": "tick"}
+"""Column: field of the quote."""
+
+_METADATA = "clmm_pool_metadata.json"
+
+
+class _Array(msgspec.Struct):
+    data_b64: str
+
+
+class _Swap(msgspec.Struct):
+    block_time: int
+
+
+class _Capture(msgspec.Struct):
+    pool_address: str
+    pool_b64: str
+    tick_arrays: list[_Array]
+    swap: _Swap
+
+
+class _Metadata(msgspec.Struct):
+    fee_rate: float
+
+
+class Captures:
+    """States of capture files, the last few kept."""
+
+    def __init__(self, directory: Path) -> None:
+        self.paths = {path.name: path for path in directory.rglob("*.json")}
+        if _METADATA not in self.paths:
+            raise MissingAccountError(f"{_METADATA}, which has the trade rate, is not in {directory}")
+        rate = msgspec.json.decode(self.paths[_METADATA].read_bytes(), type=_Metadata).fee_rate
+        self.rates = clmm.Rates(round(rate * PPM))
+        self.state = lru_cache(maxsize=4)(self._state)
+
+    def _state(self, name: str) -> tuple[Any, clmm.State, int]:
+        if name not in self.paths:
+            raise MissingAccountError(f"capture {name} is not among the accounts")
+        try:
+            capture = msgspec.json.decode(self.paths[name].read_bytes(), type=_Capture)
+        except msgspec.DecodeError as error:
+            raise GoldenError(f"{name} is not a capture: {error}") from error
+        data, *arrays = (b64decode(text) for text in (capture.pool_b64, *(a.data_b64 for a in capture.tick_arrays)))
+        pool = clmm.decode_pool(data)
+        decoded = [clmm.decode_array(array, pool.tick_spacing) for array in arrays]
+        state = ffi.new("sf_raydium_clmm_state_t *")
+        lib.sf_raydium_clmm_clear(state, bytes(Pubkey.from_string(capture.pool_address)))
+        for account in (data, *arrays):
+            check(lib.sf_raydium_clmm_account(account, len(account), state))
+        check(lib.sf_raydium_clmm_fee_set(state, self.rates.trade, 0, 0))
+        check(lib.sf_raydium_clmm_prepare(state))
+        python = clmm.State.of(pool, self.rates, {array.start: array.net for array in decoded})
+        return state, python, capture.swap.block_time
+
+    def in_c(self, name: str, a_to_b: bool, exact_in: bool, amount: int) -> Quote:
+        state, _, now = self.state(name)
+        function = lib.sf_raydium_clmm_quote_in if exact_in else lib.sf_raydium_clmm_quote_out
+        return core.quote(function, state, a_to_b, amount, now)
+
+    def in_python(self, name: str, a_to_b: bool, exact_in: bool, amount: int) -> Quote:
+        _, state, now = self.state(name)
+        return (state.quote_in if exact_in else state.quote_out)(a_to_b, amount, now)
+
+
+def rows(csv_path: Path, accounts_dir: Path) -> Iterator[GoldenRow]:
+    """The rows of a file, each from the state in its capture."""
+    captures = Captures(accounts_dir)
+    for name, line in lines(csv_path, "capture", "zero_for_one", "exact_in", "amount", *_OUTCOME):
+        swap = (line["capture"], line["zero_for_one"] == "1", line["exact_in"] == "1", int(line["amount"]))
+        expected = (
+            {quoted: int(line[column]) for column, quoted in _OUTCOME.items()}
+            if not failed(line["amount_in"])
+            else FAILED
+        )
+        yield GoldenRow(name, expected, partial(captures.in_c, *swap), partial(captures.in_python, *swap))
