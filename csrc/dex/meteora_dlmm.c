@@ -1,0 +1,329 @@
+#include "dex/meteora_dlmm.h"
+
+#include "base/err.h"
+#include "dex/bytes.h"
+
+uint8_t const sf_meteora_dlmm_program[32] = {
+  0x04, 0xe9, 0xe1, 0x2f, 0xbc, 0x84, 0xe8, 0x26, 0xc9, 0x32, 0xcc, 0xe9, 0xe2, 0x64, 0x0c, 0xce,
+  0x15, 0x59, 0x0c, 0x1c, 0x62, 0x73, 0xb0, 0x92, 0x57, 0x08, 0xba, 0x3b, 0x85, 0x20, 0xb0, 0xbc,
+};
+
+static uint8_t const pair_name[8]   = { 0x21, 0x0b, 0x31, 0x62, 0xb5, 0x65, 0xb1, 0x0d };
+static uint8_t const array_name[8]  = { 0x5c, 0x8e, 0x5c, 0xdc, 0x05, 0x94, 0x46, 0xb5 };
+static uint8_t const bitmap_name[8] = { 0x50, 0x6f, 0x7c, 0x71, 0x37, 0xed, 0x12, 0x05 };
+
+#define PAIR_BASE_FACTOR   8
+#define PAIR_FILTER        10
+#define PAIR_DECAY         12
+#define PAIR_REDUCTION     14
+#define PAIR_CONTROL       16
+#define PAIR_VOLATILITY    20 /* maximum */
+#define PAIR_PROTOCOL      32
+#define PAIR_POWER         34
+#define PAIR_FUNCTION      35
+#define PAIR_FEE_MODE      36
+#define PAIR_ACCUMULATOR   40
+#define PAIR_REFERENCE     44
+#define PAIR_INDEX         48
+#define PAIR_UPDATED       56
+#define PAIR_TYPE          75
+#define PAIR_ACTIVE        76
+#define PAIR_STEP          80
+#define PAIR_STATUS        82
+#define PAIR_ACTIVATION    86
+#define PAIR_MINTS         88
+#define PAIR_RESERVES      152
+#define PAIR_REWARDS       264 /* mint of the first; of the second 144 further */
+#define PAIR_ORACLE        552
+#define PAIR_BITMAP        584
+#define PAIR_POINT         816
+#define PAIR_TOKEN_PROGRAM 880
+
+#define REWARD_BYTES 144
+
+#define ARRAY_INDEX   8
+#define ARRAY_VERSION 16
+#define ARRAY_PAIR    24
+#define ARRAY_BINS    56
+#define BIN_BYTES     144
+#define BIN_PRICE     16
+#define BIN_OPEN      112
+#define BIN_LEFT      128
+#define BIN_ASK       140
+
+#define BITMAP_PAIR     8
+#define BITMAP_POSITIVE 40
+#define BITMAP_NEGATIVE 808
+
+#define VERSION_MAX      2
+#define STEP_MAX         400 /* basis points */
+#define POWER_MAX        9
+#define RATE_MAX         100000000U /* per 10^9 */
+#define BPS              10000U
+#define TYPE_PERMISSION  1
+#define TYPE_CUSTOM      2
+#define FUNCTION_ANY     0 /* undetermined: orders unless there are rewards */
+#define FUNCTION_ORDERS  2
+#define WORD_INNER       96  /* of the pair's own bitmap */
+#define WORD_POSITIVE    112 /* of the extension's */
+#define INDEX_FIRST      ( -6656 )
+#define INDEX_INNER      512 /* the pair's own is -512 to 511 */
+
+void sf_meteora_dlmm_clear( sf_meteora_dlmm_state_t * s, uint8_t const pubkey[32] ) {
+  memset( s, 0, sizeof( *s ) );
+  memcpy( s->pubkey, pubkey, 32 );
+  s->newest     = 1;
+  s->reserve[0] = s->reserve[1] = UINT64_MAX;
+}
+
+static uint32_t get_u32( uint8_t const * p ) {
+  uint32_t v;
+  memcpy( &v, p, sizeof( v ) );
+  return v;
+}
+
+static int check( char const * what, uint8_t const * data, uint32_t len, uint32_t bytes, uint8_t const name[8] ) {
+  if( len != bytes ) return sf_err_set( SF_ERR_DATA, "%s: %u bytes, not %u", what, len, bytes );
+  if( memcmp( data, name, 8 ) ) return sf_err_set( SF_ERR_DATA, "%s: discriminator at offset 0 is of another kind", what );
+  return 0;
+}
+
+static int byte_check( uint8_t const * data, uint32_t at, uint32_t max, char const * what ) {
+  if( data[at] <= max ) return 0;
+  return sf_err_set( SF_ERR_DATA, "pair: %s %u at offset %u, above %u", what, data[at], at, max );
+}
+
+/* The array of bits in the state starts at array INDEX_FIRST. */
+static int marked( uint64_t const * bitmap, int32_t index ) {
+  uint32_t at = (uint32_t)( index - INDEX_FIRST );
+  return (int)( bitmap[at / 64] >> at % 64 & 1 );
+}
+
+static int empty_key( uint8_t const key[32] ) {
+  uint8_t any = 0;
+  for( int i = 0; i < 32; i++ ) any |= key[i];
+  return !any;
+}
+
+static int pair_check( uint8_t const * data, uint32_t len ) {
+  int err = check( "pair", data, len, SF_DLMM_PAIR_BYTES, pair_name );
+  if( err ) return err;
+  static struct {
+    uint32_t at, max;
+    char const * what;
+  } const bytes[] = {
+    { PAIR_POWER, POWER_MAX, "base-fee power" }, { PAIR_FUNCTION, 2, "function type" },
+    { PAIR_FEE_MODE, 1, "collect-fee mode" },    { PAIR_TYPE, 3, "type" },
+    { PAIR_STATUS, 1, "status" },                { PAIR_ACTIVATION, 1, "activation type" },
+    { PAIR_TOKEN_PROGRAM, 1, "token program" },  { PAIR_TOKEN_PROGRAM + 1, 1, "token program" },
+  };
+  for( uint32_t i = 0; i < sizeof( bytes ) / sizeof( bytes[0] ); i++ )
+    if( ( err = byte_check( data, bytes[i].at, bytes[i].max, bytes[i].what ) ) ) return err;
+  uint32_t step = sf_get_u16( data + PAIR_STEP ), share = sf_get_u16( data + PAIR_PROTOCOL );
+  if( !step || step > STEP_MAX )
+    return sf_err_set( SF_ERR_DATA, "pair: bin step %u at offset %u, not 1 to %u", step, PAIR_STEP, STEP_MAX );
+  if( share > BPS ) return sf_err_set( SF_ERR_DATA, "pair: protocol share %u at offset %u", share, PAIR_PROTOCOL );
+  int32_t active = (int32_t)get_u32( data + PAIR_ACTIVE );
+  if( active < -SF_DLMM_ID_MAX || active > SF_DLMM_ID_MAX || !sf_meteora_dlmm_price( active, step ) )
+    return sf_err_set( SF_ERR_DATA, "pair: no bin %d at offset %u", active, PAIR_ACTIVE );
+  return 0;
+}
+
+int sf_meteora_dlmm_pair_decode( uint8_t const * data, uint32_t len, sf_meteora_dlmm_state_t * s ) {
+  int err = pair_check( data, len );
+  if( err ) return err;
+  uint16_t step = sf_get_u16( data + PAIR_STEP );
+  if( s->known && s->bin_step != step )
+    return sf_err_set( SF_ERR_DATA, "pair: bin step %u at offset %u was %u", step, PAIR_STEP, s->bin_step );
+  memcpy( s->mint, data + PAIR_MINTS, 64 );
+  memcpy( s->reserve_key, data + PAIR_RESERVES, 64 );
+  memcpy( s->oracle, data + PAIR_ORACLE, 32 );
+  memcpy( s->token_2022, data + PAIR_TOKEN_PROGRAM, 2 );
+  uint64_t rate = (uint64_t)sf_get_u16( data + PAIR_BASE_FACTOR ) * step * 10;
+  for( uint8_t power = data[PAIR_POWER]; power && rate < RATE_MAX; power-- ) rate *= 10;
+  s->base_rate            = rate < RATE_MAX ? (uint32_t)rate : RATE_MAX;
+  s->filter_period        = sf_get_u16( data + PAIR_FILTER );
+  s->decay_period         = sf_get_u16( data + PAIR_DECAY );
+  s->reduction_factor     = sf_get_u16( data + PAIR_REDUCTION );
+  s->variable_fee_control = get_u32( data + PAIR_CONTROL );
+  s->accumulator_max      = get_u32( data + PAIR_VOLATILITY );
+  s->accumulator          = get_u32( data + PAIR_ACCUMULATOR );
+  s->volatility_reference = get_u32( data + PAIR_REFERENCE );
+  s->index_reference      = (int32_t)get_u32( data + PAIR_INDEX );
+  s->last_update          = (int64_t)sf_get_u64( data + PAIR_UPDATED );
+  s->protocol_bps         = sf_get_u16( data + PAIR_PROTOCOL );
+  s->active               = (int32_t)get_u32( data + PAIR_ACTIVE );
+  s->bin_step             = step;
+  s->enabled              = !data[PAIR_STATUS];
+  uint8_t type            = data[PAIR_TYPE];
+  s->activation           = type == TYPE_PERMISSION || type == TYPE_CUSTOM ? 1U + data[PAIR_ACTIVATION] : 0;
+  s->activation_point     = sf_get_u64( data + PAIR_POINT );
+  int rewards             = !empty_key( data + PAIR_REWARDS ) || !empty_key( data + PAIR_REWARDS + REWARD_BYTES );
+  s->limit_orders         = data[PAIR_FUNCTION] == FUNCTION_ORDERS || ( data[PAIR_FUNCTION] == FUNCTION_ANY && !rewards );
+  s->fee_on_y             = data[PAIR_FEE_MODE];
+  for( uint32_t i = 0; i < 16; i++ ) s->bitmap[WORD_INNER + i] = sf_get_u64( data + PAIR_BITMAP + 8 * i );
+  s->known = 1;
+  return 0;
+}
+
+/* Bins are checked before any is taken over. */
+static int bin_check( sf_meteora_dlmm_state_t const * s, int32_t id, uint8_t const * bin, uint32_t at ) {
+  sf_u128_t stored;
+  memcpy( &stored, bin + BIN_PRICE, sizeof( stored ) );
+  int outside     = id < -SF_DLMM_ID_MAX || id > SF_DLMM_ID_MAX;
+  sf_u128_t price = outside ? 0 : sf_meteora_dlmm_price( id, s->bin_step );
+  if( stored && stored != price )
+    return sf_err_set( SF_ERR_DATA, "bin array: price of bin %d at offset %u is not its id's", id, at + BIN_PRICE );
+  if( !price && ( sf_get_u64( bin ) || sf_get_u64( bin + 8 ) ) )
+    return sf_err_set( SF_ERR_DATA, "bin array: bin %d at offset %u has liquidity but no price", id, at );
+  return 0;
+}
+
+int sf_meteora_dlmm_array_decode( uint8_t const * data, uint32_t len, sf_meteora_dlmm_state_t * s ) {
+  int err = check( "bin array", data, len, SF_DLMM_ARRAY_BYTES, array_name );
+  if( err ) return err;
+  if( !s->known ) return sf_err_set( SF_ERR_DATA, "bin array: its pair is not decoded yet" );
+  if( memcmp( data + ARRAY_PAIR, s->pubkey, 32 ) )
+    return sf_err_set( SF_ERR_DATA, "bin array: it is another pair's (offset %u)", ARRAY_PAIR );
+  if( data[ARRAY_VERSION] > VERSION_MAX )
+    return sf_err_set( SF_ERR_DATA, "bin array: version %u at offset %u", data[ARRAY_VERSION], ARRAY_VERSION );
+  int64_t index = (int64_t)sf_get_u64( data + ARRAY_INDEX );
+  if( index < sf_meteora_dlmm_array_of( -SF_DLMM_ID_MAX ) || index > sf_meteora_dlmm_array_of( SF_DLMM_ID_MAX ) )
+    return sf_err_set( SF_ERR_DATA, "bin array: index %ld at offset %u", index, ARRAY_INDEX );
+  int32_t first = (int32_t)index * SF_DLMM_ARRAY_BINS;
+  for( uint32_t i = 0; i < SF_DLMM_ARRAY_BINS; i++ ) {
+    uint32_t at = ARRAY_BINS + i * BIN_BYTES;
+    if( ( err = bin_check( s, first + (int32_t)i, data + at, at ) ) ) return err;
+  }
+  uint32_t k = 0;
+  while( k < s->array_cnt && s->array[k].index != index ) k++;
+  if( k == SF_DLMM_ARRAYS_MAX )
+    return sf_err_set( SF_ERR_FULL, "bin array %ld: %u are loaded already", index, SF_DLMM_ARRAYS_MAX );
+  if( k == s->array_cnt ) s->array_cnt++;
+  s->array[k].index = (int32_t)index;
+  for( uint32_t i = 0; i < SF_DLMM_ARRAY_BINS; i++ ) {
+    uint8_t const * bin = data + ARRAY_BINS + i * BIN_BYTES;
+    s->array[k].bin[i]  = ( sf_dlmm_bin_t ){ .amount     = { sf_get_u64( bin ), sf_get_u64( bin + 8 ) },
+                                             .open_order = sf_get_u64( bin + BIN_OPEN ),
+                                             .order_left = sf_get_u64( bin + BIN_LEFT ),
+                                             .order_side = !bin[BIN_ASK] };
+  }
+  return 0;
+}
+
+static uint64_t reversed( uint64_t v ) {
+  uint64_t r = 0;
+  for( int i = 0; i < 64; i++ ) r |= ( v >> i & 1 ) << ( 63 - i );
+  return r;
+}
+
+int sf_meteora_dlmm_bitmap_decode( uint8_t const * data, uint32_t len, sf_meteora_dlmm_state_t * s ) {
+  int err = check( "bitmap extension", data, len, SF_DLMM_BITMAP_BYTES, bitmap_name );
+  if( err ) return err;
+  if( memcmp( data + BITMAP_PAIR, s->pubkey, 32 ) )
+    return sf_err_set( SF_ERR_DATA, "bitmap extension: it is another pair's (offset %u)", BITMAP_PAIR );
+  for( uint32_t i = 0; i < WORD_INNER; i++ ) {
+    s->bitmap[WORD_POSITIVE + i]  = sf_get_u64( data + BITMAP_POSITIVE + 8 * i );
+    s->bitmap[WORD_INNER - 1 - i] = reversed( sf_get_u64( data + BITMAP_NEGATIVE + 8 * i ) );
+  }
+  s->bitmap_extension = 1;
+  return 0;
+}
+
+int sf_meteora_dlmm_account( uint8_t const * data, uint32_t len, sf_meteora_dlmm_state_t * s ) {
+  if( len >= 8 && !memcmp( data, pair_name, 8 ) ) return sf_meteora_dlmm_pair_decode( data, len, s );
+  if( len >= 8 && !memcmp( data, array_name, 8 ) ) return sf_meteora_dlmm_array_decode( data, len, s );
+  if( len >= 8 && !memcmp( data, bitmap_name, 8 ) ) return sf_meteora_dlmm_bitmap_decode( data, len, s );
+  return sf_err_set( SF_ERR_DATA, "account of %u bytes: discriminator at offset 0 is no pair, bin array or bitmap", len );
+}
+
+sf_u128_t sf_meteora_dlmm_price( int32_t id, uint32_t bin_step ) {
+  sf_u128_t const one = (sf_u128_t)1 << 64;
+  if( !id ) return one;
+  uint32_t power = id < 0 ? (uint32_t)-id : (uint32_t)id;
+  /* the powers of 1/base fit 64 bits */
+  uint64_t square = (uint64_t)( ~(sf_u128_t)0 / ( one + ( (sf_u128_t)bin_step << 64 ) / BPS ) ), result = 0;
+  for( int first = 1; power; power >>= 1 ) {
+    if( power & 1 ) {
+      result = first ? square : (uint64_t)( (sf_u128_t)result * square >> 64 );
+      first  = 0;
+    }
+    square = (uint64_t)( (sf_u128_t)square * square >> 64 );
+  }
+  if( !result ) return 0;
+  return id < 0 ? result : ~(sf_u128_t)0 / result;
+}
+
+uint32_t sf_meteora_dlmm_array_next( sf_meteora_dlmm_state_t const * s, int a_to_b, int32_t from, int32_t * index ) {
+  int32_t first = s->bitmap_extension ? INDEX_FIRST : -INDEX_INNER, last = -first - 1;
+  uint32_t error = s->bitmap_extension ? SF_DLMM_ERR_NO_ARRAY : SF_DLMM_ERR_NO_BITMAP;
+  if( from < first || from > last ) return error;
+  for( int32_t i = from; i >= first && i <= last; i += a_to_b ? -1 : 1 )
+    if( marked( s->bitmap, i ) ) {
+      *index = i;
+      return 0;
+    }
+  return error;
+}
+
+/* What empties `out` of one side at `price`, rounded up; -1 if it does not fit. */
+static int full_in( sf_u128_t price, int a_to_b, uint64_t out, uint64_t * in ) {
+  if( a_to_b ) {
+    sf_u128_t n = (sf_u128_t)out << 64, v = n / price + ( n % price != 0 );
+    *in = (uint64_t)v;
+    return v >> 64 ? -1 : 0;
+  }
+  sf_u128_t low = (sf_u128_t)out * (uint64_t)price, high = (sf_u128_t)out * (uint64_t)( price >> 64 );
+  sf_u128_t v = high + ( low >> 64 ) + ( (uint64_t)low != 0 );
+  *in         = (uint64_t)v;
+  return v >> 64 ? -1 : 0;
+}
+
+static void step_add( sf_meteora_dlmm_state_t * s, int up, int32_t id, sf_dlmm_bin_t const * bin ) {
+  int orders        = s->newest && s->limit_orders && bin->order_side == (uint32_t)!up;
+  uint64_t out[3]   = { bin->amount[!up], orders ? bin->order_left : 0, orders ? bin->open_order : 0 };
+  if( !( out[0] | out[1] | out[2] ) ) return;
+  sf_u128_t price = sf_meteora_dlmm_price( id, s->bin_step );
+  if( !price ) return;
+  sf_dlmm_step_t * step = &s->step[up][s->step_cnt[up]++];
+  memset( step, 0, sizeof( *step ) );
+  step->price  = price;
+  step->id     = id;
+  step->layers = out[1] | out[2] ? SF_DLMM_LAYERS : 1;
+  for( uint32_t i = 0; i < step->layers; i++ ) {
+    step->out[i] = out[i];
+    if( full_in( price, !up, out[i], &step->in[i] ) ) step->overflow = (uint16_t)( step->overflow | 1u << i );
+  }
+}
+
+static sf_dlmm_end_t way( sf_meteora_dlmm_state_t * s, int up ) {
+  int32_t id = s->active, by = up ? 1 : -1;
+  for( ;; ) {
+    int32_t at = sf_meteora_dlmm_array_of( id ), next = at;
+    uint32_t error = sf_meteora_dlmm_array_next( s, !up, at, &next );
+    if( error ) return ( sf_dlmm_end_t ){ SF_QUOTE_REFUSED, error, id };
+    int32_t first = next * SF_DLMM_ARRAY_BINS;
+    if( next != at ) id = up ? first : first + SF_DLMM_ARRAY_BINS - 1;
+    uint32_t k = 0;
+    while( k < s->array_cnt && s->array[k].index != next ) k++;
+    if( k == s->array_cnt ) return ( sf_dlmm_end_t ){ SF_QUOTE_EXHAUSTED, 0, id };
+    for( ; id >= first && id < first + SF_DLMM_ARRAY_BINS; id += by ) {
+      if( id < -SF_DLMM_ID_MAX || id > SF_DLMM_ID_MAX )
+        return ( sf_dlmm_end_t ){ SF_QUOTE_REFUSED, SF_DLMM_ERR_LIQUIDITY, id - by };
+      step_add( s, up, id, &s->array[k].bin[id - first] );
+    }
+    if( id < -SF_DLMM_ID_MAX || id > SF_DLMM_ID_MAX )
+      return ( sf_dlmm_end_t ){ SF_QUOTE_REFUSED, SF_DLMM_ERR_LIQUIDITY, id - by };
+  }
+}
+
+int sf_meteora_dlmm_prepare( sf_meteora_dlmm_state_t * s ) {
+  if( !s->known ) return sf_err_set( SF_ERR_DATA, "the pair is not decoded yet" );
+  for( int up = 0; up < 2; up++ ) {
+    s->step_cnt[up] = 0;
+    s->end[up]      = way( s, up );
+  }
+  s->value[0] = (double)sf_meteora_dlmm_price( s->active, s->bin_step ) / 0x1p64;
+  s->value[1] = 1. / s->value[0];
+  return 0;
+}
