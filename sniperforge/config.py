@@ -6,7 +6,9 @@ wrong types, values out of range and combinations that cannot work are errors th
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import json
 import tomllib
 import urllib.parse
 from collections.abc import Sequence
@@ -16,8 +18,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from sniperforge import rules
 from sniperforge.simnet.config import SimnetConfig
 from sniperforge.tile_config import (
+    Address,
+    Amount,
     BookConfig,
     BotConfig,
     BuildConfig,
@@ -30,6 +35,8 @@ from sniperforge.tile_config import (
 )
 
 DEFAULT_CONFIG = Path(__file__).resolve().parents[1] / "configs" / "default.toml"
+
+_LARGEST_FILE = 1 << 20
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,22}$")]
 
@@ -167,11 +174,16 @@ def _lay_over(base: dict[str, Any], over: dict[str, Any]) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}; name a file that exists") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: is not TOML: {error}") from None
+    if len(data) > _LARGEST_FILE:
+        raise ConfigError(f"{path}: is larger than {_LARGEST_FILE} bytes; name a configuration file")
+    try:
+        return tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, and of numbers with thousands of digits
+        raise ConfigError(f"{path}: is not TOML: {error}; correct it") from None
 
 
 def _parse_setting(setting: str) -> dict[str, Any]:
@@ -179,34 +191,12 @@ def _parse_setting(setting: str) -> dict[str, Any]:
     key, separator, text = setting.partition("=")
     if not separator or not key.strip():
         raise ConfigError(f"--set {setting!r}: write section.key=value")
-    try:
-        return tomllib.loads(f"{key.strip()} = {text.strip()}")
-    except (tomllib.TOMLDecodeError, RecursionError):
-        pass
-    try:
-        return tomllib.loads(f"{key.strip()} = {msgspec.json.encode(text.strip()).decode()}")
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"--set {setting!r}: {error}; write section.key=value") from None
-
-
-def _check_combinations(config: Config) -> None:
-    supervisor, chain, control = config.supervisor, config.chain, config.control
-    if supervisor.backoff_min_ms > supervisor.backoff_max_ms:
-        raise ConfigError("supervisor.backoff_min_ms: is above supervisor.backoff_max_ms; lower it or raise the other")
-    if config.wallet.wrap_sol > config.wallet.fund_sol - 1:
-        raise ConfigError("wallet.wrap_sol: must leave 1 SOL for fees; set it to at most wallet.fund_sol - 1")
-    if not chain.embedded:
-        scheme = urllib.parse.urlsplit(chain.url).scheme
-        if scheme not in ("http", "https"):
-            raise ConfigError(f'chain.url: {chain.url!r} is no http(s) URL; use "embedded" or http://host:port')
-    if chain.websocket_url and urllib.parse.urlsplit(chain.websocket_url).scheme not in ("ws", "wss"):
-        raise ConfigError(f"chain.websocket_url: {chain.websocket_url!r} is no ws(s) URL; use ws://host:port")
-    if control.tcp and not (control.curve_secret_file and control.curve_clients):
-        raise ConfigError(
-            "control.tcp: needs control.curve_secret_file and control.curve_clients; TCP is for CURVE keys only"
-        )
-    if not config.bots:
-        raise ConfigError("bots: no bot is configured; add a section [bots.<name>]")
+    for value in (text.strip(), json.dumps(text.strip())):
+        with contextlib.suppress(ValueError, RecursionError):
+            found = tomllib.loads(f"{key.strip()} = {value}")
+            if len(found) == 1:
+                return found
+    raise ConfigError(f"--set {setting!r}: is no key and value; write section.key=value")
 
 
 def load(files: Sequence[Path] = (), settings: Sequence[str] = ()) -> Config:
@@ -222,21 +212,51 @@ def load(files: Sequence[Path] = (), settings: Sequence[str] = ()) -> Config:
         _lay_over(data, _parse_setting(setting))
     try:
         config = msgspec.convert(data, Config)
+        plain = to_builtins(config)
     except msgspec.ValidationError as error:
-        raise ConfigError(_explain(error)) from None
+        raise ConfigError(_explain(error, data)) from None
     except RecursionError:
-        raise ConfigError("configuration: tables are nested too deeply") from None
-    _check_combinations(config)
+        raise ConfigError("configuration: tables are nested too deeply; flatten them") from None
+    for sentence in rules.broken(config, plain):
+        raise ConfigError(sentence)
     return config
 
 
-def _explain(error: msgspec.ValidationError) -> str:
+#: tables whose keys are names that the configuration gives, and what stands below each
+_NAMED: dict[str, Any] = {
+    "bots": BotConfig,
+    "topology.groups": GroupConfig,
+    "topology.tiles": TileConfig,
+    "topology.links": LinkConfig,
+    "topology.tables": TableConfig,
+    "risk.mint_max_amount": Amount,
+}
+
+
+def _explain(error: msgspec.ValidationError, data: dict[str, Any]) -> str:
     """msgspec's text with the key first: `risk.max_open_orders: expected int, got str`."""
     text, _, path = str(error).partition(" - at `")
-    key = path.rstrip("`").removeprefix("$.").removeprefix("$")
+    key = path.rstrip("`").rpartition("$")[2].removeprefix(".")
+    section, _, rest = key.partition("[...]")
+    if section in _NAMED and (rest != "" or key != section or path.startswith("key")):
+        key = f"{section}.{_wrong_name(section, data)}{rest}"
     what = text[:1].lower() + text[1:]
     fix = "see configs/default.toml for the keys, their types and ranges"
     return f"{key or 'configuration'}: {what}; {fix}"
+
+
+def _wrong_name(section: str, data: dict[str, Any]) -> str:
+    """The first name in a section of names that cannot be one, or what it names cannot be."""
+    for part in section.split("."):
+        data = data[part]
+    named = Address if section == "risk.mint_max_amount" else Name
+    for name, value in data.items():
+        try:
+            msgspec.convert(name, named)
+            msgspec.convert(value, _NAMED[section])
+        except (msgspec.ValidationError, RecursionError):
+            return name if name.isprintable() and name else json.dumps(name)
+    return "..."
 
 
 def to_builtins(config: Config) -> dict[str, Any]:

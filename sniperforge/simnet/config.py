@@ -139,7 +139,7 @@ def from_table(table: Mapping[str, Any]) -> SimnetConfig:
         config = msgspec.convert(table, SimnetConfig)
     except msgspec.ValidationError as error:
         raise ConfigError(_sentence(str(error))) from error
-    _check(config)
+    check(config)
     return config
 
 
@@ -162,7 +162,8 @@ def _sentence(text: str, section: str = "simnet") -> str:
     return f"{key}: {message[0].lower()}{message[1:]}; see configs/default.toml for the range"
 
 
-def _check(config: SimnetConfig) -> None:
+def check(config: SimnetConfig) -> None:
+    """Raise ConfigError, naming the key and the fix, for a combination that cannot work."""
     try:
         loopback = ipaddress.ip_address(config.listen).is_loopback
     except ValueError:
