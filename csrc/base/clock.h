@@ -20,7 +20,7 @@ typedef struct sf_clock {
   uint64_t tsc;     /* anchor */
   uint64_t ns;      /* engine clock at the anchor */
   uint64_t rate;    /* ns per tick << SF_CLOCK_SHIFT; 0 = use clock_gettime */
-  uint8_t  _pad0[96];
+  uint8_t _pad0[96];
 } sf_clock_t;
 
 extern sf_clock_t sf_clock;
@@ -36,7 +36,7 @@ void sf_clock_sync( void );
 SF_INLINE uint64_t sf_clock_posix_ns( clockid_t id ) {
   struct timespec t;
   clock_gettime( id, &t );
-  return (uint64_t)t.tv_sec*1000000000UL + (uint64_t)t.tv_nsec;
+  return (uint64_t)t.tv_sec * 1000000000UL + (uint64_t)t.tv_nsec;
 }
 
 /* sf_clock_real_ns returns CLOCK_REALTIME in ns. */
@@ -44,15 +44,15 @@ SF_INLINE uint64_t sf_clock_real_ns( void ) { return sf_clock_posix_ns( CLOCK_RE
 
 /* sf_clock_ns returns the engine clock in ns.  Cost: about 8 ns. */
 SF_INLINE uint64_t sf_clock_ns( void ) {
-  for( int i=0; i<64; i++ ) {
+  for( int i = 0; i < 64; i++ ) {
     uint64_t version = sf_load_acquire( &sf_clock.version );
     uint64_t rate    = sf_load_acquire( &sf_clock.rate );
     uint64_t base    = sf_load_acquire( &sf_clock.tsc );
     uint64_t ns      = sf_load_acquire( &sf_clock.ns );
     if( SF_UNLIKELY( !rate ) ) break;
-    int64_t  ticks = (int64_t)( __builtin_ia32_rdtsc() - base );
-    uint64_t now   = ns + (uint64_t)( ( (__int128)ticks*(__int128)rate )>>SF_CLOCK_SHIFT );
-    if( SF_LIKELY( !(version & 1) && sf_load_acquire( &sf_clock.version )==version ) ) return now;
+    int64_t ticks = (int64_t)( __builtin_ia32_rdtsc() - base );
+    uint64_t now  = ns + (uint64_t)( ( (__int128)ticks * (__int128)rate ) >> SF_CLOCK_SHIFT );
+    if( SF_LIKELY( !( version & 1 ) && sf_load_acquire( &sf_clock.version ) == version ) ) return now;
   }
   return sf_clock_posix_ns( CLOCK_MONOTONIC ); /* also for a signal handler that stopped sf_clock_sync halfway */
 }

@@ -11,7 +11,7 @@
 /* sf_err_set keeps the printf-formatted sentence for this thread and returns
    code, so that a function can end with `return sf_err_set( ... )`.  `%m` in
    fmt is the text of errno.  A sentence longer than 1023 bytes is cut. */
-int sf_err_set( int code, char const * fmt, ... ) __attribute__((format(printf, 2, 3)));
+int sf_err_set( int code, char const * fmt, ... ) __attribute__( ( format( printf, 2, 3 ) ) );
 
 /* sf_err_text returns the last sentence of this thread, "" if there is none.
    Valid until the next sf_err_set of this thread. */

@@ -15,7 +15,7 @@
 #define SF_MEMORY_NODE_MAX 128 /* NUMA nodes a workspace can be bound to */
 
 typedef struct sf_memory {
-  void *   base;
+  void * base;
   uint64_t bytes;
   uint32_t flags;  /* SF_MEMORY_* asked for */
   uint32_t locked; /* 1 = locked; 0 with SF_MEMORY_LOCK asked: the limit refused it */

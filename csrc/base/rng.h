@@ -12,9 +12,9 @@ typedef struct sf_rng {
 
 SF_INLINE uint64_t sf_rng_mix( uint64_t * state ) {
   uint64_t z = ( *state += 0x9e3779b97f4a7c15UL );
-  z = ( z ^ ( z>>30 ) )*0xbf58476d1ce4e5b9UL;
-  z = ( z ^ ( z>>27 ) )*0x94d049bb133111ebUL;
-  return z ^ ( z>>31 );
+  z          = ( z ^ ( z >> 30 ) ) * 0xbf58476d1ce4e5b9UL;
+  z          = ( z ^ ( z >> 27 ) ) * 0x94d049bb133111ebUL;
+  return z ^ ( z >> 31 );
 }
 
 /* sf_rng_seed starts a sequence; equal seeds give equal sequences. */
@@ -25,16 +25,16 @@ SF_INLINE void sf_rng_seed( sf_rng_t * r, uint64_t seed ) {
 
 /* sf_rng_next returns the next 64 bits. */
 SF_INLINE uint64_t sf_rng_next( sf_rng_t * r ) {
-  uint64_t a = r->a, b = r->b, out = a+b;
+  uint64_t a = r->a, b = r->b, out = a + b;
   b ^= a;
-  r->a = ( ( a<<24 ) | ( a>>40 ) ) ^ b ^ ( b<<16 );
-  r->b = ( b<<37 ) | ( b>>27 );
+  r->a = ( ( a << 24 ) | ( a >> 40 ) ) ^ b ^ ( b << 16 );
+  r->b = ( b << 37 ) | ( b >> 27 );
   return out;
 }
 
 /* sf_rng_below returns a number in [0,n), 0 if n is 0. */
 SF_INLINE uint64_t sf_rng_below( sf_rng_t * r, uint64_t n ) {
-  return (uint64_t)( ( (unsigned __int128)sf_rng_next( r )*n )>>64 );
+  return (uint64_t)( ( (unsigned __int128)sf_rng_next( r ) * n ) >> 64 );
 }
 
 #endif

@@ -22,7 +22,7 @@ int sf_cnc_find( sf_cnc_t const * cnc, char const * name );
 uint64_t sf_cnc_read( sf_cnc_t const * cnc, char const * name );
 
 SF_INLINE void sf_cnc_count( sf_cnc_t * cnc, int index, uint64_t add ) {
-  sf_store_relaxed( &cnc->counter[index], sf_load_relaxed( &cnc->counter[index] )+add );
+  sf_store_relaxed( &cnc->counter[index], sf_load_relaxed( &cnc->counter[index] ) + add );
 }
 SF_INLINE void sf_cnc_set( sf_cnc_t * cnc, int index, uint64_t v ) { sf_store_relaxed( &cnc->counter[index], v ); }
 

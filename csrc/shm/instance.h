@@ -23,14 +23,14 @@
 #define SF_INSTANCE_DIR_MAX 256
 
 typedef struct sf_instance {
-  char            dir[SF_INSTANCE_DIR_MAX];
+  char dir[SF_INSTANCE_DIR_MAX];
   sf_topology_t * topology; /* read-only */
-  sf_control_t *  control;
-  sf_workspace_t  topology_ws;
-  sf_workspace_t  control_ws;
-  sf_workspace_t  tile_ws[SF_TILE_MAX];
-  sf_workspace_t  pair_ws[SF_LINK_MAX];
-  pthread_mutex_t lock;     /* of the mappings */
+  sf_control_t * control;
+  sf_workspace_t topology_ws;
+  sf_workspace_t control_ws;
+  sf_workspace_t tile_ws[SF_TILE_MAX];
+  sf_workspace_t pair_ws[SF_LINK_MAX];
+  pthread_mutex_t lock; /* of the mappings */
 } sf_instance_t;
 
 /* sf_instance_create makes the instance directory from a laid-out topology.  A
@@ -39,11 +39,11 @@ typedef struct sf_instance {
 int sf_instance_create( char const * dir, sf_topology_t const * t );
 
 /* sf_instance_open attaches to an instance; sf_instance_close unmaps it. */
-int  sf_instance_open( sf_instance_t * inst, char const * dir );
+int sf_instance_open( sf_instance_t * inst, char const * dir );
 void sf_instance_close( sf_instance_t * inst );
 
 /* sf_instance_new / sf_instance_delete: the same with memory from malloc. */
-int  sf_instance_new( sf_instance_t ** inst, char const * dir );
+int sf_instance_new( sf_instance_t ** inst, char const * dir );
 void sf_instance_delete( sf_instance_t * inst );
 
 /* sf_instance_stale returns 1 if the creator of the instance is gone (also if
@@ -64,15 +64,15 @@ int sf_instance_workspace( sf_instance_t * inst, uint32_t tile, int writable, sf
 
 /* Objects by index, NULL with a sentence if the mapping or a check fails.  What
    is returned may be written only if its workspace was mapped writable. */
-sf_cnc_t *   sf_instance_cnc( sf_instance_t * inst, uint32_t tile );
-sf_link_t *  sf_instance_link_at( sf_instance_t * inst, uint32_t link );
-sf_edge_t *  sf_instance_edge_at( sf_instance_t * inst, uint32_t edge );
+sf_cnc_t * sf_instance_cnc( sf_instance_t * inst, uint32_t tile );
+sf_link_t * sf_instance_link_at( sf_instance_t * inst, uint32_t link );
+sf_edge_t * sf_instance_edge_at( sf_instance_t * inst, uint32_t edge );
 sf_table_t * sf_instance_table_at( sf_instance_t * inst, uint32_t table );
 
 /* The same by name. */
-sf_link_t *    sf_instance_link( sf_instance_t * inst, char const * name );
-sf_table_t *   sf_instance_table( sf_instance_t * inst, char const * name );
-sf_cnc_t *     sf_instance_cnc_named( sf_instance_t * inst, char const * tile );
+sf_link_t * sf_instance_link( sf_instance_t * inst, char const * name );
+sf_table_t * sf_instance_table( sf_instance_t * inst, char const * name );
+sf_cnc_t * sf_instance_cnc_named( sf_instance_t * inst, char const * tile );
 sf_control_t * sf_instance_control( sf_instance_t * inst );
 
 /* sf_instance_producer and sf_instance_consumer open handles for link `link` or

@@ -12,7 +12,8 @@ uint64_t sf_pool_bytes( uint32_t element_bytes, uint32_t element_cnt );
 
 /* sf_pool_create makes a pool at offset off of a workspace, all elements free;
    NULL with a sentence if it does not fit. */
-sf_pool_t * sf_pool_create( sf_workspace_t * ws, uint64_t off, char const * name, uint32_t element_bytes, uint32_t element_cnt );
+sf_pool_t * sf_pool_create( sf_workspace_t * ws, uint64_t off, char const * name, uint32_t element_bytes,
+                            uint32_t element_cnt );
 
 /* sf_pool_take returns the index of an element that nobody else has, or
    SF_POOL_NONE if all are out. */

@@ -16,7 +16,7 @@
 uint64_t sf_table_bytes( uint32_t row_bytes, uint32_t row_cnt );
 
 SF_INLINE uint8_t * sf_table_row( sf_table_t const * t, uint32_t row ) {
-  return (uint8_t *)t + t->row_off + (uint64_t)row*t->row_bytes;
+  return (uint8_t *)t + t->row_off + (uint64_t)row * t->row_bytes;
 }
 
 /* sf_table_write writes a whole row; the first word of row_bytes is ignored.
@@ -37,6 +37,6 @@ int sf_table_read_head( sf_table_t const * t, uint32_t row, void * out, uint32_t
    values; sf_row_end, given the same pointer, publishes it.  Writer only; row
    must be below row_cnt.  (Under ThreadSanitizer it is a private copy.) */
 void * sf_row_begin( sf_table_t * t, uint32_t row );
-void   sf_row_end( sf_table_t * t, uint32_t row, void * p );
+void sf_row_end( sf_table_t * t, uint32_t row, void * p );
 
 #endif

@@ -15,18 +15,21 @@
 
 /* sf_topology_new empties t; sf_topology_alloc also gets its memory (about 170
    KiB, from malloc; give it back with sf_topology_free). */
-void            sf_topology_new( sf_topology_t * t );
+void sf_topology_new( sf_topology_t * t );
 sf_topology_t * sf_topology_alloc( void );
-void            sf_topology_free( sf_topology_t * t );
+void sf_topology_free( sf_topology_t * t );
 
 /* Each add function returns the new index, or SF_ERR_ARG / SF_ERR_FULL with a
    sentence.  Adding a link puts it into its producer's out-links, adding an edge
    puts it into its consumer's in-links: order of calls is order of ports. */
 int sf_topology_group_add( sf_topology_t * t, char const * name, uint32_t wait, uint32_t core, uint32_t flags );
-int sf_topology_tile_add( sf_topology_t * t, char const * name, char const * kind, uint32_t group, uint32_t flags, uint32_t burst );
-int sf_topology_link_add( sf_topology_t * t, char const * name, uint32_t producer, uint32_t depth, uint32_t slot_bytes );
+int sf_topology_tile_add( sf_topology_t * t, char const * name, char const * kind, uint32_t group, uint32_t flags,
+                          uint32_t burst );
+int sf_topology_link_add( sf_topology_t * t, char const * name, uint32_t producer, uint32_t depth,
+                          uint32_t slot_bytes );
 int sf_topology_edge_add( sf_topology_t * t, uint32_t link, uint32_t consumer, uint32_t reliable );
-int sf_topology_table_add( sf_topology_t * t, char const * name, uint32_t writer, uint32_t row_bytes, uint32_t row_cnt );
+int sf_topology_table_add( sf_topology_t * t, char const * name, uint32_t writer, uint32_t row_bytes,
+                           uint32_t row_cnt );
 
 /* sf_topology_params_set gives a tile its parameters: `key=value` lines.  Once per tile. */
 int sf_topology_params_set( sf_topology_t * t, uint32_t tile, char const * text );
@@ -48,8 +51,8 @@ int sf_topology_notes( sf_topology_t const * t, char * out, uint64_t out_bytes )
 int sf_topology_layout( sf_topology_t * t );
 
 /* index by name, or SF_ERR_NOTFOUND with a sentence */
-int sf_topology_tile_find ( sf_topology_t const * t, char const * name );
-int sf_topology_link_find ( sf_topology_t const * t, char const * name );
+int sf_topology_tile_find( sf_topology_t const * t, char const * name );
+int sf_topology_link_find( sf_topology_t const * t, char const * name );
 int sf_topology_table_find( sf_topology_t const * t, char const * name );
 int sf_topology_group_find( sf_topology_t const * t, char const * name );
 

@@ -14,7 +14,7 @@
 
 typedef struct sf_workspace {
   sf_memory_t memory;
-  char        name[64]; /* file name, for sentences */
+  char name[64]; /* file name, for sentences */
 } sf_workspace_t;
 
 /* sf_abi_hash returns the SF_ABI_HASH this library was built with. */
@@ -22,7 +22,8 @@ uint64_t sf_abi_hash( void );
 
 /* sf_workspace_create makes <dir>/<name> with `bytes` zero bytes on NUMA node
    `node`, mapped writable.  flags: SF_MEMORY_LOCK, SF_MEMORY_HUGE. */
-int sf_workspace_create( sf_workspace_t * ws, char const * dir, char const * name, uint64_t bytes, uint32_t node, uint32_t flags );
+int sf_workspace_create( sf_workspace_t * ws, char const * dir, char const * name, uint64_t bytes, uint32_t node,
+                         uint32_t flags );
 
 /* sf_workspace_open maps <dir>/<name>; flags: SF_MEMORY_*.
    Fails with SF_ERR_NOTFOUND if there is none. */
@@ -46,6 +47,7 @@ void sf_object_commit( void * object );
 /* sf_object_at returns the object at offset off after checking everything its
    header says; size 0 accepts any size that fits, name NULL any name.  NULL
    with a sentence that says what to do otherwise; the code is in *code. */
-void * sf_object_at( sf_workspace_t const * ws, uint64_t off, uint32_t kind, uint64_t size, char const * name, int * code );
+void * sf_object_at( sf_workspace_t const * ws, uint64_t off, uint32_t kind, uint64_t size, char const * name,
+                     int * code );
 
 #endif

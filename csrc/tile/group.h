@@ -16,7 +16,8 @@ typedef struct sf_group sf_group_t;
 int sf_group_open( sf_group_t ** group, sf_instance_t * inst, uint32_t index );
 
 /* sf_group_open_with looks for a tile's kind among `own` before the tile table. */
-int sf_group_open_with( sf_group_t ** group, sf_instance_t * inst, uint32_t index, sf_tile_ops_t const * const * own, uint32_t own_cnt );
+int sf_group_open_with( sf_group_t ** group, sf_instance_t * inst, uint32_t index, sf_tile_ops_t const * const * own,
+                        uint32_t own_cnt );
 
 /* sf_group_boot runs every tile's init in the calling thread, which must be the
    one that steps.  On a failure the tile is in state `fail` with its sentence and
@@ -39,7 +40,7 @@ void sf_group_halt( sf_group_t * g );
 void sf_group_finish( sf_group_t * g );
 void sf_group_close( sf_group_t * g );
 
-uint32_t    sf_group_tile_count( sf_group_t * g );
+uint32_t sf_group_tile_count( sf_group_t * g );
 sf_tile_t * sf_group_tile( sf_group_t * g, uint32_t i );
 
 #endif

@@ -27,10 +27,10 @@ typedef struct sf_rig sf_rig_t;
 
 int sf_rig_new( sf_rig_t ** rig );
 int sf_rig_state_dir( sf_rig_t * rig, char const * path );
-int sf_rig_tile ( sf_rig_t * rig, char const * name, char const * kind, char const * params );
-int sf_rig_burst( sf_rig_t * rig, char const * tile, uint32_t burst );      /* 1 unless set */
-int sf_rig_link ( sf_rig_t * rig, char const * name, char const * producer, uint32_t depth, uint32_t slot_bytes );
-int sf_rig_edge ( sf_rig_t * rig, char const * link, char const * consumer /* NULL = the rig */, uint32_t reliable );
+int sf_rig_tile( sf_rig_t * rig, char const * name, char const * kind, char const * params );
+int sf_rig_burst( sf_rig_t * rig, char const * tile, uint32_t burst ); /* 1 unless set */
+int sf_rig_link( sf_rig_t * rig, char const * name, char const * producer, uint32_t depth, uint32_t slot_bytes );
+int sf_rig_edge( sf_rig_t * rig, char const * link, char const * consumer /* NULL = the rig */, uint32_t reliable );
 int sf_rig_table( sf_rig_t * rig, char const * name, char const * writer, uint32_t row_bytes, uint32_t row_cnt );
 
 /* sf_rig_ops makes the rig use these ops for a kind instead of the tile table. */
@@ -49,18 +49,19 @@ int sf_rig_settle( sf_rig_t * rig );
 /* sf_rig_house makes the housekeeping of all tiles due in the next step. */
 void sf_rig_house( sf_rig_t * rig );
 
-int sf_rig_inject( sf_rig_t * rig, char const * link, uint16_t kind, uint32_t tag, uint64_t t_origin, void const * payload, uint16_t length );
-int sf_rig_read  ( sf_rig_t * rig, char const * link, void * message, uint64_t bytes ); /* 1, 0, SF_ERR_OVERRUN */
+int sf_rig_inject( sf_rig_t * rig, char const * link, uint16_t kind, uint32_t tag, uint64_t t_origin,
+                   void const * payload, uint16_t length );
+int sf_rig_read( sf_rig_t * rig, char const * link, void * message, uint64_t bytes ); /* 1, 0, SF_ERR_OVERRUN */
 
 /* for benches: the handles behind inject and read; NULL if the rig has none */
 sf_producer_t * sf_rig_producer( sf_rig_t * rig, char const * link );
 sf_consumer_t * sf_rig_consumer( sf_rig_t * rig, char const * link );
 
-sf_table_t *    sf_rig_table_of( sf_rig_t * rig, char const * name );
-sf_tile_t *     sf_rig_tile_of( sf_rig_t * rig, char const * name );
-sf_cnc_t *      sf_rig_cnc( sf_rig_t * rig, char const * tile );
-uint64_t        sf_rig_counter( sf_rig_t * rig, char const * tile, char const * counter );
-sf_control_t *  sf_rig_control( sf_rig_t * rig );
+sf_table_t * sf_rig_table_of( sf_rig_t * rig, char const * name );
+sf_tile_t * sf_rig_tile_of( sf_rig_t * rig, char const * name );
+sf_cnc_t * sf_rig_cnc( sf_rig_t * rig, char const * tile );
+uint64_t sf_rig_counter( sf_rig_t * rig, char const * tile, char const * counter );
+sf_control_t * sf_rig_control( sf_rig_t * rig );
 sf_instance_t * sf_rig_instance( sf_rig_t * rig );
 
 /* sf_rig_close finishes the tiles and removes the instance. */

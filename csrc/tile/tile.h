@@ -25,14 +25,14 @@
 typedef struct sf_tile sf_tile_t;
 
 typedef struct sf_tile_ops {
-  char const * kind;        /* key of the tile table */
-  uint32_t     flags;       /* SF_TILE_ORDERED */
-  uint64_t     state_bytes; /* zeroed private memory, sf_tile_state( t ) */
-  int  (*init )( sf_tile_t * );                                       /* 0 or SF_ERR_* with a sentence; may be NULL */
-  int  (*poll )( sf_tile_t * );                                       /* returns how much it did; may be NULL */
-  void (*msg  )( sf_tile_t *, uint32_t in, sf_message_t const * m );  /* payload at m+1; may be NULL */
-  void (*house)( sf_tile_t *, uint64_t now_ns );                      /* about every millisecond; may be NULL */
-  void (*fini )( sf_tile_t * );                                       /* once, after init succeeded; no publishing; may be NULL */
+  char const * kind;                                                 /* key of the tile table */
+  uint32_t flags;                                                    /* SF_TILE_ORDERED */
+  uint64_t state_bytes;                                              /* zeroed private memory, sf_tile_state( t ) */
+  int ( *init )( sf_tile_t * );                                      /* 0 or SF_ERR_* with a sentence; may be NULL */
+  int ( *poll )( sf_tile_t * );                                      /* returns how much it did; may be NULL */
+  void ( *msg )( sf_tile_t *, uint32_t in, sf_message_t const * m ); /* payload at m+1; may be NULL */
+  void ( *house )( sf_tile_t *, uint64_t now_ns );                   /* about every millisecond; may be NULL */
+  void ( *fini )( sf_tile_t * ); /* once, after init succeeded; no publishing; may be NULL */
 } sf_tile_ops_t;
 
 /* sf_tile_find returns the tile of a kind from the tile table (tiles/table.c),
@@ -40,18 +40,18 @@ typedef struct sf_tile_ops {
 sf_tile_ops_t const * sf_tile_find( char const * kind );
 
 /* private memory of state_bytes, 128-byte aligned */
-void *       sf_tile_state( sf_tile_t * t );
+void * sf_tile_state( sf_tile_t * t );
 char const * sf_tile_name( sf_tile_t * t );
 
 /* ports: index by link name, or SF_ERR_NOTFOUND with a sentence */
-int          sf_tile_in( sf_tile_t * t, char const * link );
-int          sf_tile_out( sf_tile_t * t, char const * link );
-uint32_t     sf_tile_in_count( sf_tile_t * t );
-uint32_t     sf_tile_out_count( sf_tile_t * t );
+int sf_tile_in( sf_tile_t * t, char const * link );
+int sf_tile_out( sf_tile_t * t, char const * link );
+uint32_t sf_tile_in_count( sf_tile_t * t );
+uint32_t sf_tile_out_count( sf_tile_t * t );
 char const * sf_tile_in_name( sf_tile_t * t, uint32_t in );
-uint32_t     sf_tile_in_link( sf_tile_t * t, uint32_t in );   /* index of the link in the topology */
+uint32_t sf_tile_in_link( sf_tile_t * t, uint32_t in );         /* index of the link in the topology */
 char const * sf_tile_link_name( sf_tile_t * t, uint32_t link ); /* any link of the topology; NULL beyond the last */
-uint32_t     sf_tile_out_payload( sf_tile_t * t, uint32_t out ); /* largest payload in bytes */
+uint32_t sf_tile_out_payload( sf_tile_t * t, uint32_t out );    /* largest payload in bytes */
 
 /* sf_tile_claim returns the next slot of an out-link; write the payload at slot+1.
    Never NULL within the burst; NULL if a reliable consumer is a ring behind. Hot. */
@@ -59,28 +59,29 @@ sf_message_t * sf_tile_claim( sf_tile_t * t, uint32_t out );
 
 /* sf_tile_publish publishes the claimed slot now.  t_origin is the one of the
    message that caused this (0 = none).  Hot. */
-void sf_tile_publish( sf_tile_t * t, uint32_t out, sf_message_t * slot, uint16_t kind, uint16_t length, uint32_t tag, uint64_t t_origin );
+void sf_tile_publish( sf_tile_t * t, uint32_t out, sf_message_t * slot, uint16_t kind, uint16_t length, uint32_t tag,
+                      uint64_t t_origin );
 
 uint64_t sf_tile_credit( sf_tile_t * t, uint32_t out ); /* messages that may be published now */
 uint64_t sf_tile_seq( sf_tile_t * t, uint32_t out );    /* seq the next publish gets */
 
 /* sf_tile_table returns a table of the instance: read any, write only own ones
    (NULL with a sentence if there is none of that name).  Cold: keep the pointer. */
-sf_table_t *   sf_tile_table( sf_tile_t * t, char const * name );
+sf_table_t * sf_tile_table( sf_tile_t * t, char const * name );
 sf_control_t * sf_tile_control( sf_tile_t * t );
-uint64_t       sf_tile_kill( sf_tile_t * t );           /* kill word now, SF_KILL_* */
+uint64_t sf_tile_kill( sf_tile_t * t ); /* kill word now, SF_KILL_* */
 
 /* parameters.  Cold: init only.  sf_tile_param returns NULL if absent; the others
    return 0 or SF_ERR_ARG with a sentence that names tile, key and range. */
 char const * sf_tile_param( sf_tile_t * t, char const * key );
-int          sf_tile_param_u64( sf_tile_t * t, char const * key, uint64_t min, uint64_t max, uint64_t * out );
-int          sf_tile_param_text( sf_tile_t * t, char const * key, char const ** out );
-uint32_t     sf_tile_param_count( sf_tile_t * t );
-int          sf_tile_param_at( sf_tile_t * t, uint32_t i, char const ** key, char const ** value );
+int sf_tile_param_u64( sf_tile_t * t, char const * key, uint64_t min, uint64_t max, uint64_t * out );
+int sf_tile_param_text( sf_tile_t * t, char const * key, char const ** out );
+uint32_t sf_tile_param_count( sf_tile_t * t );
+int sf_tile_param_at( sf_tile_t * t, uint32_t i, char const ** key, char const ** value );
 
 /* counters and gauges: register in init (index or SF_ERR_*, sentence set). */
-int  sf_tile_counter( sf_tile_t * t, char const * name );
-int  sf_tile_gauge( sf_tile_t * t, char const * name );
+int sf_tile_counter( sf_tile_t * t, char const * name );
+int sf_tile_gauge( sf_tile_t * t, char const * name );
 void sf_tile_count( sf_tile_t * t, int counter, uint64_t add );
 void sf_tile_set( sf_tile_t * t, int gauge, uint64_t v );
 
@@ -98,9 +99,9 @@ void sf_tile_beat( sf_tile_t * t );
 
 /* sf_tile_fail ends the tile in state `fail` with this sentence after the hook
    returns.  Returns SF_ERR_STATE. */
-int sf_tile_fail( sf_tile_t * t, char const * fmt, ... ) __attribute__((format(printf, 2, 3)));
+int sf_tile_fail( sf_tile_t * t, char const * fmt, ... ) __attribute__( ( format( printf, 2, 3 ) ) );
 
 char const * sf_tile_state_dir( sf_tile_t * t ); /* absolute path of the instance's state directory */
-uint64_t     sf_tile_run( sf_tile_t * t );       /* number of this run */
+uint64_t sf_tile_run( sf_tile_t * t );           /* number of this run */
 
 #endif

@@ -5,11 +5,11 @@
 #define SAMPLE 16 /* busy turns per one whose length is measured */
 
 int sf_tile_ready( sf_tile_t * t, uint64_t messages ) {
-  uint64_t need = messages*t->burst;
-  for( uint32_t i=0; i<t->out_cnt; i++ ) {
+  uint64_t need = messages * t->burst;
+  for( uint32_t i = 0; i < t->out_cnt; i++ ) {
     uint64_t more = !i && t->flags & SF_TILE_ORDERED ? messages : 0; /* the turn records */
-    if( SF_LIKELY( sf_producer_ready( t->out+i, need+more ) ) ) continue;
-    if( messages==1 ) { /* not even one */
+    if( SF_LIKELY( sf_producer_ready( t->out + i, need + more ) ) ) continue;
+    if( messages == 1 ) { /* not even one */
       t->out[i].backpressure_turns++;
       t->count[SF_COUNTER_BACKPRESSURE_TURNS]++;
       t->blocked = 1;
@@ -24,35 +24,38 @@ int sf_tile_ready( sf_tile_t * t, uint64_t messages ) {
 static void turn_record( sf_tile_t * t, sf_turn_t const * turn ) {
   sf_message_t * slot = sf_link_claim( t->out );
   if( SF_UNLIKELY( !slot ) ) { /* a hook published beyond its burst */
-    sf_tile_fail( t, "out-link 0 has no credit for a turn record: the tile publishes more than its burst of %lu; raise burst", t->burst );
+    sf_tile_fail(
+        t, "out-link 0 has no credit for a turn record: the tile publishes more than its burst of %lu; raise burst",
+        t->burst );
     return;
   }
-  memcpy( slot+1, turn, sizeof(*turn) );
-  sf_link_publish( t->out, slot, SF_MSG_TURN, sizeof(*turn), 0, 0, sf_clock_ns() );
+  memcpy( slot + 1, turn, sizeof( *turn ) );
+  sf_link_publish( t->out, slot, SF_MSG_TURN, sizeof( *turn ), 0, 0, sf_clock_ns() );
   t->count[SF_COUNTER_MESSAGES_OUT]++;
 }
 
 /* One message of in-link i, over a jump if need be. */
 static int receive( sf_tile_t * t, uint32_t i, sf_message_t * buffer, uint64_t bytes ) {
-  sf_consumer_t * c = t->in+i;
-  for( int k=0; k<2; k++ ) {
+  sf_consumer_t * c = t->in + i;
+  for( int k = 0; k < 2; k++ ) {
     uint64_t lost = c->lost;
-    int      rc   = sf_link_receive( c, buffer, bytes );
-    if( rc>=0 ) return rc;
-    t->jumped[i] += c->lost-lost;
-    t->count[SF_COUNTER_OVERRUN_MESSAGES] += c->lost-lost;
+    int rc        = sf_link_receive( c, buffer, bytes );
+    if( rc >= 0 ) return rc;
+    t->jumped[i] += c->lost - lost;
+    t->count[SF_COUNTER_OVERRUN_MESSAGES] += c->lost - lost;
   }
   return 0;
 }
 
 static int waiting( sf_consumer_t const * c ) {
   uint64_t word = sf_load_acquire( &sf_consumer_slot( c )->seq );
-  return !( word & SF_SEQ_BUSY ) && word>c->next;
+  return !( word & SF_SEQ_BUSY ) && word > c->next;
 }
 
 static int take_ordered( sf_tile_t * t, uint32_t i, sf_message_t * buffer, uint64_t bytes, int fresh ) {
-  if( i && !fresh ) return waiting( t->in+i ) ? -1 : 0;
-  if( !fresh && sf_load_acquire( &sf_consumer_slot( t->in )->seq )!=t->in[0].next+1 ) return waiting( t->in ) ? -1 : 0;
+  if( i && !fresh ) return waiting( t->in + i ) ? -1 : 0;
+  if( !fresh && sf_load_acquire( &sf_consumer_slot( t->in )->seq ) != t->in[0].next + 1 )
+    return waiting( t->in ) ? -1 : 0;
   if( !fresh && t->jumped[0] ) return -1;
   if( !receive( t, i, buffer, bytes ) ) return 0;
   if( i || t->jumped[0] ) {
@@ -60,7 +63,7 @@ static int take_ordered( sf_tile_t * t, uint32_t i, sf_message_t * buffer, uint6
     turn_record( t, &turn );
     t->jumped[i] = 0;
   }
-  if( !i ) t->primary_next = buffer->seq+1;
+  if( !i ) t->primary_next = buffer->seq + 1;
   return 1;
 }
 
@@ -68,11 +71,12 @@ static int take_ordered( sf_tile_t * t, uint32_t i, sf_message_t * buffer, uint6
 
 /* Takes messages of in-link i until the one with seq; 1 when it is in buffer. */
 static int skip_to( sf_tile_t * t, uint32_t i, uint64_t seq, sf_message_t * buffer, uint64_t bytes ) {
-  for( uint32_t k=0; k<SF_TURN_BATCH && receive( t, i, buffer, bytes ); k++ ) {
-    if( buffer->seq==seq ) return 1;
-    if( buffer->seq>seq ) {
-      sf_tile_fail( t, "the replay gives message %lu of in-link %s where its turns say %lu; the recording is not complete", buffer->seq,
-                    sf_tile_in_name( t, i ), seq );
+  for( uint32_t k = 0; k < SF_TURN_BATCH && receive( t, i, buffer, bytes ); k++ ) {
+    if( buffer->seq == seq ) return 1;
+    if( buffer->seq > seq ) {
+      sf_tile_fail( t,
+                    "the replay gives message %lu of in-link %s where its turns say %lu; the recording is not complete",
+                    buffer->seq, sf_tile_in_name( t, i ), seq );
       return 0;
     }
   }
@@ -82,44 +86,46 @@ static int skip_to( sf_tile_t * t, uint32_t i, uint64_t seq, sf_message_t * buff
 static int take_replayed( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh ) {
   if( !t->replay_held ) {
     if( !receive( t, t->replay_in, buffer, bytes ) ) return 0;
-    if( buffer->kind!=SF_MSG_TURN || buffer->length<sizeof(sf_turn_t) ) {
-      sf_tile_fail( t, "in-link %s carries a message of kind %u; only turn records belong there", sf_tile_in_name( t, t->replay_in ), buffer->kind );
+    if( buffer->kind != SF_MSG_TURN || buffer->length < sizeof( sf_turn_t ) ) {
+      sf_tile_fail( t, "in-link %s carries a message of kind %u; only turn records belong there",
+                    sf_tile_in_name( t, t->replay_in ), buffer->kind );
       return 0;
     }
-    memcpy( &t->replay_turn, buffer+1, sizeof(sf_turn_t) );
+    memcpy( &t->replay_turn, buffer + 1, sizeof( sf_turn_t ) );
     t->replay_held = 1;
   }
   sf_turn_t const * turn = &t->replay_turn;
-  if( turn->in==SF_TURN_IN_END || t->primary_next<turn->primary_seq ) {
+  if( turn->in == SF_TURN_IN_END || t->primary_next < turn->primary_seq ) {
     *in = 0;
     if( !receive( t, 0, buffer, bytes ) ) return 0;
-    t->primary_next = buffer->seq+1;
+    t->primary_next = buffer->seq + 1;
     return 1;
   }
   if( !fresh ) return 0;
-  if( turn->in>=t->replay_in ) {
-    sf_tile_fail( t, "a turn record names in-link %u of %u; the recording is of another topology", turn->in, t->replay_in );
+  if( turn->in >= t->replay_in ) {
+    sf_tile_fail( t, "a turn record names in-link %u of %u; the recording is of another topology", turn->in,
+                  t->replay_in );
     return 0;
   }
   *in = turn->in;
   if( !skip_to( t, turn->in, turn->seq, buffer, bytes ) ) return 0;
   turn_record( t, turn );
-  if( !turn->in ) t->primary_next = buffer->seq+1;
+  if( !turn->in ) t->primary_next = buffer->seq + 1;
   t->replay_held = 0;
   return 1;
 }
 
 int sf_tile_take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh ) {
   int got = 0;
-  if( SF_UNLIKELY( t->replay_in!=SF_TURN_NO_REPLAY ) ) {
-    if( t->pass_cnt++<t->batch ) got = take_replayed( t, buffer, bytes, in, fresh );
+  if( SF_UNLIKELY( t->replay_in != SF_TURN_NO_REPLAY ) ) {
+    if( t->pass_cnt++ < t->batch ) got = take_replayed( t, buffer, bytes, in, fresh );
     if( !got ) t->pass_cnt = 0;
   } else {
-    while( t->pass_in<t->in_cnt ) {
+    while( t->pass_in < t->in_cnt ) {
       uint32_t i = t->pass_in;
-      if( t->pass_cnt<t->batch ) {
+      if( t->pass_cnt < t->batch ) {
         got = t->flags & SF_TILE_ORDERED ? take_ordered( t, i, buffer, bytes, fresh ) : receive( t, i, buffer, bytes );
-        if( got<0 ) return 0; /* next batch goes on here */
+        if( got < 0 ) return 0; /* next batch goes on here */
         if( got ) {
           t->pass_cnt++;
           *in = i;
@@ -139,37 +145,37 @@ int sf_tile_take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t
 
 void sf_tile_wake( sf_tile_t * t ) {
   int due = 0;
-  for( uint32_t i=0; i<t->out_cnt; i++ ) due |= sf_producer_wake_due( t->out+i );
+  for( uint32_t i = 0; i < t->out_cnt; i++ ) due |= sf_producer_wake_due( t->out + i );
   if( SF_LIKELY( !due ) ) return;
   sf_full_barrier();
-  for( uint32_t i=0; i<t->out_cnt; i++ ) {
-    if( sf_producer_wake_due( t->out+i ) ) sf_producer_wake_edges( t->out+i );
+  for( uint32_t i = 0; i < t->out_cnt; i++ ) {
+    if( sf_producer_wake_due( t->out + i ) ) sf_producer_wake_edges( t->out + i );
   }
 }
 
 void sf_tile_flush( sf_tile_t * t ) {
-  for( uint32_t i=0; i<t->in_cnt; i++ ) sf_consumer_flush( t->in+i );
-  for( uint32_t i=0; i<t->out_cnt; i++ ) sf_producer_publish_state( t->out+i );
-  for( int i=0; i<SF_COUNTER_FIRST_OWN; i++ ) sf_cnc_set( t->cnc, i, t->count[i] );
+  for( uint32_t i = 0; i < t->in_cnt; i++ ) sf_consumer_flush( t->in + i );
+  for( uint32_t i = 0; i < t->out_cnt; i++ ) sf_producer_publish_state( t->out + i );
+  for( int i = 0; i < SF_COUNTER_FIRST_OWN; i++ ) sf_cnc_set( t->cnc, i, t->count[i] );
 }
 
 int sf_tile_house_due( sf_tile_t * t ) {
-  if( SF_LIKELY( t->now<t->house_at ) ) return 0;
-  t->house_at = t->now + SF_HOUSE_NS*3/4 + sf_rng_below( &t->rng, SF_HOUSE_NS/2 );
+  if( SF_LIKELY( t->now < t->house_at ) ) return 0;
+  t->house_at = t->now + SF_HOUSE_NS * 3 / 4 + sf_rng_below( &t->rng, SF_HOUSE_NS / 2 );
   sf_clock_sync();
   sf_tile_flush( t );
-  if( sf_load_acquire( &t->control->command[t->index] )==SF_COMMAND_HALT ) sf_store_relaxed( &t->halt, 1U );
+  if( sf_load_acquire( &t->control->command[t->index] ) == SF_COMMAND_HALT ) sf_store_relaxed( &t->halt, 1U );
   if( t->ops && t->ops->house ) t->ops->house( t, t->now );
   sf_store_release( &t->cnc->heartbeat_ns, t->now );
   return 1;
 }
 
 int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
-  sf_tile_ops_t const * ops  = t->ops;
-  int                   work = 0;
-  t->now     = now;
-  t->blocked = 0;
-  t->wake_at = UINT64_MAX;
+  sf_tile_ops_t const * ops = t->ops;
+  int work                  = 0;
+  t->now                    = now;
+  t->blocked                = 0;
+  t->wake_at                = UINT64_MAX;
   sf_tile_house_due( t );
   t->count[SF_COUNTER_TURNS]++;
   int ready = sf_tile_ready( t, 1 );
@@ -182,13 +188,14 @@ int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
     while( ready && !t->failed && sf_tile_take( t, t->message, t->message_bytes, &in, 1 ) && !t->failed ) {
       ops->msg( t, in, t->message );
       uint64_t done = sf_clock_ns();
-      if( done>t->message->t_pub ) sf_hist_add( &t->cnc->hist[SF_HIST_STAGE], done-t->message->t_pub );
+      if( done > t->message->t_pub ) sf_hist_add( &t->cnc->hist[SF_HIST_STAGE], done - t->message->t_pub );
       work++;
       ready = sf_tile_ready( t, 1 );
     }
   }
   sf_tile_wake( t );
-  if( work && t->count[SF_COUNTER_BUSY_TURNS]++%SAMPLE==0 ) sf_hist_add( &t->cnc->hist[SF_HIST_TURN], sf_clock_ns()-now );
+  if( work && t->count[SF_COUNTER_BUSY_TURNS]++ % SAMPLE == 0 )
+    sf_hist_add( &t->cnc->hist[SF_HIST_TURN], sf_clock_ns() - now );
   return work;
 }
 
@@ -209,10 +216,10 @@ void sf_tile_finish( sf_tile_t * t ) {
   if( t->ended ) return;
   if( !t->failed ) sf_store_release( &t->cnc->state, (uint64_t)SF_STATE_HALT );
   uint64_t most = 0;
-  for( uint32_t i=0; i<t->in_cnt; i++ ) {
-    if( t->in[i].mask+1>most ) most = t->in[i].mask+1;
+  for( uint32_t i = 0; i < t->in_cnt; i++ ) {
+    if( t->in[i].mask + 1 > most ) most = t->in[i].mask + 1;
   }
-  for( uint64_t i=0; t->booted && !t->failed && i<most/SF_TURN_BATCH+1; i++ ) {
+  for( uint64_t i = 0; t->booted && !t->failed && i < most / SF_TURN_BATCH + 1; i++ ) {
     if( !sf_tile_turn( t, sf_clock_ns() ) ) break;
   }
   if( t->booted && t->ops->fini ) t->ops->fini( t );

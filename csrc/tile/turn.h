@@ -14,9 +14,9 @@
 #include "shm/instance.h"
 #include "tile/tile.h"
 
-#define SF_TURN_BATCH    64
-#define SF_HOUSE_NS      1000000UL
-#define SF_TURN_IN_END   0xffffffffu /* sf_turn_t.in of the last record of a replay */
+#define SF_TURN_BATCH     64
+#define SF_HOUSE_NS       1000000UL
+#define SF_TURN_IN_END    0xffffffffu /* sf_turn_t.in of the last record of a replay */
 #define SF_TURN_NO_REPLAY 0xffffffffu
 
 typedef struct sf_param {
@@ -25,66 +25,66 @@ typedef struct sf_param {
 } sf_param_t;
 
 struct sf_tile {
-  sf_tile_ops_t const * ops;      /* NULL: a Python tile */
-  sf_cnc_t *            cnc;
-  sf_control_t *        control;
-  sf_message_t *        message;  /* private copy that msg gets */
-  uint64_t              message_bytes;
-  void *                state;
-  uint64_t              now;      /* engine clock at the start of the turn */
-  uint64_t              house_at;
-  uint64_t              wake_at;  /* of sf_tile_wake_in, UINT64_MAX = none */
-  uint64_t              burst;
-  uint32_t              flags;    /* SF_TILE_ORDERED */
-  uint32_t              in_cnt;
-  uint32_t              out_cnt;
-  uint32_t              pass_in;  /* in-link the pass is at */
-  uint32_t              pass_cnt; /* messages taken from it in this pass */
-  uint32_t              batch;    /* most messages of one in-link in a pass */
-  uint32_t              blocked;  /* 1 = no credit in the last turn */
-  uint32_t              failed;
-  uint32_t              booted;   /* init succeeded, fini is due */
-  uint32_t              ended;    /* state done or fail was published */
-  uint32_t              halt;     /* asked to halt; atomic, also set by other threads and signal handlers */
-  uint32_t              replay_in;   /* in-link of recorded turns, or SF_TURN_NO_REPLAY */
-  uint32_t              replay_held; /* 1 = replay_turn is still to be followed */
-  sf_turn_t             replay_turn;
-  uint64_t              primary_next; /* seq of the next primary message, jumps not yet recorded not counted */
-  uint64_t              count[SF_COUNTER_FIRST_OWN]; /* written to the cnc page by housekeeping */
-  uint64_t              jumped[SF_PORT_MAX];         /* messages jumped since the last one taken */
-  sf_rng_t              rng;
-  sf_instance_t *       inst;
+  sf_tile_ops_t const * ops; /* NULL: a Python tile */
+  sf_cnc_t * cnc;
+  sf_control_t * control;
+  sf_message_t * message; /* private copy that msg gets */
+  uint64_t message_bytes;
+  void * state;
+  uint64_t now; /* engine clock at the start of the turn */
+  uint64_t house_at;
+  uint64_t wake_at; /* of sf_tile_wake_in, UINT64_MAX = none */
+  uint64_t burst;
+  uint32_t flags; /* SF_TILE_ORDERED */
+  uint32_t in_cnt;
+  uint32_t out_cnt;
+  uint32_t pass_in;  /* in-link the pass is at */
+  uint32_t pass_cnt; /* messages taken from it in this pass */
+  uint32_t batch;    /* most messages of one in-link in a pass */
+  uint32_t blocked;  /* 1 = no credit in the last turn */
+  uint32_t failed;
+  uint32_t booted;      /* init succeeded, fini is due */
+  uint32_t ended;       /* state done or fail was published */
+  uint32_t halt;        /* asked to halt; atomic, also set by other threads and signal handlers */
+  uint32_t replay_in;   /* in-link of recorded turns, or SF_TURN_NO_REPLAY */
+  uint32_t replay_held; /* 1 = replay_turn is still to be followed */
+  sf_turn_t replay_turn;
+  uint64_t primary_next;                /* seq of the next primary message, jumps not yet recorded not counted */
+  uint64_t count[SF_COUNTER_FIRST_OWN]; /* written to the cnc page by housekeeping */
+  uint64_t jumped[SF_PORT_MAX];         /* messages jumped since the last one taken */
+  sf_rng_t rng;
+  sf_instance_t * inst;
   sf_topology_tile_t const * spec;
-  uint32_t              index;
-  uint32_t              param_cnt;
-  sf_param_t *          param;
-  char *                param_text;
-  sf_consumer_t         in[SF_PORT_MAX];
-  sf_producer_t         out[SF_PORT_MAX];
+  uint32_t index;
+  uint32_t param_cnt;
+  sf_param_t * param;
+  char * param_text;
+  sf_consumer_t in[SF_PORT_MAX];
+  sf_producer_t out[SF_PORT_MAX];
 };
 
 /* sf_tile_open attaches a tile: its workspace writable, its ports opened, state
    boot.  Fails with SF_ERR_STATE if the tile was run before in this instance. */
-int  sf_tile_open( sf_tile_t ** t, sf_instance_t * inst, uint32_t index, sf_tile_ops_t const * ops, uint32_t flags );
+int sf_tile_open( sf_tile_t ** t, sf_instance_t * inst, uint32_t index, sf_tile_ops_t const * ops, uint32_t flags );
 void sf_tile_close( sf_tile_t * t );
 
 /* sf_tile_boot runs init in the thread that will step the tile; state run. */
-int  sf_tile_boot( sf_tile_t * t );
+int sf_tile_boot( sf_tile_t * t );
 
 /* sf_tile_ready returns 1 if every out-link has credit for what handling `messages`
    messages may publish.  Not even one is counted as backpressure. */
-int  sf_tile_ready( sf_tile_t * t, uint64_t messages );
+int sf_tile_ready( sf_tile_t * t, uint64_t messages );
 
 /* sf_tile_take copies the next message of the pass into buffer and returns 1, or 0
    when the pass is over.  fresh=0: a message that needs a turn record is left for
    the next batch.  Assumes sf_tile_ready. */
-int  sf_tile_take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh );
+int sf_tile_take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh );
 
 /* sf_tile_turn is one turn of a C tile at engine clock now; returns how much it did. */
-int  sf_tile_turn( sf_tile_t * t, uint64_t now );
+int sf_tile_turn( sf_tile_t * t, uint64_t now );
 
 /* sf_tile_house_due does the housekeeping if it is due, 1 if it was. */
-int  sf_tile_house_due( sf_tile_t * t );
+int sf_tile_house_due( sf_tile_t * t );
 
 /* sf_tile_flush writes cursors, `published` and counters. */
 void sf_tile_flush( sf_tile_t * t );
@@ -100,6 +100,6 @@ void sf_tile_end( sf_tile_t * t );
    most one ring each), fini, sf_tile_end. */
 void sf_tile_finish( sf_tile_t * t );
 
-SF_INLINE int sf_tile_halting( sf_tile_t * t ) { return sf_load_relaxed( &t->halt )!=0; }
+SF_INLINE int sf_tile_halting( sf_tile_t * t ) { return sf_load_relaxed( &t->halt ) != 0; }
 
 #endif

@@ -18,7 +18,7 @@
   X( journal )     \
   X( replay )
 
-#define DECLARE( kind ) extern sf_tile_ops_t const sf_tile_##kind __attribute__((weak));
+#define DECLARE( kind ) extern sf_tile_ops_t const sf_tile_##kind __attribute__( ( weak ) );
 #define LIST( kind )    &sf_tile_##kind,
 
 TILES( DECLARE )
@@ -26,7 +26,7 @@ TILES( DECLARE )
 static sf_tile_ops_t const * const table[] = { TILES( LIST ) };
 
 sf_tile_ops_t const * sf_tile_find( char const * kind ) {
-  for( uint64_t i=0; i<sizeof(table)/sizeof(table[0]); i++ ) {
+  for( uint64_t i = 0; i < sizeof( table ) / sizeof( table[0] ); i++ ) {
     if( table[i] && !strcmp( table[i]->kind, kind ) ) return table[i];
   }
   sf_err_set( SF_ERR_NOTFOUND, "there is no tile of kind %s in this build", kind );

@@ -11,7 +11,7 @@
 #include "tile/wait.h"
 #include <sys/wait.h>
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined( __SANITIZE_THREAD__ ) || defined( __SANITIZE_ADDRESS__ )
 #define MESSAGES 3000UL
 #else
 #define MESSAGES 15000UL
@@ -22,53 +22,54 @@ static char dir[128];
 
 static void create( uint32_t links, uint32_t slot_bytes, uint32_t reliable ) {
   static char const * const names[LINKS_MAX] = { "a", "b", "c" };
-  snprintf( dir, sizeof(dir), "%s", test_dir( "wait" ) );
+  snprintf( dir, sizeof( dir ), "%s", test_dir( "wait" ) );
   sf_topology_t * t = sf_topology_alloc();
   sf_topology_group_add( t, "p", SF_WAIT_YIELD, SF_CORE_NONE, 0 );
   sf_topology_group_add( t, "c", SF_WAIT_PARK, SF_CORE_NONE, 0 );
   sf_topology_tile_add( t, "p", "x", 0, 0, 1 );
   sf_topology_tile_add( t, "c", "x", 1, 0, 1 );
-  for( uint32_t i=0; i<links; i++ ) {
+  for( uint32_t i = 0; i < links; i++ ) {
     int l = sf_topology_link_add( t, names[i], 0, 16, slot_bytes );
     sf_topology_edge_add( t, (uint32_t)l, 1, reliable );
   }
-  CHECK( !sf_topology_validate( t ) && !sf_topology_layout( t ) && ( t->link[0].flags & SF_LINK_WAKE ) && !sf_instance_create( dir, t ) );
+  CHECK( !sf_topology_validate( t ) && !sf_topology_layout( t ) && ( t->link[0].flags & SF_LINK_WAKE ) &&
+         !sf_instance_create( dir, t ) );
   sf_topology_free( t );
 }
 
 /* Sleeps until each message comes; never for housekeeping. */
 static void consume( sf_instance_t * inst, uint32_t links ) {
-  sf_tile_t *   t;
+  sf_tile_t * t;
   sf_tile_ops_t ops = { .kind = "x" };
-  uint64_t      buffer[32], got = 0;
+  uint64_t buffer[32], got = 0;
   CHECK( !sf_tile_open( &t, inst, 1, &ops, 0 ) && !sf_tile_boot( t ) );
-  while( got<MESSAGES*links ) {
+  while( got < MESSAGES * links ) {
     uint32_t in;
     t->now = sf_clock_ns();
-    if( sf_tile_take( t, (sf_message_t *)buffer, sizeof(buffer), &in, 1 ) ) {
+    if( sf_tile_take( t, (sf_message_t *)buffer, sizeof( buffer ), &in, 1 ) ) {
       got++;
       continue;
     }
-    t->house_at = t->now+60000000000UL;
+    t->house_at = t->now + 60000000000UL;
     sf_wait_once( &t, 1, SF_WAIT_PARK, SF_WAIT_SPINS, UINT64_MAX );
   }
-  CHECK( t->count[SF_COUNTER_PARKS]>0 );
+  CHECK( t->count[SF_COUNTER_PARKS] > 0 );
   sf_tile_end( t );
   sf_tile_close( t );
 }
 
 static void produce( sf_instance_t * inst, uint32_t links ) {
-  sf_tile_t *   t;
+  sf_tile_t * t;
   sf_tile_ops_t ops = { .kind = "x" };
-  sf_rng_t      rng;
+  sf_rng_t rng;
   sf_rng_seed( &rng, 5 );
   CHECK( !sf_tile_open( &t, inst, 0, &ops, 0 ) && !sf_tile_boot( t ) );
-  uint64_t until = sf_clock_ns()+100000000000UL;
-  for( uint64_t n=0; n<MESSAGES; n++ ) {
-    for( uint32_t i=0; i<links; i++ ) {
+  uint64_t until = sf_clock_ns() + 100000000000UL;
+  for( uint64_t n = 0; n < MESSAGES; n++ ) {
+    for( uint32_t i = 0; i < links; i++ ) {
       /* the cursor itself is awaited, also of lossy readers: nothing may be lost here */
-      while( sf_load_acquire( &t->out[i].edge[0]->cursor )+8<t->out[i].next ) CHECK( sf_clock_ns()<until );
-      CHECK( !sf_link_send( t->out+i, 1, 0, 0, &n, 8 ) );
+      while( sf_load_acquire( &t->out[i].edge[0]->cursor ) + 8 < t->out[i].next ) CHECK( sf_clock_ns() < until );
+      CHECK( !sf_link_send( t->out + i, 1, 0, 0, &n, 8 ) );
       if( sf_rng_below( &rng, 2 ) ) sf_tile_wake( t );
     }
     sf_tile_wake( t );
@@ -82,7 +83,7 @@ static void produce( sf_instance_t * inst, uint32_t links ) {
 
 typedef struct part {
   sf_instance_t * inst;
-  uint32_t        links;
+  uint32_t links;
 } part_t;
 
 static void * consumer_thread( void * arg ) {
@@ -95,7 +96,7 @@ static void both( uint32_t links, uint32_t slot_bytes, uint32_t reliable ) {
   static sf_instance_t inst;
   create( links, slot_bytes, reliable );
   CHECK( !sf_instance_open( &inst, dir ) );
-  part_t    part = { &inst, links };
+  part_t part = { &inst, links };
   pthread_t thread;
   CHECK( !pthread_create( &thread, 0, consumer_thread, &part ) );
   produce( &inst, links );
@@ -113,7 +114,7 @@ static void both( uint32_t links, uint32_t slot_bytes, uint32_t reliable ) {
   }
   produce( &inst, links );
   int status;
-  CHECK( waitpid( child, &status, 0 )==child && !status );
+  CHECK( waitpid( child, &status, 0 ) == child && !status );
   sf_instance_close( &inst );
   CHECK( !sf_instance_remove( dir ) );
 }
@@ -121,24 +122,24 @@ static void both( uint32_t links, uint32_t slot_bytes, uint32_t reliable ) {
 /* Waits that nobody ends: until_ns, housekeeping, wake_in, no credit. */
 static void test_ends( void ) {
   static sf_instance_t inst;
-  sf_tile_t *   t;
+  sf_tile_t * t;
   sf_tile_ops_t ops = { .kind = "x" };
   create( 2, 64, 1 );
   CHECK( !sf_instance_open( &inst, dir ) && !sf_tile_open( &t, &inst, 1, &ops, 0 ) && !sf_tile_boot( t ) );
   uint64_t begin = sf_clock_ns();
-  t->house_at = begin+60000000000UL;
-  sf_wait_once( &t, 1, SF_WAIT_PARK, SF_WAIT_SPINS, begin+2000000 );
-  CHECK( sf_clock_ns()>=begin+2000000 );
+  t->house_at    = begin + 60000000000UL;
+  sf_wait_once( &t, 1, SF_WAIT_PARK, SF_WAIT_SPINS, begin + 2000000 );
+  CHECK( sf_clock_ns() >= begin + 2000000 );
   begin = sf_clock_ns();
   sf_tile_wake_in( t, 3000000 );
   sf_tile_wake_in( t, 5000000 ); /* the earlier one holds */
-  sf_wait_once( &t, 1, SF_WAIT_PARK, SF_WAIT_SPINS, begin+1000000000 );
-  CHECK( sf_clock_ns()>=begin+3000000 && sf_clock_ns()<begin+900000000 );
-  t->wake_at = UINT64_MAX;
-  begin = sf_clock_ns();
-  t->house_at = begin+1000000;
+  sf_wait_once( &t, 1, SF_WAIT_PARK, SF_WAIT_SPINS, begin + 1000000000 );
+  CHECK( sf_clock_ns() >= begin + 3000000 && sf_clock_ns() < begin + 900000000 );
+  t->wake_at  = UINT64_MAX;
+  begin       = sf_clock_ns();
+  t->house_at = begin + 1000000;
   sf_wait_once( &t, 1, SF_WAIT_PARK, SF_WAIT_SPINS, UINT64_MAX );
-  CHECK( sf_clock_ns()>=begin+1000000 );
+  CHECK( sf_clock_ns() >= begin + 1000000 );
   CHECK( !sf_wait_once( &t, 1, SF_WAIT_PARK, SF_WAIT_SPINS, UINT64_MAX ) ); /* housekeeping is due */
   t->house_at = UINT64_MAX;
   t->blocked  = 1;
@@ -146,7 +147,8 @@ static void test_ends( void ) {
   t->blocked = 0;
   sf_store_relaxed( &t->halt, 1U );
   CHECK( !sf_wait_once( &t, 1, SF_WAIT_PARK, SF_WAIT_SPINS, UINT64_MAX ) );
-  CHECK( !sf_wait_once( &t, 1, SF_WAIT_PARK, 0, UINT64_MAX ) && !sf_wait_once( &t, 1, SF_WAIT_YIELD, 0, UINT64_MAX ) && !sf_wait_once( &t, 1, SF_WAIT_SPIN, 9999, UINT64_MAX ) );
+  CHECK( !sf_wait_once( &t, 1, SF_WAIT_PARK, 0, UINT64_MAX ) && !sf_wait_once( &t, 1, SF_WAIT_YIELD, 0, UINT64_MAX ) &&
+         !sf_wait_once( &t, 1, SF_WAIT_SPIN, 9999, UINT64_MAX ) );
   CHECK( !sf_load_relaxed( &t->in[0].edge->sleeping ) );
   sf_tile_end( t );
   sf_tile_close( t );
@@ -157,7 +159,7 @@ static void test_ends( void ) {
 int main( void ) {
   sf_clock_init();
   test_ends();
-  both( 1, 64, 1 );  /* pair */
+  both( 1, 64, 1 ); /* pair */
   both( 1, 128, 1 );
   both( 1, 128, 0 ); /* broadcast: busy words */
   both( 3, 128, 1 ); /* futex_waitv */

@@ -22,8 +22,8 @@ static void http( char const * text, size_t size ) {
   sf_http_body_t body = { 0 };
   if( sf_http_head_parse( &head, text, size ) != 1 ) return;
   if( head.bytes > size ) abort();
-  uint64_t n    = size - head.bytes;
-  char * copy   = malloc( n ? n : 1 );
+  uint64_t n  = size - head.bytes;
+  char * copy = malloc( n ? n : 1 );
   memcpy( copy, text + head.bytes, n );
   if( sf_http_body_step( &body, &head, copy, n ) == 1 && ( body.taken > n || body.length > body.taken ) ) abort();
   free( copy );

@@ -17,7 +17,7 @@ static uint64_t run( uint8_t const * bytes, size_t size, uint64_t step ) {
   if( !b.bytes && sf_inbox_init( &b, MESSAGE_MAX ) ) abort();
   sf_inbox_clear( &b );
   uint64_t digest = 7;
-  int      op     = 0;
+  int op          = 0;
   for( size_t at = 0; at < size && op >= 0; ) {
     uint64_t room;
     uint8_t * to  = sf_inbox_room( &b, &room );
