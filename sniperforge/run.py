@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from ipc.views import directory, owner, remove
-from sniperforge import chain, exits
-from sniperforge.config import Config
+from sniperforge import chain, exits, topology
+from sniperforge.config import Config, ConfigError
 from sniperforge.guardian import Guardian
 from sniperforge.processes import no_core_dump
 from sniperforge.simnet import server as simnet_server
@@ -43,7 +43,7 @@ def _free_port_pair(listen: str) -> int:
             except OSError:
                 continue
             return port
-    raise SimnetConfigError("simnet.rpc_port: no free pair of ports was found; name one")
+    raise ConfigError("simnet.rpc_port: no free pair of ports was found; name one")
 
 
 def _embedded_config(config: Config) -> SimnetConfig:
@@ -81,15 +81,21 @@ def run(config: Config, *, duration_s: float | None, as_json: bool) -> int:
         as_json: print the summary as one JSON object on stdout.
     """
     no_core_dump()
-    state = StateDirectory(config.state_dir)
+    topology.check(config)
     try:
+        state = StateDirectory(config.state_dir)
         lock = state.lock()
     except StateLocked as error:
         _say(f"sniperforge: {error}")
         return exits.REFUSED
+    except OSError as error:
+        raise ConfigError(f"instance.state_dir: {error}; name a directory that can be written") from None
     secret = None
-    if config.wallet_path.exists() and keyfile.is_encrypted(config.wallet_path):
-        secret = passphrase(new=False)
+    try:
+        if config.wallet_path.exists() and keyfile.is_encrypted(config.wallet_path):
+            secret = passphrase(new=False)
+    except (keyfile.KeyFileError, OSError) as error:
+        raise ConfigError(f"wallet.path: {error}; name a key file, or none to have one made") from None
     guardian = Guardian(config.supervisor, _say)
     if config.chain.embedded:
         simnet = _embedded_config(config)

@@ -10,8 +10,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ipc._core import ffi
+from ipc.errors import CoreError
 from ipc.topology import Topology
-from sniperforge.config import Config, ConfigError, TileConfig
+from sniperforge.config import Config, ConfigError, TileConfig, TopologyConfig
 from sniperforge.tile_config import ArbConfig
 
 #: kinds whose tile is Python; the rest are in the C tile table
@@ -20,6 +22,50 @@ PYTHON_KINDS = {
     "strategies": "sniperforge.tiles.strategies:Strategies",
 }
 EXTERNAL_KINDS = frozenset({"supervisor"})
+
+#: tiles that every engine has, under these names, and what each has to have: in-links, out-links, tables
+_PARTS: Mapping[str, tuple[frozenset[str], frozenset[str], frozenset[str]]] = {
+    name: (frozenset(inputs), frozenset(outputs), frozenset(tables))
+    for name, (inputs, outputs, tables) in {
+        "supervisor": ((), ("command",), ("events",)),
+        "feed": ((), ("raw",), ()),
+        "book": (("raw",), ("market",), ("tokens", "pools")),
+        "risk": (("command", "fill"), ("order", "denied"), ("positions", "bots", "limits")),
+        "build": (("order",), ("message", "refused"), ()),
+        "sign": (("order", "message"), ("wire",), ()),
+        "send": (("wire",), ("sent",), ()),
+        "confirm": (("order", "refused", "wire", "sent"), ("fill",), ("chain",)),
+        "journal": (("order", "refused", "wire", "sent", "fill", "command"), (), ("durable",)),
+    }.items()
+}
+
+#: what travels on a link: its slots hold the largest of these
+_PAYLOADS: Mapping[str, tuple[str, ...]] = {
+    "raw": ("sf_raw_account_t", "sf_raw_slot_t"),
+    "market": ("sf_pool_update_t",),
+    "order": ("sf_order_t",),
+    "denied": ("sf_denied_t",),
+    "message": ("sf_wire_t",),
+    "refused": ("sf_refused_t",),
+    "wire": ("sf_wire_t", "sf_refused_t"),
+    "sent": ("sf_sent_t", "sf_refused_t"),
+    "fill": ("sf_fill_t", "sf_balance_t"),
+    "command": ("sf_command_t",),
+}
+_INTENTS = ("sf_intent_t", "sf_turn_t")
+_ACCOUNT_BYTES = 700  # the longest account of a venue that travels on raw
+
+#: layout of each table's rows, and how many rows it has at least
+_ROWS: Mapping[str, tuple[str, int]] = {
+    "tokens": ("sf_token_row_t", 1),
+    "pools": ("sf_pool_row_t", 1),
+    "chain": ("sf_chain_row_t", 1),
+    "positions": ("sf_position_row_t", 1),
+    "bots": ("sf_bot_row_t", 64),
+    "limits": ("sf_limit_row_t", 1),
+    "events": ("sf_event_row_t", 1),
+    "durable": ("sf_durable_row_t", 1),
+}
 
 Params = Mapping[str, Mapping[str, object]]
 
@@ -46,6 +92,7 @@ def graph(config: Config) -> Graph:
         ConfigError: a name is used that is not there.
     """
     section = config.topology
+    _check_parts(section)
     wanted = _bot_tiles(config)
     tiles = {name: tile for name, tile in section.tiles.items() if tile.kind not in _BOT_KINDS or name in wanted}
     left_out = {link for name, tile in section.tiles.items() if name not in tiles for link in tile.out}
@@ -85,6 +132,37 @@ def graph(config: Config) -> Graph:
     return Graph(tiles, producers, consumers)
 
 
+def _check_parts(section: TopologyConfig) -> None:
+    """What the code of the tiles and of the supervisor takes for granted."""
+    for name, parts in _PARTS.items():
+        tile = section.tiles.get(name)
+        if tile is None:
+            raise ConfigError(f"topology.tiles.{name}: is missing; put it back as in configs/default.toml")
+        if tile.kind != name:
+            raise ConfigError(f'topology.tiles.{name}.kind: must be "{name}"; put it back')
+        has = ({port.removesuffix("~") for port in tile.in_}, set(tile.out), set(tile.tables))
+        for key, needed, found in zip(("in", "out", "tables"), parts, has, strict=True):
+            for missing in sorted(needed - found):
+                raise ConfigError(f"topology.tiles.{name}.{key}: {missing} is missing; put it back")
+    for name, link in section.links.items():
+        layouts = _INTENTS if name.startswith("intent.") else _PAYLOADS.get(name, ())
+        payload = max((ffi.sizeof(layout) for layout in layouts), default=0)
+        least = ffi.sizeof("sf_message_t") + payload + (_ACCOUNT_BYTES if name == "raw" else 0)
+        if link.slot_bytes < least:
+            raise ConfigError(
+                f"topology.links.{name}.slot_bytes: {link.slot_bytes} holds no message of it; "
+                f"use {-(-least // 64) * 64} or more"
+            )
+    for name, table in section.tables.items():
+        if name not in _ROWS:
+            raise ConfigError(f"topology.tables.{name}: no tile knows it; {_one_of(_ROWS)}")
+        row, least = _ROWS[name]
+        if table.row != row:
+            raise ConfigError(f'topology.tables.{name}.row: must be "{row}"; put it back')
+        if table.rows < least:
+            raise ConfigError(f"topology.tables.{name}.rows: is {table.rows}; use {least} or more")
+
+
 #: kinds of tiles that are there only for configured bots
 _BOT_KINDS = frozenset({"arb", "strategies"})
 
@@ -96,6 +174,18 @@ def _bot_tiles(config: Config) -> set[str]:
 
 def _one_of(names: Mapping[str, object]) -> str:
     return "use one of " + ", ".join(names)
+
+
+def check(config: Config) -> None:
+    """Whether `config` makes a topology that can run on this machine; nothing is created.
+
+    Raises:
+        ConfigError: it does not; the sentence names the key and the fix.
+    """
+    try:
+        build(config, {})
+    except CoreError as error:
+        raise ConfigError(error.sentence) from None
 
 
 def build(config: Config, params: Params) -> tuple[Topology, list[str]]:
