@@ -251,6 +251,12 @@ uint32_t sf_orca_whirlpool_array_starts( uint32_t spacing, int32_t tick, int a_t
   return cnt;
 }
 
+static int tick_known( sf_ticks_t const * t, int32_t index ) {
+  for( uint32_t i = 0; i < t->cnt; i++ )
+    if( t->index[i] == index ) return 1;
+  return 0;
+}
+
 static void end_find( sf_orca_whirlpool_state_t const * s, int up, sf_end_t * end ) {
   int32_t start[SF_WHIRLPOOL_SWAP_ARRAYS], span = SF_WHIRLPOOL_ARRAY_TICKS * (int32_t)s->spacing;
   uint32_t cnt = sf_orca_whirlpool_array_starts( s->spacing, s->ticks.tick, !up, start ), known = 0;
@@ -260,8 +266,10 @@ static void end_find( sf_orca_whirlpool_state_t const * s, int up, sf_end_t * en
                        .status     = known < cnt ? SF_QUOTE_EXHAUSTED : SF_QUOTE_REFUSED,
                        .error      = cnt ? SF_WHIRLPOOL_ERR_ARRAYS_END : SF_WHIRLPOOL_ERR_SEQUENCE };
   if( !known ) return;
-  end->index = up ? start[known - 1] + span - 1 : start[known - 1];
-  if( up ? end->index >= SF_TICK_MAX : end->index <= SF_TICK_MIN ) {
+  int32_t last = start[known - 1], last_tick = last + ( SF_WHIRLPOOL_ARRAY_TICKS - 1 ) * (int32_t)s->spacing;
+  end->index   = up ? last + span - 1 : last;
+  if( up && tick_known( &s->ticks, last_tick ) ) end->index = last_tick; /* having crossed it, it asks for the next array */
+  else if( up ? end->index >= SF_TICK_MAX : end->index <= SF_TICK_MIN ) {
     end->index  = up ? SF_TICK_MAX : SF_TICK_MIN;
     end->status = SF_QUOTE_OK;
     end->error  = 0;
@@ -457,7 +465,10 @@ void sf_orca_whirlpool_quote( sf_orca_whirlpool_state_t const * s, int a_to_b, i
   if( __builtin_expect( s->adaptive, 0 ) ) {
     refuse( q, 0 );
     adaptive_swap( s, a_to_b, exact_in, swapped, limit, now, q );
-  } else sf_ticks_swap( &s->ticks, a_to_b, exact_in, swapped, limit, q );
+  } else {
+    sf_u128_t stop = limit ? limit : a_to_b ? SF_SQRT_PRICE_MIN : SF_SQRT_PRICE_MAX_ORCA;
+    sf_ticks_swap( &s->ticks, a_to_b, exact_in, swapped, stop, q );
+  }
   if( !limit && !exact_in && q->status == SF_QUOTE_OK && q->amount_out != swapped ) {
     q->status = SF_QUOTE_REFUSED;
     q->error  = SF_WHIRLPOOL_ERR_PARTIAL;

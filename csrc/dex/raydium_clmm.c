@@ -247,7 +247,8 @@ static void end_find( sf_raydium_clmm_state_t const * s, int up, sf_end_t * end 
   int32_t span = SF_CLMM_ARRAY_TICKS * (int32_t)s->spacing, number = sf_tick_floor( t->tick, span ) / span;
   int32_t low = number * span, high = low + span; /* all ticks in it are known */
   int found, first                  = 1;
-  *end = ( sf_end_t ){ .sqrt_price = t->sqrt_price, .index = t->tick, .status = SF_QUOTE_REFUSED };
+  *end = ( sf_end_t ){
+    .sqrt_price = t->sqrt_price, .index = up ? t->tick : t->tick + 1, .status = SF_QUOTE_REFUSED };
   while( ( found = sf_raydium_clmm_next_array( s, up, number, &number ) ) == 1 && array_known( s, number ) ) {
     if( up ) high = ( number + 1 ) * span;
     else low = number * span;

@@ -322,7 +322,11 @@ ALWAYS void swap_along( sf_ticks_t const * t, int a_to_b, int exact_in, uint64_t
       sf_u128_t target = i != last ? t->price[up ? i : i - 1] : limited ? limit : end->sqrt_price;
       sf_tick_step_t step;
       if( i != t->at ) from = t->price[up ? i - 1 : i];
-      if( from == target && i == last ) break;
+      if( from == target && i == last ) {
+        if( limited || from == limit ) break;
+        tick = up ? end->index : end->index - 1;
+        goto done;
+      }
       int more = 1;
       if( __builtin_expect( i != last && !s->flags && left < PLAIN_LEFT, 1 ) )
         more = step_inside( t, t->depth[i], from, target, left, a_to_b, exact_in, &step );
@@ -352,7 +356,7 @@ ALWAYS void swap_along( sf_ticks_t const * t, int a_to_b, int exact_in, uint64_t
     tick = up ? t->index[i - 1] : t->index[i] - 1;
   }
 done:
-  if( left && !limited ) {
+  if( left && !limited && from != limit ) {
     status = end->status;
     error  = end->error;
   }
