@@ -290,3 +290,36 @@ void sf_raydium_clmm_quote_in( sf_raydium_clmm_state_t const * s, int a_to_b, ui
                                sf_quote_t * q );
 void sf_raydium_clmm_quote_out( sf_raydium_clmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
                                 sf_quote_t * q );
+
+/* dex: meteora_damm_v2 */
+typedef struct sf_meteora_damm_v2_state { ...; } sf_meteora_damm_v2_state_t;
+int sf_meteora_damm_v2_decode( uint8_t const * data, uint32_t len, sf_meteora_damm_v2_state_t * out );
+void sf_meteora_damm_v2_quote_in( sf_meteora_damm_v2_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
+                                  sf_quote_t * q );
+void sf_meteora_damm_v2_quote_out( sf_meteora_damm_v2_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
+                                   sf_quote_t * q );
+void sf_meteora_damm_v2_quote_partial( sf_meteora_damm_v2_state_t const * s, int a_to_b, uint64_t amount_in,
+                                       uint64_t now, sf_quote_t * q );
+
+/* dex: meteora_dlmm */
+typedef struct sf_transfer_fee {
+  uint64_t maximum;
+  uint64_t bps;
+} sf_transfer_fee_t;
+int sf_transfer_fee_decode( uint8_t const program[32], uint8_t const * data, uint32_t len, uint64_t epoch,
+                            sf_transfer_fee_t * out );
+typedef struct sf_meteora_dlmm_state {
+  uint32_t newest;
+  uint64_t slot;
+  sf_transfer_fee_t transfer_fee[2];
+  uint64_t reserve[2];
+  uint32_t plain_account[2];
+  ...;
+} sf_meteora_dlmm_state_t;
+void sf_meteora_dlmm_clear( sf_meteora_dlmm_state_t * s, uint8_t const pubkey[32] );
+int sf_meteora_dlmm_account( uint8_t const * data, uint32_t len, sf_meteora_dlmm_state_t * s );
+int sf_meteora_dlmm_prepare( sf_meteora_dlmm_state_t * s );
+void sf_meteora_dlmm_quote_in( sf_meteora_dlmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
+                               sf_quote_t * q );
+void sf_meteora_dlmm_quote_out( sf_meteora_dlmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
+                                sf_quote_t * q );

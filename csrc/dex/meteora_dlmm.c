@@ -55,19 +55,19 @@ static uint8_t const bitmap_name[8] = { 0x50, 0x6f, 0x7c, 0x71, 0x37, 0xed, 0x12
 #define BITMAP_POSITIVE 40
 #define BITMAP_NEGATIVE 808
 
-#define VERSION_MAX      2
-#define STEP_MAX         400 /* basis points */
-#define POWER_MAX        9
-#define RATE_MAX         100000000U /* per 10^9 */
-#define BPS              10000U
-#define TYPE_PERMISSION  1
-#define TYPE_CUSTOM      2
-#define FUNCTION_ANY     0 /* undetermined: orders unless there are rewards */
-#define FUNCTION_ORDERS  2
-#define WORD_INNER       96  /* of the pair's own bitmap */
-#define WORD_POSITIVE    112 /* of the extension's */
-#define INDEX_FIRST      ( -6656 )
-#define INDEX_INNER      512 /* the pair's own is -512 to 511 */
+#define VERSION_MAX     2
+#define STEP_MAX        400 /* basis points */
+#define POWER_MAX       9
+#define RATE_MAX        100000000U /* per 10^9 */
+#define BPS             10000U
+#define TYPE_PERMISSION 1
+#define TYPE_CUSTOM     2
+#define FUNCTION_ANY    0 /* undetermined: orders unless there are rewards */
+#define FUNCTION_ORDERS 2
+#define WORD_INNER      96  /* of the pair's own bitmap */
+#define WORD_POSITIVE   112 /* of the extension's */
+#define INDEX_FIRST     ( -6656 )
+#define INDEX_INNER     512 /* the pair's own is -512 to 511 */
 
 void sf_meteora_dlmm_clear( sf_meteora_dlmm_state_t * s, uint8_t const pubkey[32] ) {
   memset( s, 0, sizeof( *s ) );
@@ -84,7 +84,8 @@ static uint32_t get_u32( uint8_t const * p ) {
 
 static int check( char const * what, uint8_t const * data, uint32_t len, uint32_t bytes, uint8_t const name[8] ) {
   if( len != bytes ) return sf_err_set( SF_ERR_DATA, "%s: %u bytes, not %u", what, len, bytes );
-  if( memcmp( data, name, 8 ) ) return sf_err_set( SF_ERR_DATA, "%s: discriminator at offset 0 is of another kind", what );
+  if( memcmp( data, name, 8 ) )
+    return sf_err_set( SF_ERR_DATA, "%s: discriminator at offset 0 is of another kind", what );
   return 0;
 }
 
@@ -112,10 +113,14 @@ static int pair_check( uint8_t const * data, uint32_t len ) {
     uint32_t at, max;
     char const * what;
   } const bytes[] = {
-    { PAIR_POWER, POWER_MAX, "base-fee power" }, { PAIR_FUNCTION, 2, "function type" },
-    { PAIR_FEE_MODE, 1, "collect-fee mode" },    { PAIR_TYPE, 3, "type" },
-    { PAIR_STATUS, 1, "status" },                { PAIR_ACTIVATION, 1, "activation type" },
-    { PAIR_TOKEN_PROGRAM, 1, "token program" },  { PAIR_TOKEN_PROGRAM + 1, 1, "token program" },
+    { PAIR_POWER, POWER_MAX, "base-fee power" },
+    { PAIR_FUNCTION, 2, "function type" },
+    { PAIR_FEE_MODE, 1, "collect-fee mode" },
+    { PAIR_TYPE, 3, "type" },
+    { PAIR_STATUS, 1, "status" },
+    { PAIR_ACTIVATION, 1, "activation type" },
+    { PAIR_TOKEN_PROGRAM, 1, "token program" },
+    { PAIR_TOKEN_PROGRAM + 1, 1, "token program" },
   };
   for( uint32_t i = 0; i < sizeof( bytes ) / sizeof( bytes[0] ); i++ )
     if( ( err = byte_check( data, bytes[i].at, bytes[i].max, bytes[i].what ) ) ) return err;
@@ -159,8 +164,8 @@ int sf_meteora_dlmm_pair_decode( uint8_t const * data, uint32_t len, sf_meteora_
   s->activation           = type == TYPE_PERMISSION || type == TYPE_CUSTOM ? 1U + data[PAIR_ACTIVATION] : 0;
   s->activation_point     = sf_get_u64( data + PAIR_POINT );
   int rewards             = !empty_key( data + PAIR_REWARDS ) || !empty_key( data + PAIR_REWARDS + REWARD_BYTES );
-  s->limit_orders         = data[PAIR_FUNCTION] == FUNCTION_ORDERS || ( data[PAIR_FUNCTION] == FUNCTION_ANY && !rewards );
-  s->fee_on_y             = data[PAIR_FEE_MODE];
+  s->limit_orders = data[PAIR_FUNCTION] == FUNCTION_ORDERS || ( data[PAIR_FUNCTION] == FUNCTION_ANY && !rewards );
+  s->fee_on_y     = data[PAIR_FEE_MODE];
   for( uint32_t i = 0; i < 16; i++ ) s->bitmap[WORD_INNER + i] = sf_get_u64( data + PAIR_BITMAP + 8 * i );
   s->known = 1;
   return 0;
@@ -234,7 +239,8 @@ int sf_meteora_dlmm_account( uint8_t const * data, uint32_t len, sf_meteora_dlmm
   if( len >= 8 && !memcmp( data, pair_name, 8 ) ) return sf_meteora_dlmm_pair_decode( data, len, s );
   if( len >= 8 && !memcmp( data, array_name, 8 ) ) return sf_meteora_dlmm_array_decode( data, len, s );
   if( len >= 8 && !memcmp( data, bitmap_name, 8 ) ) return sf_meteora_dlmm_bitmap_decode( data, len, s );
-  return sf_err_set( SF_ERR_DATA, "account of %u bytes: discriminator at offset 0 is no pair, bin array or bitmap", len );
+  return sf_err_set( SF_ERR_DATA, "account of %u bytes: discriminator at offset 0 is no pair, bin array or bitmap",
+                     len );
 }
 
 sf_u128_t sf_meteora_dlmm_price( int32_t id, uint32_t bin_step ) {
@@ -280,8 +286,8 @@ static int full_in( sf_u128_t price, int a_to_b, uint64_t out, uint64_t * in ) {
 }
 
 static void step_add( sf_meteora_dlmm_state_t * s, int up, int32_t id, sf_dlmm_bin_t const * bin ) {
-  int orders        = s->newest && s->limit_orders && bin->order_side == (uint32_t)!up;
-  uint64_t out[3]   = { bin->amount[!up], orders ? bin->order_left : 0, orders ? bin->open_order : 0 };
+  int orders      = s->newest && s->limit_orders && bin->order_side == (uint32_t)!up;
+  uint64_t out[3] = { bin->amount[!up], orders ? bin->order_left : 0, orders ? bin->open_order : 0 };
   if( !( out[0] | out[1] | out[2] ) ) return;
   sf_u128_t price = sf_meteora_dlmm_price( id, s->bin_step );
   if( !price ) return;

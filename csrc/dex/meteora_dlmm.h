@@ -48,55 +48,55 @@ extern uint8_t const sf_meteora_dlmm_program[32];
 #define SF_DLMM_ERR_TOKEN_WITHHOLD 13 /* of Token-2022: see plain_account */
 
 typedef struct sf_dlmm_bin {
-  uint64_t amount[2];      /* x, y */
-  uint64_t open_order;     /* statistics in older builds, as the next two */
-  uint64_t order_left;     /* of orders in processing */
-  uint32_t order_side;     /* side that the orders sell: 0 x (asks), 1 y */
+  uint64_t amount[2];  /* x, y */
+  uint64_t open_order; /* statistics in older builds, as the next two */
+  uint64_t order_left; /* of orders in processing */
+  uint32_t order_side; /* side that the orders sell: 0 x (asks), 1 y */
 } sf_dlmm_bin_t;
 
 typedef struct sf_dlmm_array {
-  int32_t       index;
+  int32_t index;
   sf_dlmm_bin_t bin[SF_DLMM_ARRAY_BINS];
 } sf_dlmm_array_t;
 
 /* A bin on the way of one direction, with what does not depend on the swap. */
 typedef struct sf_dlmm_step {
-  sf_u128_t price;               /* Q64.64, y for x */
-  uint64_t  out[SF_DLMM_LAYERS]; /* what the layer holds */
-  uint64_t  in[SF_DLMM_LAYERS];  /* what empties it, without fee, rounded up */
-  int32_t   id;
-  uint16_t  layers;
-  uint16_t  overflow; /* bit per layer: `in` does not fit 64 bits, the program fails */
+  sf_u128_t price;              /* Q64.64, y for x */
+  uint64_t out[SF_DLMM_LAYERS]; /* what the layer holds */
+  uint64_t in[SF_DLMM_LAYERS];  /* what empties it, without fee, rounded up */
+  int32_t id;
+  uint16_t layers;
+  uint16_t overflow; /* bit per layer: `in` does not fit 64 bits, the program fails */
 } sf_dlmm_step_t;
 
 /* Where a direction ends. */
 typedef struct sf_dlmm_end {
   uint32_t status; /* SF_QUOTE_EXHAUSTED: an array is not loaded; SF_QUOTE_REFUSED: no more liquidity */
   uint32_t error;
-  int32_t  id; /* active bin then */
+  int32_t id; /* active bin then */
 } sf_dlmm_end_t;
 
 typedef struct sf_meteora_dlmm_state {
-  uint8_t  pubkey[32];
-  uint8_t  mint[2][32];
-  uint8_t  reserve_key[2][32];
-  uint8_t  oracle[32];
-  uint8_t  token_2022[2]; /* 1: the mint is of Token-2022 */
+  uint8_t pubkey[32];
+  uint8_t mint[2][32];
+  uint8_t reserve_key[2][32];
+  uint8_t oracle[32];
+  uint8_t token_2022[2]; /* 1: the mint is of Token-2022 */
 
   /* the caller's to set, kept by the decoders */
-  uint32_t          newest;           /* 1: the newest build of the program; sf_meteora_dlmm_clear sets it */
-  uint64_t          slot;             /* now, for pairs that open at a slot */
+  uint32_t newest; /* 1: the newest build of the program; sf_meteora_dlmm_clear sets it */
+  uint64_t slot;   /* now, for pairs that open at a slot */
   sf_transfer_fee_t transfer_fee[2];
-  uint64_t          reserve[2];       /* what the reserves hold; UINT64_MAX = not known */
-  uint32_t          plain_account[2]; /* 1: the payer's account of this side has no room for withheld fees */
+  uint64_t reserve[2];       /* what the reserves hold; UINT64_MAX = not known */
+  uint32_t plain_account[2]; /* 1: the payer's account of this side has no room for withheld fees */
 
   uint32_t base_rate; /* of the fee, per 10^9; the program's limit if above */
   uint32_t variable_fee_control;
   uint32_t accumulator_max;
   uint32_t accumulator;
   uint32_t volatility_reference;
-  int32_t  index_reference;
-  int64_t  last_update; /* unix seconds */
+  int32_t index_reference;
+  int64_t last_update; /* unix seconds */
   uint64_t activation_point;
   uint32_t activation; /* 0 none, 1 by slot, 2 by unix seconds */
   uint32_t enabled;
@@ -107,17 +107,17 @@ typedef struct sf_meteora_dlmm_state {
   uint16_t bin_step;
   uint32_t limit_orders; /* 1: the newest build fills them */
   uint32_t fee_on_y;     /* 1: the newest build takes the fee in y */
-  int32_t  active;
+  int32_t active;
   uint32_t known;            /* 1 once the pair is decoded */
   uint32_t bitmap_extension; /* 1 once decoded */
   uint64_t bitmap[SF_DLMM_BITMAP_WORDS];
 
-  uint32_t        array_cnt;
+  uint32_t array_cnt;
   sf_dlmm_array_t array[SF_DLMM_ARRAYS_MAX];
 
-  uint32_t       step_cnt[2];
-  sf_dlmm_end_t  end[2];
-  double         value[2]; /* of a unit of input in units of output, in the active bin */
+  uint32_t step_cnt[2];
+  sf_dlmm_end_t end[2];
+  double value[2];                          /* of a unit of input in units of output, in the active bin */
   sf_dlmm_step_t step[2][SF_DLMM_BINS_MAX]; /* [0] down (x for y), [1] up */
 } sf_meteora_dlmm_state_t;
 
@@ -159,26 +159,26 @@ static inline int32_t sf_meteora_dlmm_array_of( int32_t id ) {
 /* -- instructions and events (meteora_dlmm_swap.c) --------------------------------------------------------------- */
 
 /* the live forms; those with 2 name the memo program and slices of further accounts */
-#define SF_DLMM_SWAP            0
-#define SF_DLMM_SWAP2           1
-#define SF_DLMM_EXACT_OUT       2
-#define SF_DLMM_EXACT_OUT2      3
-#define SF_DLMM_PRICE_IMPACT    4
-#define SF_DLMM_PRICE_IMPACT2   5
-#define SF_DLMM_FORMS           6
-#define SF_DLMM_SWAP_DATA_MAX   28
-#define SF_DLMM_SWAP_FIXED      16 /* accounts before the bin arrays, at most */
-#define SF_DLMM_SWAP_ARRAYS_MAX 8  /* that an instruction of ours names */
+#define SF_DLMM_SWAP             0
+#define SF_DLMM_SWAP2            1
+#define SF_DLMM_EXACT_OUT        2
+#define SF_DLMM_EXACT_OUT2       3
+#define SF_DLMM_PRICE_IMPACT     4
+#define SF_DLMM_PRICE_IMPACT2    5
+#define SF_DLMM_FORMS            6
+#define SF_DLMM_SWAP_DATA_MAX    28
+#define SF_DLMM_SWAP_FIXED       16 /* accounts before the bin arrays, at most */
+#define SF_DLMM_SWAP_ARRAYS_MAX  8  /* that an instruction of ours names */
 #define SF_DLMM_SWAP_ACCOUNT_MAX ( SF_DLMM_SWAP_FIXED + SF_DLMM_SWAP_ARRAYS_MAX )
 
 typedef struct sf_dlmm_swap {
   uint64_t amount;     /* in, or out of SF_DLMM_EXACT_OUT* */
   uint64_t threshold;  /* minimum out, or maximum in; not of SF_DLMM_PRICE_IMPACT* */
-  int32_t  active;     /* of SF_DLMM_PRICE_IMPACT*, if active_given */
+  int32_t active;      /* of SF_DLMM_PRICE_IMPACT*, if active_given */
   uint32_t form;       /* SF_DLMM_* */
   uint16_t impact_bps; /* of SF_DLMM_PRICE_IMPACT* */
-  uint8_t  active_given;
-  uint8_t  slices; /* of further accounts; none in what we write */
+  uint8_t active_given;
+  uint8_t slices; /* of further accounts; none in what we write */
 } sf_dlmm_swap_t;
 
 /* sf_meteora_dlmm_swap_data writes the instruction's data (room for SF_DLMM_SWAP_DATA_MAX) and returns its length. */
@@ -201,22 +201,22 @@ int sf_meteora_dlmm_bitmap_address( uint8_t const pair[32], uint8_t out[32] );
 
 /* The program's event of a swap: the older one (Swap) and the newest (Swap2Evt), as the program calls itself with it. */
 typedef struct sf_dlmm_traded {
-  uint8_t   pair[32];
-  uint8_t   user[32];
-  int32_t   start;
-  int32_t   end;
-  uint64_t  amount_in;
-  uint64_t  amount_left;  /* newest */
-  uint64_t  amount_out;   /* before transfer fee */
-  uint64_t  fee;          /* older: all of it; newest: the liquidity providers' */
-  uint64_t  protocol_fee; /* part of fee in the older */
-  uint64_t  order_fee;    /* newest */
-  uint64_t  host_fee;
+  uint8_t pair[32];
+  uint8_t user[32];
+  int32_t start;
+  int32_t end;
+  uint64_t amount_in;
+  uint64_t amount_left;  /* newest */
+  uint64_t amount_out;   /* before transfer fee */
+  uint64_t fee;          /* older: all of it; newest: the liquidity providers' */
+  uint64_t protocol_fee; /* part of fee in the older */
+  uint64_t order_fee;    /* newest */
+  uint64_t host_fee;
   sf_u128_t rate; /* of the last bin, per 10^9 */
-  uint8_t   x_to_y;
-  uint8_t   newest;
-  uint8_t   fee_in_input; /* always 1 in the older */
-  uint8_t   fee_in_x;
+  uint8_t x_to_y;
+  uint8_t newest;
+  uint8_t fee_in_input; /* always 1 in the older */
+  uint8_t fee_in_x;
 } sf_dlmm_traded_t;
 
 /* sf_meteora_dlmm_traded_parse returns 0, or SF_ERR_DATA if data is not such an event. */

@@ -8,16 +8,16 @@
 #define RATE_OF  1000000000UL
 #define RATE_MAX 100000000UL /* per RATE_OF */
 #define VFEE_OF  100000000000UL
-#define ALWAYS   static inline __attribute__(( always_inline ))
+#define ALWAYS   static inline __attribute__( ( always_inline ) )
 
 #define ORDER_FEE_BPS 5000U /* of the fee on filled orders: theirs, the rest is the protocol's */
 
 /* What varies between quotes of one state: references as of now, and the direction. */
 typedef struct sf_dlmm_now {
-  int32_t  index_reference;
+  int32_t index_reference;
   uint32_t volatility_reference;
-  uint32_t fee_in;   /* 1: fee from the input */
-  uint64_t rate;     /* of the bin at hand */
+  uint32_t fee_in; /* 1: fee from the input */
+  uint64_t rate;   /* of the bin at hand */
 } sf_dlmm_now_t;
 
 /* One bin's part of a swap. */
@@ -139,7 +139,8 @@ static int fill_layers( sf_dlmm_step_t const * b, sf_meteora_dlmm_state_t const 
 
 ALWAYS int fill_newest( sf_dlmm_step_t const * b, sf_meteora_dlmm_state_t const * s, sf_dlmm_now_t const * n,
                         int a_to_b, uint64_t left, sf_dlmm_fill_t * f ) {
-  if( __builtin_expect( b->layers > 1 || !n->fee_in || b->overflow, 0 ) ) return fill_layers( b, s, n, a_to_b, left, f );
+  if( __builtin_expect( b->layers > 1 || !n->fee_in || b->overflow, 0 ) )
+    return fill_layers( b, s, n, a_to_b, left, f );
   /* more than `in` is left of it after the fee, as a product */
   if( (sf_u128_t)left * ( RATE_OF - n->rate ) >= ( (sf_u128_t)b->in[0] + 1 ) * RATE_OF ) {
     f->fee = fee_on_top( b->in[0], n->rate );
@@ -233,12 +234,12 @@ ALWAYS void walk( sf_meteora_dlmm_state_t const * s, int a_to_b, int exact_in, u
   uint32_t error = start( s, a_to_b, now, &n );
   if( __builtin_expect( error, 0 ) ) return refuse( s, error, q );
   if( __builtin_expect( !amount, 0 ) ) return refuse( s, 0, q );
-  sf_transfer_fee_t const * fee_in = &s->transfer_fee[up], * fee_out = &s->transfer_fee[!up];
+  sf_transfer_fee_t const *fee_in = &s->transfer_fee[up], *fee_out = &s->transfer_fee[!up];
   uint64_t left = amount, in = 0, out = 0, fee = 0, protocol = 0;
   if( exact_in ) left -= sf_transfer_fee_of( fee_in, amount );
   else if( sf_transfer_fee_before( fee_out, amount, &left ) ) return refuse( s, SF_DLMM_ERR_OVERFLOW, q );
-  sf_dlmm_step_t const * b = s->step[up], * end = b + s->step_cnt[up];
-  sf_dlmm_end_t last       = { SF_QUOTE_OK, 0, s->active };
+  sf_dlmm_step_t const *b = s->step[up], *end = b + s->step_cnt[up];
+  sf_dlmm_end_t last = { SF_QUOTE_OK, 0, s->active };
   for( ; left; b++ ) {
     if( __builtin_expect( b == end, 0 ) ) {
       last = s->end[up];
@@ -248,8 +249,8 @@ ALWAYS void walk( sf_meteora_dlmm_state_t const * s, int a_to_b, int exact_in, u
     n.rate = rate_at( s, &n, b->id );
     if( exact_in )
       error = ( s->newest ? fill_newest( b, s, &n, a_to_b, left, &f ) : fill_older( b, s, n.rate, a_to_b, left, &f ) )
-                ? SF_DLMM_ERR_OVERFLOW
-                : 0;
+                  ? SF_DLMM_ERR_OVERFLOW
+                  : 0;
     else if( s->newest ) error = take_newest( b, s, &n, a_to_b, left, &f );
     else error = take_older( b, s, n.rate, a_to_b, left, &f );
     if( __builtin_expect( error, 0 ) ) return refuse( s, error, q );
@@ -265,6 +266,11 @@ ALWAYS void walk( sf_meteora_dlmm_state_t const * s, int a_to_b, int exact_in, u
   if( __builtin_expect( out > s->reserve[!up], 0 ) ) return refuse( s, SF_DLMM_ERR_TOKEN_FUNDS, q );
   if( __builtin_expect( withheld && s->plain_account[!up], 0 ) ) return refuse( s, SF_DLMM_ERR_TOKEN_WITHHOLD, q );
   if( __builtin_expect( out == withheld && !last.status, 0 ) ) return refuse( s, 0, q );
+  uint64_t reserve[2] = { 0, 0 };
+  if( s->reserve[0] != UINT64_MAX && s->reserve[1] != UINT64_MAX ) {
+    if( __builtin_add_overflow( s->reserve[up], in, &reserve[up] ) ) return refuse( s, SF_DLMM_ERR_OVERFLOW, q );
+    reserve[!up] = s->reserve[!up] - out;
+  }
   if( ( !exact_in || last.status ) && sf_transfer_fee_before( fee_in, in, &sent ) )
     return refuse( s, SF_DLMM_ERR_OVERFLOW, q );
   int32_t moved   = last.id - s->active;
@@ -273,11 +279,8 @@ ALWAYS void walk( sf_meteora_dlmm_state_t const * s, int a_to_b, int exact_in, u
   q->fee          = fee;
   q->protocol_fee = protocol;
   q->creator_fee  = 0;
-  q->reserve_a = q->reserve_b = 0;
-  if( s->reserve[0] != UINT64_MAX && s->reserve[1] != UINT64_MAX ) {
-    q->reserve_a = a_to_b ? s->reserve[0] + in : s->reserve[0] - out;
-    q->reserve_b = a_to_b ? s->reserve[1] - out : s->reserve[1] + in;
-  }
+  q->reserve_a    = reserve[0];
+  q->reserve_b    = reserve[1];
   q->status       = last.status;
   q->error        = last.error;
   q->fee_in_input = n.fee_in;

@@ -35,8 +35,8 @@ uint32_t sf_meteora_dlmm_swap_data( sf_dlmm_swap_t const * swap, uint8_t * out )
   memcpy( out, form_name[swap->form], 8 );
   if( swap->form >= SF_DLMM_PRICE_IMPACT ) {
     sf_put_u64( out + 8, swap->amount );
-    at        = 17;
-    out[16]   = swap->active_given;
+    at      = 17;
+    out[16] = swap->active_given;
     if( swap->active_given ) {
       memcpy( out + at, &swap->active, 4 );
       at += 4;
@@ -151,7 +151,7 @@ int sf_meteora_dlmm_swap_accounts( sf_meteora_dlmm_state_t const * s, uint32_t f
   m             = meta_add( m, sf_meteora_dlmm_program, 0 );
   int32_t index = sf_meteora_dlmm_array_of( s->active );
   for( uint32_t i = 0; i < arrays && !sf_meteora_dlmm_array_next( s, a_to_b, index, &index ); i++ ) {
-    m           = meta_add( m, sf_meteora_dlmm_program, 1 );
+    m = meta_add( m, sf_meteora_dlmm_program, 1 );
     if( ( err = sf_meteora_dlmm_array_address( s->pubkey, index, m[-1].pubkey ) ) ) return err;
     index += a_to_b ? -1 : 1;
   }
