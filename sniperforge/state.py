@@ -9,9 +9,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
+
+from sniperforge.processes import alive
+
+#: longest wait for the children of a guardian that is gone
+_DYING_S = 5.0
 
 
 class StateLocked(Exception):
@@ -48,21 +55,27 @@ class StateDirectory:
     def lock(self) -> int:
         """Takes the lock for the life of this process; returns its descriptor.
 
+        Children share the lock: those of a guardian that was killed may hold it for some milliseconds more.
+
         Raises:
             StateLocked: somebody else has it.
         """
         fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.read(fd, 32).decode(errors="replace").strip() or "unknown"
-            os.close(fd)
-            raise StateLocked(
-                f"{self.path}: already in use by process {holder}; stop it with `sniperforge stop`, "
-                "or use another --instance"
-            ) from None
+        deadline = time.monotonic() + _DYING_S
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            holder = os.pread(fd, 32, 0).decode(errors="replace").strip()
+            if time.monotonic() > deadline or (holder.isdigit() and alive(int(holder))):
+                os.close(fd)
+                raise StateLocked(
+                    f"{self.path}: already in use by process {holder or 'unknown'}; stop it with `sniperforge stop`, "
+                    "or use another --instance"
+                )
+            time.sleep(0.01)
         os.ftruncate(fd, 0)
-        os.write(fd, f"{os.getpid()}\n".encode())
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         return fd
 
     def next_run(self) -> int:
@@ -90,8 +103,8 @@ class StateDirectory:
             return 2  # a mark that cannot be read still stops trading
 
     def set_killed(self, level: int) -> None:
-        """Keeps a kill of `level` over restarts."""
-        self.write(self.path / "killed", f"{level}\n")
+        """Keeps a kill of at least `level` over restarts; only `clear_killed` lowers it."""
+        self.write(self.path / "killed", f"{max(level, self.killed())}\n")
 
     def clear_killed(self) -> None:
         """Forgets the kill."""

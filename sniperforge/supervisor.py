@@ -167,7 +167,7 @@ class Supervisor:
         control = instance.control
         level = KILLS.index(control.kill)
         if level > self._kept and control.kill_by in ("signal", "risk"):
-            self._state.set_killed(max(level, self._state.killed()))
+            self._state.set_killed(level)
             self._say(f"kill word is {control.kill}, raised by {control.kill_by}: nothing is traded until a resume")
         self._kept = level
 

@@ -1,0 +1,132 @@
+"""The guardian: starts again what dies, backs off, ends on a final exit, and stops in reverse order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sniperforge import exits
+from sniperforge.config import load
+from sniperforge.guardian import Guardian
+from sniperforge.processes import alive, fork
+
+CONFIG = msgspec.structs.replace(load().supervisor, backoff_min_ms=10, backoff_max_ms=80, stop_timeout_ms=200)
+
+
+def _guard(tmp_path: Path, arrange: Callable[[Guardian], None], duration_s: float | None) -> tuple[int, str]:
+    """Runs a guardian in a process of its own; returns its exit code and what it said."""
+    log = tmp_path / "said"
+
+    def run() -> int:
+        def say(text: str) -> None:
+            with log.open("a") as file:
+                file.write(text + "\n")
+
+        guardian = Guardian(CONFIG, say)
+        arrange(guardian)
+        return guardian.run(duration_s)
+
+    pid = fork("test-guardian", run)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status), log.read_text() if log.exists() else ""
+
+
+def _until_term(code: int, note: Path, name: str) -> int:
+    def leave(number: int, frame: object) -> None:
+        with note.open("a") as file:
+            file.write(f"{name}\n")
+        os._exit(code)
+
+    signal.signal(signal.SIGTERM, leave)
+    time.sleep(30)
+    return 1
+
+
+def test_stops_in_reverse_order_after_its_time(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+
+    def arrange(guardian: Guardian) -> None:
+        guardian.add("one", lambda _: _until_term(0, note, "one"))
+        guardian.add("two", lambda _: _until_term(0, note, "two"))
+
+    code, _ = _guard(tmp_path, arrange, 0.5)
+    assert code == exits.OK
+    assert note.read_text().split() == ["two", "one"]
+
+
+def test_the_code_of_a_child_that_was_stopped_is_that_of_the_run(tmp_path: Path) -> None:
+    for child_code, code in ((exits.DIFFERENT, exits.DIFFERENT), (exits.RESTART, exits.FAILED)):
+        note = tmp_path / f"note{child_code}"
+        found, _ = _guard(
+            tmp_path, lambda g, c=child_code, n=note: g.add("one", lambda _: _until_term(c, n, "one")), 0.5
+        )
+        assert found == code
+
+
+def test_restarts_with_back_off_and_counts_the_starts(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+
+    def run(start: int) -> int:
+        with note.open("a") as file:
+            file.write(f"{start} {time.monotonic()}\n")
+        return exits.RESTART if start < 6 else exits.USAGE
+
+    code, said = _guard(tmp_path, lambda g: g.add("child", run, frozenset({exits.USAGE})), 30.0)
+    assert code == exits.USAGE
+    starts = [line.split() for line in note.read_text().splitlines()]
+    assert [int(start) for start, _ in starts] == [1, 2, 3, 4, 5, 6]
+    assert [line.rpartition(" in ")[2] for line in said.splitlines()] == ["10 ms", "20 ms", "40 ms", "80 ms", "80 ms"]
+    times = [float(at) for _, at in starts]
+    assert times[-1] - times[0] >= 0.23
+
+
+def test_a_killed_child_is_started_again_and_said_so(tmp_path: Path) -> None:
+    def run(start: int) -> int:
+        if start == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return exits.OK
+
+    code, said = _guard(tmp_path, lambda g: g.add("child", run, frozenset({exits.OK})), 30.0)
+    assert code == exits.OK
+    assert "child was killed by signal 9; starting it again in 10 ms" in said
+
+
+@pytest.mark.timeout(60)
+def test_a_child_that_does_not_stop_is_killed(tmp_path: Path) -> None:
+    def run(_: int) -> int:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(60)
+        return 0
+
+    code, said = _guard(tmp_path, lambda g: g.add("deaf", run), 0.3)
+    assert code == exits.FAILED
+    assert "deaf did not stop in time; killing it" in said
+
+
+ORPHANS = """
+import os, sys, time
+from sniperforge.processes import fork
+print(fork("child", lambda: time.sleep(60) or 0), flush=True)
+time.sleep(60)
+"""
+
+
+def test_children_die_with_their_parent() -> None:
+    with subprocess.Popen([sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert alive(child)
+        parent.kill()
+        parent.wait()
+        deadline = time.monotonic() + 10
+        while alive(child):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
