@@ -52,8 +52,8 @@ tsan: build deps-dev ## C units and the whole engine in one process under Thread
 fuzz: build deps-dev ## coverage-guided fuzzing of the C parsers (SECONDS_EACH=10)
 	@tools/fuzz.sh $(or $(SECONDS_EACH),10) $(ARGS)
 
-stress: build deps-dev ## real processes under random kill -9 and load (KILLS=100; ARGS goes to pytest)
-	@SNIPERFORGE_KILLS=$(or $(KILLS),100) $(PYTHON) -m pytest tests/stress -m "slow or not slow" $(ARGS)
+stress: build deps-dev ## real processes under random kill -9 and load (KILLS=100 MINUTES=5; ARGS goes to pytest)
+	@SNIPERFORGE_KILLS=$(or $(KILLS),100) SNIPERFORGE_MINUTES=$(or $(MINUTES),5) $(PYTHON) -m pytest tests/stress -m "slow or not slow" $(ARGS)
 
 bench: build ## latency and throughput beside the machine's own limits (ARGS="link", "tick", ...)
 	@$(PYTHON) -m bench $(ARGS)
