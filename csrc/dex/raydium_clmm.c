@@ -205,7 +205,8 @@ int sf_raydium_clmm_account( uint8_t const * data, uint32_t len, sf_raydium_clmm
   if( tag == TAG_POOL ) return sf_raydium_clmm_pool_decode( data, len, s );
   if( tag == TAG_CONFIG ) return sf_raydium_clmm_config_decode( data, len, s );
   if( tag == TAG_EXTENSION ) return sf_raydium_clmm_extension_decode( data, len, s );
-  return sf_raydium_clmm_array_decode( data, len, s );
+  if( tag == TAG_ARRAY ) return sf_raydium_clmm_array_decode( data, len, s );
+  return sf_err_set( SF_ERR_DATA, "raydium clmm account: discriminator %016lx at offset 0", tag );
 }
 
 /* -- how far a swap can go ------------------------------------------------------------------------ */
@@ -245,10 +246,9 @@ int sf_raydium_clmm_next_array( sf_raydium_clmm_state_t const * s, int up, int32
 static void end_find( sf_raydium_clmm_state_t const * s, int up, sf_end_t * end ) {
   sf_ticks_t const * t = &s->ticks;
   int32_t span = SF_CLMM_ARRAY_TICKS * (int32_t)s->spacing, number = sf_tick_floor( t->tick, span ) / span;
-  int32_t low = number * span, high = low + span; /* all ticks in it are known */
-  int found, first                  = 1;
-  *end = ( sf_end_t ){
-    .sqrt_price = t->sqrt_price, .index = up ? t->tick : t->tick + 1, .status = SF_QUOTE_REFUSED };
+  int32_t low = INT32_MAX, high = INT32_MIN; /* how far down and up the ticks are known */
+  int first = 1, found;
+  *end = ( sf_end_t ){ .sqrt_price = t->sqrt_price, .index = up ? t->tick : t->tick + 1, .status = SF_QUOTE_REFUSED };
   while( ( found = sf_raydium_clmm_next_array( s, up, number, &number ) ) == 1 && array_known( s, number ) ) {
     if( up ) high = ( number + 1 ) * span;
     else low = number * span;
@@ -260,8 +260,7 @@ static void end_find( sf_raydium_clmm_state_t const * s, int up, sf_end_t * end 
     end->error  = SF_CLMM_ERR_ARRAYS;
   } else end->error = first ? SF_CLMM_ERR_DIRECTION : SF_CLMM_ERR_LIQUIDITY;
   for( uint32_t i = 0; i < t->cnt; i++ ) {
-    if( t->index[i] < low || t->index[i] >= high || ( up ? t->index[i] <= end->index : t->index[i] > t->tick ) )
-      continue;
+    if( up ? t->index[i] <= t->tick || t->index[i] >= high : t->index[i] > t->tick || t->index[i] < low ) continue;
     end->index      = t->index[i];
     end->sqrt_price = t->price[i];
     if( !up ) break;
