@@ -323,3 +323,175 @@ void sf_meteora_dlmm_quote_in( sf_meteora_dlmm_state_t const * s, int a_to_b, ui
                                sf_quote_t * q );
 void sf_meteora_dlmm_quote_out( sf_meteora_dlmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
                                 sf_quote_t * q );
+
+/* dex: raydium_amm_v4 */
+typedef struct sf_account_meta {
+  uint8_t pubkey[32];
+  uint8_t signer;
+  uint8_t writable;
+} sf_account_meta_t;
+typedef struct sf_raydium_amm_v4_state {
+  uint64_t reserve[2];
+  uint64_t room[2];
+  uint64_t fee_numerator;
+  uint64_t fee_denominator;
+  uint64_t open_time;
+  uint32_t status;
+  ...;
+} sf_raydium_amm_v4_state_t;
+typedef struct sf_raydium_amm_v4_swap {
+  uint64_t amount;
+  uint64_t threshold;
+  uint8_t exact_in;
+  uint8_t brief;
+} sf_raydium_amm_v4_swap_t;
+typedef struct sf_raydium_amm_v4_traded {
+  uint64_t amount;
+  uint64_t threshold;
+  uint64_t user_source;
+  uint64_t reserve[2];
+  uint64_t other;
+  uint8_t exact_in;
+  uint8_t a_to_b;
+} sf_raydium_amm_v4_traded_t;
+int sf_raydium_amm_v4_pool_decode( uint8_t const pubkey[32], uint8_t const * data, uint32_t len,
+                                   sf_raydium_amm_v4_state_t * s );
+int sf_raydium_amm_v4_vaults( sf_raydium_amm_v4_state_t * s, uint64_t coin, uint64_t pc );
+void sf_raydium_amm_v4_quote_in( sf_raydium_amm_v4_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
+                                 sf_quote_t * q );
+void sf_raydium_amm_v4_quote_out( sf_raydium_amm_v4_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
+                                  sf_quote_t * q );
+uint32_t sf_raydium_amm_v4_swap_data( sf_raydium_amm_v4_swap_t const * swap, uint8_t * out );
+int sf_raydium_amm_v4_swap_parse( uint8_t const * data, uint32_t len, sf_raydium_amm_v4_swap_t * out );
+int sf_raydium_amm_v4_swap_accounts( sf_raydium_amm_v4_state_t const * s, int brief, uint8_t const user_in[32],
+                                     uint8_t const user_out[32], uint8_t const owner[32], sf_account_meta_t * out,
+                                     uint32_t * cnt );
+int sf_raydium_amm_v4_traded_parse( uint8_t const * data, uint32_t len, sf_raydium_amm_v4_traded_t * out );
+
+/* dex: pump_fun, pump_swap and the fees of both */
+typedef struct sf_pump_rates {
+  uint32_t lp;
+  uint32_t protocol;
+  uint32_t creator;
+  uint32_t floor;
+} sf_pump_rates_t;
+typedef struct sf_pump_fee_config {
+  ...;
+} sf_pump_fee_config_t;
+int sf_pump_fee_config_decode( uint8_t const * data, uint32_t len, sf_pump_fee_config_t * out );
+typedef struct sf_pump_fun_global {
+  sf_pump_rates_t rates;
+  ...;
+} sf_pump_fun_global_t;
+typedef struct sf_pump_fun_state {
+  uint64_t virtual_token;
+  uint64_t virtual_quote;
+  uint64_t real_token;
+  uint64_t real_quote;
+  sf_pump_rates_t rates;
+  uint32_t complete;
+  uint8_t quote_mint[32];
+  uint8_t mint[32];
+  uint8_t program[2][32];
+  ...;
+} sf_pump_fun_state_t;
+typedef struct sf_pump_fun_trade {
+  uint64_t amount;
+  uint64_t threshold;
+  uint8_t a_to_b;
+  uint8_t exact_in;
+  uint8_t form;
+} sf_pump_fun_trade_t;
+typedef struct sf_pump_fun_traded {
+  uint8_t mint[32];
+  uint8_t user[32];
+  uint8_t creator[32];
+  uint8_t quote_mint[32];
+  uint64_t time;
+  uint64_t tokens;
+  uint64_t quote;
+  uint64_t virtual_token;
+  uint64_t virtual_quote;
+  uint64_t real_token;
+  uint64_t real_quote;
+  uint64_t protocol_bps;
+  uint64_t protocol_fee;
+  uint64_t creator_bps;
+  uint64_t creator_fee;
+  uint64_t cashback_bps;
+  uint64_t cashback;
+  uint8_t a_to_b;
+  uint8_t exact_in;
+  uint8_t fees;
+  uint8_t mayhem;
+} sf_pump_fun_traded_t;
+int sf_pump_fun_curve_decode( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, sf_pump_fun_state_t * s );
+int sf_pump_fun_global_decode( uint8_t const * data, uint32_t len, sf_pump_fun_global_t * out );
+int sf_pump_fun_price( sf_pump_fun_state_t * s, sf_pump_fun_global_t const * global,
+                       sf_pump_fee_config_t const * config );
+void sf_pump_fun_reserves_set( sf_pump_fun_state_t * s, uint64_t virtual_token, uint64_t virtual_quote,
+                               uint64_t real_token, uint64_t real_quote, uint32_t protocol_bps, uint32_t creator_bps,
+                               int floor );
+void sf_pump_fun_quote_in( sf_pump_fun_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
+                           sf_quote_t * q );
+void sf_pump_fun_quote_out( sf_pump_fun_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
+                            sf_quote_t * q );
+int sf_pump_fun_trade_data( sf_pump_fun_trade_t const * trade, uint8_t * out );
+int sf_pump_fun_trade_parse( uint8_t const * data, uint32_t len, sf_pump_fun_trade_t * out );
+int sf_pump_fun_trade_accounts( sf_pump_fun_state_t const * s, sf_pump_fun_global_t const * global, int form, int a_to_b,
+                                uint8_t const user[32], sf_account_meta_t * out, uint32_t * cnt );
+int sf_pump_fun_traded_parse( uint8_t const * data, uint32_t len, sf_pump_fun_traded_t * out );
+typedef struct sf_pump_swap_global {
+  sf_pump_rates_t rates;
+  ...;
+} sf_pump_swap_global_t;
+typedef struct sf_pump_swap_state {
+  uint64_t base;
+  uint64_t quote;
+  uint64_t payable;
+  uint64_t room[2];
+  sf_pump_rates_t rates;
+  uint32_t no_buys;
+  uint32_t no_sales;
+  uint32_t pumps;
+  uint8_t program[2][32];
+  ...;
+} sf_pump_swap_state_t;
+typedef struct sf_pump_swap_trade {
+  uint64_t amount;
+  uint64_t threshold;
+  uint8_t a_to_b;
+  uint8_t exact_in;
+  uint8_t v2;
+} sf_pump_swap_trade_t;
+typedef struct sf_pump_swap_traded {
+  uint8_t pool[32];
+  uint8_t user[32];
+  uint8_t coin_creator[32];
+  uint64_t time;
+  uint64_t base;
+  uint64_t quote;
+  uint64_t threshold;
+  uint64_t reserve[2];
+  uint64_t user_quote;
+  uint64_t bps[3];
+  uint64_t fee[3];
+  uint64_t cashback_bps;
+  uint64_t cashback;
+  uint8_t a_to_b;
+  uint8_t exact_in;
+} sf_pump_swap_traded_t;
+int sf_pump_swap_pool_decode( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, sf_pump_swap_state_t * s );
+int sf_pump_swap_global_decode( uint8_t const * data, uint32_t len, sf_pump_swap_global_t * out );
+int sf_pump_swap_price( sf_pump_swap_state_t * s, uint64_t base, uint64_t quote, uint64_t supply,
+                        sf_pump_swap_global_t const * global, sf_pump_fee_config_t const * config );
+void sf_pump_swap_quote_in( sf_pump_swap_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
+                            sf_quote_t * q );
+void sf_pump_swap_quote_out( sf_pump_swap_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
+                             sf_quote_t * q );
+int sf_pump_swap_trade_data( sf_pump_swap_trade_t const * trade, uint8_t * out );
+int sf_pump_swap_trade_parse( uint8_t const * data, uint32_t len, sf_pump_swap_trade_t * out );
+int sf_pump_swap_trade_accounts( sf_pump_swap_state_t const * s, sf_pump_swap_global_t const * global, int v2,
+                                 int a_to_b, uint8_t const user[32], uint8_t const user_base[32],
+                                 uint8_t const user_quote[32], sf_account_meta_t * out, uint32_t * cnt );
+int sf_pump_swap_traded_parse( uint8_t const * data, uint32_t len, sf_pump_swap_traded_t * out );

@@ -1,0 +1,52 @@
+/* product.h: the integers of a constant product: x*y stays, amounts are rounded in the pool's favour.
+
+   x is the reserve of what comes in, y of what goes out.  All functions are pure and hot. */
+
+#ifndef SF_DEX_PRODUCT_H
+#define SF_DEX_PRODUCT_H
+
+#include "dex/bps.h"
+#include "dex/quote.h"
+#include "dex/wide.h"
+
+/* sf_product_out is floor( y*v / (x+v) ).  Assumes x+v fits 64 bits and is not 0. */
+static inline uint64_t sf_product_out( uint64_t x, uint64_t y, uint64_t v ) {
+  sf_u128_t n = (sf_u128_t)y * v;
+  uint64_t rest;
+  if( __builtin_expect( !x, 0 ) ) return y; /* the one case in which the quotient's high word is not below x+v */
+  return sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, x + v, &rest );
+}
+
+/* sf_product_in writes floor( x*out / (y-out) ) and the remainder.  Assumes out < y.  Returns 0, or -1 if it does not
+   fit 64 bits. */
+static inline int sf_product_in( uint64_t x, uint64_t y, uint64_t out, uint64_t * quotient, uint64_t * rest ) {
+  sf_u128_t n = (sf_u128_t)x * out;
+  uint64_t d  = y - out;
+  if( __builtin_expect( (uint64_t)( n >> 64 ) >= d, 0 ) ) return -1;
+  *quotient = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, rest );
+  return 0;
+}
+
+/* sf_part_up is ceil( v*num / den ).  Assumes num < den.  At most v. */
+static inline uint64_t sf_part_up( uint64_t v, uint64_t num, uint64_t den ) {
+  sf_u128_t n = (sf_u128_t)v * num + ( den - 1 );
+  uint64_t rest;
+  return sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, den, &rest );
+}
+
+/* sf_bps_up is ceil( v*bps / 10^4 ).  Assumes bps is at most 10^4. */
+static inline uint64_t sf_bps_up( uint64_t v, uint64_t bps ) {
+  return v / SF_BPS * bps + ( v % SF_BPS * bps + ( SF_BPS - 1 ) ) / SF_BPS;
+}
+
+/* sf_product_impact is how much worse a swap of v into x is than the price before it, per 10^6, without fees. */
+static inline uint32_t sf_product_impact( uint64_t x, uint64_t v ) {
+  return (uint32_t)( 1e6 * (double)v / ( (double)x + (double)v ) );
+}
+
+/* sf_quote_refuse says that the program fails with `error`, 0 if that is not a code of its own. */
+static inline void sf_quote_refuse( sf_quote_t * q, uint32_t error ) {
+  *q = ( sf_quote_t ){ .status = SF_QUOTE_REFUSED, .error = error };
+}
+
+#endif

@@ -1,0 +1,233 @@
+#include "dex/pump_swap.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "dex/bytes.h"
+#include "dex/pump_fun.h"
+#include "solana/program.h"
+
+#define TAG_POOL   0xbc6db111046d9af1UL /* account:Pool */
+#define TAG_GLOBAL 0xd9b0fca0ca9c0895UL /* account:GlobalConfig */
+
+#define POOL_CREATOR       11
+#define POOL_MINT          43
+#define POOL_VAULT         139
+#define POOL_COIN_CREATOR  211
+#define POOL_MAYHEM        243
+#define POOL_CASHBACK      244
+#define POOL_VIRTUAL       245
+#define POOL_CREATOR_BPS   261
+#define POOL_CAN_EDIT      269
+#define POOL_HOLDER_REWARD 270
+#define POOL_KEPT          271 /* protocol fees, creator fees */
+
+#define GLOBAL_RATES         40
+#define GLOBAL_DISABLED      56
+#define GLOBAL_RECIPIENT     57
+#define GLOBAL_CREATOR_BPS   313
+#define GLOBAL_RESERVED      385
+#define GLOBAL_BUYBACK       643
+#define GLOBAL_CREATOR_RATES 940
+
+#define DISABLED_BUYS  8
+#define DISABLED_SALES 16
+
+uint8_t const sf_pump_swap_program[32] = { 0x0c, 0x14, 0xde, 0xfc, 0x82, 0x5e, 0xc6, 0x76, 0x94, 0x25, 0x08,
+                                           0x18, 0xbb, 0x65, 0x40, 0x65, 0xf4, 0x29, 0x8d, 0x31, 0x56, 0xd5,
+                                           0x71, 0xb4, 0xd4, 0xf8, 0x09, 0x0c, 0x18, 0xe9, 0xa8, 0x63 };
+
+/* Where each version of the account ended. */
+static uint32_t const pool_ends[] = { 211, 243, 244, 245, 261, 269, 270, 271, 279, 287 };
+
+int sf_pump_swap_pool_decode( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, sf_pump_swap_state_t * s ) {
+  if( len < SF_PUMP_SWAP_POOL_BYTES_MIN )
+    return sf_err_set( SF_ERR_DATA, "pump swap pool: %u bytes, fewer than %u", len, SF_PUMP_SWAP_POOL_BYTES_MIN );
+  if( sf_get_u64( data ) != TAG_POOL )
+    return sf_err_set( SF_ERR_DATA, "pump swap pool: discriminator %016lx at offset 0", sf_get_u64( data ) );
+  uint8_t full[SF_PUMP_SWAP_POOL_BYTES] = { 0 };
+  uint32_t end                          = 0;
+  for( uint32_t i = 0; i < sizeof( pool_ends ) / sizeof( pool_ends[0] ); i++ )
+    if( pool_ends[i] <= len ) end = pool_ends[i];
+  int err = sf_pump_fields_check( data, len, end, "pump swap pool" );
+  if( err ) return err;
+  memcpy( full, data, end );
+  for( uint32_t i = POOL_MAYHEM; i <= POOL_HOLDER_REWARD; i++ ) {
+    int boolean = i == POOL_MAYHEM || i == POOL_CASHBACK || i == POOL_CAN_EDIT || i == POOL_HOLDER_REWARD;
+    if( boolean && full[i] > 1 )
+      return sf_err_set( SF_ERR_DATA, "pump swap pool: %u at offset %u is not a bool", full[i], i );
+  }
+  if( !memcmp( full + POOL_MINT, full + POOL_MINT + 32, 32 ) ||
+      !memcmp( full + POOL_VAULT, full + POOL_VAULT + 32, 32 ) )
+    return sf_err_set( SF_ERR_DATA, "pump swap pool: both sides are the same at offset %u", POOL_MINT );
+  uint64_t creator_bps = sf_get_u64( full + POOL_CREATOR_BPS );
+  err                  = sf_pump_rates_check( 0, 0, creator_bps, "pump swap pool", POOL_CREATOR_BPS );
+  if( err ) return err;
+  sf_u128_t kept = (sf_u128_t)sf_get_u64( full + POOL_KEPT ) + sf_get_u64( full + POOL_KEPT + 8 );
+  if( kept >> 64 ) return sf_err_set( SF_ERR_DATA, "pump swap pool: kept fees at offset %u overflow", POOL_KEPT );
+
+  sf_pump_swap_state_t made = { .creator_bps = creator_bps, .kept = (uint64_t)kept };
+  memcpy( made.pubkey, pubkey, 32 );
+  memcpy( made.creator, full + POOL_CREATOR, 32 );
+  memcpy( made.coin_creator, full + POOL_COIN_CREATOR, 32 );
+  for( uint32_t side = 0; side < 2; side++ ) {
+    memcpy( made.mint[side], full + POOL_MINT + 32 * side, 32 );
+    memcpy( made.vault[side], full + POOL_VAULT + 32 * side, 32 );
+    memcpy( made.program[side], sf_program_token, 32 );
+  }
+  made.mayhem   = full[POOL_MAYHEM];
+  made.cashback = full[POOL_CASHBACK];
+  made.virtual_quote =
+      (sf_i128_t)( (sf_u128_t)sf_get_u64( full + POOL_VIRTUAL + 8 ) << 64 | sf_get_u64( full + POOL_VIRTUAL ) );
+  uint8_t authority[32];
+  err = sf_pump_derive( "pool-authority", made.mint[0], sf_pump_fun_program, authority );
+  if( err ) return err;
+  made.pumps = !memcmp( authority, made.creator, 32 );
+  *s         = made;
+  return 0;
+}
+
+int sf_pump_swap_global_decode( uint8_t const * data, uint32_t len, sf_pump_swap_global_t * out ) {
+  if( len < SF_PUMP_SWAP_GLOBAL_BYTES_MIN )
+    return sf_err_set( SF_ERR_DATA, "pump swap config: %u bytes, fewer than %u", len, SF_PUMP_SWAP_GLOBAL_BYTES_MIN );
+  if( sf_get_u64( data ) != TAG_GLOBAL )
+    return sf_err_set( SF_ERR_DATA, "pump swap config: discriminator %016lx at offset 0", sf_get_u64( data ) );
+  uint64_t lp = sf_get_u64( data + GLOBAL_RATES ), protocol = sf_get_u64( data + GLOBAL_RATES + 8 );
+  uint64_t creator = len >= GLOBAL_CREATOR_BPS + 8 ? sf_get_u64( data + GLOBAL_CREATOR_BPS ) : 0;
+  int err          = sf_pump_rates_check( lp, protocol, creator, "pump swap config", GLOBAL_RATES );
+  if( err ) return err;
+  uint8_t creator_rates = len > GLOBAL_CREATOR_RATES ? data[GLOBAL_CREATOR_RATES] : 0;
+  if( creator_rates > 1 )
+    return sf_err_set( SF_ERR_DATA, "pump swap config: %u at offset %u is not a bool", creator_rates,
+                       GLOBAL_CREATOR_RATES );
+  *out = ( sf_pump_swap_global_t ){
+    .rates         = { .lp = (uint32_t)lp, .protocol = (uint32_t)protocol, .creator = (uint32_t)creator },
+    .no_buys       = ( data[GLOBAL_DISABLED] & DISABLED_BUYS ) != 0,
+    .no_sales      = ( data[GLOBAL_DISABLED] & DISABLED_SALES ) != 0,
+    .creator_rates = creator_rates,
+  };
+  memcpy( out->fee_recipient, data + GLOBAL_RECIPIENT, 32 );
+  if( len >= GLOBAL_RESERVED + 32 ) memcpy( out->reserved_recipient, data + GLOBAL_RESERVED, 32 );
+  if( len >= GLOBAL_BUYBACK + 32 ) memcpy( out->buyback_recipient, data + GLOBAL_BUYBACK, 32 );
+  return 0;
+}
+
+int sf_pump_swap_price( sf_pump_swap_state_t * s, uint64_t base, uint64_t quote, uint64_t supply,
+                        sf_pump_swap_global_t const * global, sf_pump_fee_config_t const * config ) {
+  static uint8_t const nobody[32];
+  sf_i128_t effective;
+  if( __builtin_add_overflow( s->virtual_quote, (sf_i128_t)quote, &effective ) || effective < 0 ||
+      effective > (sf_i128_t)UINT64_MAX )
+    return sf_err_set( SF_ERR_DATA, "pump swap pool: virtual reserves at offset %u do not fit %lu in the vault",
+                       POOL_VIRTUAL, quote );
+  if( quote < s->kept )
+    return sf_err_set( SF_ERR_DATA, "pump swap pool: vault of %lu keeps fees of %lu", quote, s->kept );
+  sf_pump_rates_t rates = global->rates;
+  if( config ) {
+    sf_u128_t market_cap = 0;
+    if( base ) market_cap = (sf_u128_t)effective * ( s->mayhem ? SF_PUMP_SUPPLY : supply ) / base;
+    int err = sf_pump_fee_rates( config, (int)s->pumps, s->mint[1], market_cap, &rates );
+    if( err ) return err;
+    if( global->creator_rates && s->creator_bps ) rates.creator = (uint32_t)s->creator_bps;
+  }
+  if( !memcmp( s->coin_creator, nobody, 32 ) ) rates.creator = 0;
+  int err = sf_pump_rates_check( rates.lp, rates.protocol, rates.creator, "pump swap pool", POOL_CREATOR_BPS );
+  if( err ) return err;
+  s->base     = base;
+  s->quote    = (uint64_t)effective;
+  s->payable  = quote - s->kept;
+  s->room[0]  = UINT64_MAX - base;
+  s->room[1]  = UINT64_MAX - quote;
+  s->rates    = rates;
+  s->no_buys  = global->no_buys;
+  s->no_sales = global->no_sales;
+  return 0;
+}
+
+/* -- quotes --------------------------------------------------------------- */
+
+static inline void fill( sf_pump_swap_state_t const * s, int a_to_b, uint64_t in, uint64_t out, uint64_t quote,
+                         sf_pump_fees_t const * fees, sf_quote_t * q ) {
+  uint64_t leaves = fees->protocol + fees->creator;
+  *q              = ( sf_quote_t ){
+                 .amount_in    = in,
+                 .amount_out   = out,
+                 .fee          = fees->lp + leaves,
+                 .protocol_fee = fees->protocol,
+                 .creator_fee  = fees->creator,
+                 .reserve_a    = a_to_b ? s->base + in : s->base - out,
+                 .reserve_b    = a_to_b ? s->quote - out - leaves : s->quote + in - leaves,
+                 .fee_in_input = !a_to_b,
+                 .impact_ppm   = a_to_b ? sf_product_impact( s->base, in ) : sf_product_impact( s->quote, quote ),
+  };
+}
+
+static inline uint32_t sell( sf_pump_swap_state_t const * s, uint64_t base, uint64_t * gross, sf_pump_fees_t * fees,
+                             uint64_t * out ) {
+  if( __builtin_expect( !base, 0 ) ) return SF_PUMP_SWAP_ERR_ZERO_BASE;
+  if( __builtin_expect( base > s->room[0], 0 ) ) return SF_PUMP_SWAP_ERR_OVERFLOW;
+  *gross       = s->quote ? sf_product_out( s->base, s->quote, base ) : 0;
+  *fees        = sf_pump_fees_of( &s->rates, *gross );
+  uint64_t all = sf_pump_fees_sum( fees );
+  if( __builtin_expect( all > *gross, 0 ) ) return SF_PUMP_SWAP_ERR_OVERFLOW;
+  if( __builtin_expect( s->payable < *gross - fees->lp, 0 ) ) return SF_PUMP_SWAP_ERR_REAL_QUOTE;
+  *out = *gross - all;
+  return 0;
+}
+
+void sf_pump_swap_quote_in( sf_pump_swap_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
+                            sf_quote_t * q ) {
+  (void)now;
+  sf_pump_fees_t fees;
+  uint64_t gross, out;
+  if( a_to_b ) {
+    if( __builtin_expect( s->no_sales, 0 ) ) return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_NO_SALES );
+    uint32_t error = sell( s, amount_in, &gross, &fees, &out );
+    if( __builtin_expect( error, 0 ) ) return sf_quote_refuse( q, error );
+    return fill( s, 1, amount_in, out, gross, &fees, q );
+  }
+  if( __builtin_expect( s->no_buys, 0 ) ) return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_NO_BUYS );
+  uint64_t net = sf_pump_net( &s->rates, amount_in, &fees );
+  if( __builtin_expect( net < 2, 0 ) ) return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_BUDGET );
+  uint64_t stays = amount_in - fees.protocol - fees.creator;
+  if( __builtin_expect( stays > s->room[1] || stays > UINT64_MAX - s->quote, 0 ) )
+    return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_OVERFLOW );
+  out = sf_product_out( s->quote, s->base, net - 1 );
+  if( __builtin_expect( !out, 0 ) ) return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_ZERO_BASE );
+  if( __builtin_expect( out >= s->base, 0 ) ) return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_MORE_THAN_ALL );
+  fill( s, 0, amount_in, out, net, &fees, q );
+}
+
+void sf_pump_swap_quote_out( sf_pump_swap_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
+                             sf_quote_t * q ) {
+  (void)now;
+  sf_pump_fees_t fees;
+  uint64_t gross, out, rest, in;
+  if( __builtin_expect( a_to_b ? s->no_sales : s->no_buys, 0 ) )
+    return sf_quote_refuse( q, a_to_b ? SF_PUMP_SWAP_ERR_NO_SALES : SF_PUMP_SWAP_ERR_NO_BUYS );
+  if( __builtin_expect( !amount_out, 0 ) ) return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_ZERO_BASE );
+  if( a_to_b ) {
+    /* what is paid rises with the gross amount but for rounding: at most a few steps */
+    for( gross = sf_pump_gross( &s->rates, amount_out );; gross++ ) {
+      if( __builtin_expect( !gross || gross >= s->quote, 0 ) ) return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_REAL_QUOTE );
+      if( sf_product_in( s->base, s->quote, gross, &in, &rest ) ||
+          __builtin_add_overflow( in, (uint64_t)( rest > 0 ), &in ) )
+        return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_OVERFLOW );
+      uint32_t error = sell( s, in, &gross, &fees, &out );
+      if( error == SF_PUMP_SWAP_ERR_OVERFLOW && in <= s->room[0] ) continue; /* the fees take more than all */
+      if( __builtin_expect( error, 0 ) ) return sf_quote_refuse( q, error );
+      if( out >= amount_out ) return fill( s, 1, in, out, gross, &fees, q );
+    }
+  }
+  if( __builtin_expect( amount_out >= s->base, 0 ) ) return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_MORE_THAN_ALL );
+  if( sf_product_in( s->quote, s->base, amount_out, &gross, &rest ) ||
+      __builtin_add_overflow( gross, (uint64_t)( rest > 0 ), &gross ) )
+    return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_OVERFLOW );
+  fees = sf_pump_fees_of( &s->rates, gross );
+  if( __builtin_add_overflow( gross, sf_pump_fees_sum( &fees ), &in ) )
+    return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_OVERFLOW );
+  uint64_t stays = gross + fees.lp;
+  if( __builtin_expect( stays > s->room[1] || stays > UINT64_MAX - s->quote, 0 ) )
+    return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_OVERFLOW );
+  fill( s, 0, in, amount_out, gross, &fees, q );
+}
