@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from solders.pubkey import Pubkey
 
 from ipc._core import ffi, lib
+from ipc.errors import check
 from sniperforge.venues import core
 from sniperforge.venues import raydium_cpmm as cpmm
 from sniperforge.venues.dumps import Dumps, complete, snapshots
@@ -35,7 +36,7 @@ def load(dumps: Dumps) -> Loaded:
         for program, vault, mint in zip(pool.token_programs, vaults, pool.mints, strict=True)
     ]
     update = ffi.new("sf_pool_update_t *")
-    core.check(lib.ipc_cpmm_load(data, len(data), config, len(config), amounts[0], amounts[1], update))
+    check(lib.ipc_cpmm_load(data, len(data), config, len(config), amounts[0], amounts[1], update))
     return Loaded(update, cpmm.market(pool, cpmm.decode_config(config), (amounts[0], amounts[1])))
 
 
