@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "dex/bytes.h"
+#include "dex/metas.h"
 #include "dex/meteora_damm_v2_fee.h"
 #include "solana/program.h"
 
@@ -31,32 +32,25 @@ static uint8_t const sysvar_instructions[32] = { 0x06, 0xa7, 0xd5, 0x17, 0x18, 0
                                                  0x04, 0x55, 0xfd, 0xc2, 0xc0, 0xc1, 0x24, 0xc6, 0x8f, 0x21, 0x56,
                                                  0x75, 0xa5, 0xdb, 0xba, 0xcb, 0x5f, 0x08, 0x00, 0x00, 0x00 };
 
-static void meta_put( sf_account_meta_t ** out, uint8_t const pubkey[32], int signer, int writable ) {
-  memcpy( ( *out )->pubkey, pubkey, 32 );
-  ( *out )->signer   = (uint8_t)signer;
-  ( *out )->writable = (uint8_t)writable;
-  ( *out )++;
-}
-
 void sf_meteora_damm_v2_swap_accounts( state_t const * s, uint8_t const pool[32], uint8_t const user_in[32],
                                        uint8_t const user_out[32], uint8_t const payer[32],
                                        sf_account_meta_t out[SF_METEORA_DAMM_V2_ACCOUNT_CNT_MAX], uint32_t * cnt ) {
-  sf_account_meta_t * at = out;
-  meta_put( &at, sf_meteora_damm_v2_authority, 0, 0 );
-  meta_put( &at, pool, 0, 1 );
-  meta_put( &at, user_in, 0, 1 );
-  meta_put( &at, user_out, 0, 1 );
-  meta_put( &at, s->vault[0], 0, 1 );
-  meta_put( &at, s->vault[1], 0, 1 );
-  meta_put( &at, s->mint[0], 0, 0 );
-  meta_put( &at, s->mint[1], 0, 0 );
-  meta_put( &at, payer, 1, 0 );
-  for( int i = 0; i < 2; i++ ) meta_put( &at, s->token_2022[i] ? sf_program_token_2022 : sf_program_token, 0, 0 );
-  meta_put( &at, sf_meteora_damm_v2_program, 0, 0 ); /* no referrer */
-  meta_put( &at, sf_meteora_damm_v2_event_authority, 0, 0 );
-  meta_put( &at, sf_meteora_damm_v2_program, 0, 0 );
-  if( s->base_mode == SF_DAMM_V2_BASE_LIMITER && s->period ) meta_put( &at, sysvar_instructions, 0, 0 );
-  *cnt = (uint32_t)( at - out );
+  *cnt = 0;
+  sf_account_meta_put( out, cnt, sf_meteora_damm_v2_authority, 0, 0 );
+  sf_account_meta_put( out, cnt, pool, 0, 1 );
+  sf_account_meta_put( out, cnt, user_in, 0, 1 );
+  sf_account_meta_put( out, cnt, user_out, 0, 1 );
+  sf_account_meta_put( out, cnt, s->vault[0], 0, 1 );
+  sf_account_meta_put( out, cnt, s->vault[1], 0, 1 );
+  sf_account_meta_put( out, cnt, s->mint[0], 0, 0 );
+  sf_account_meta_put( out, cnt, s->mint[1], 0, 0 );
+  sf_account_meta_put( out, cnt, payer, 1, 0 );
+  for( int i = 0; i < 2; i++ )
+    sf_account_meta_put( out, cnt, s->token_2022[i] ? sf_program_token_2022 : sf_program_token, 0, 0 );
+  sf_account_meta_put( out, cnt, sf_meteora_damm_v2_program, 0, 0 ); /* no referrer */
+  sf_account_meta_put( out, cnt, sf_meteora_damm_v2_event_authority, 0, 0 );
+  sf_account_meta_put( out, cnt, sf_meteora_damm_v2_program, 0, 0 );
+  if( s->base_mode == SF_DAMM_V2_BASE_LIMITER && s->period ) sf_account_meta_put( out, cnt, sysvar_instructions, 0, 0 );
 }
 
 void sf_meteora_damm_v2_swap_data( sf_meteora_damm_v2_swap_t const * swap, uint8_t * out ) {
@@ -92,7 +86,7 @@ int sf_meteora_damm_v2_event_read( uint8_t const * data, uint32_t len, sf_meteor
     out->amount_in  = sf_get_u64( at + 80 );
     out->amount_out = sf_get_u64( at + 24 );
     memcpy( &out->sqrt_price, at + 32, 16 );
-    out->unix_time  = sf_get_u64( at + 104 );
+    out->unix_time = sf_get_u64( at + 104 );
     at += 48;
     if( swap_args( data + 51, data[67], &out->swap ) ) return SF_ERR_DATA;
   } else if( tag == TAG_EVENT_SWAP && len >= 138 ) {
@@ -100,7 +94,7 @@ int sf_meteora_damm_v2_event_read( uint8_t const * data, uint32_t len, sf_meteor
     out->amount_in  = sf_get_u64( data + 50 );
     out->amount_out = sf_get_u64( at );
     memcpy( &out->sqrt_price, at + 8, 16 );
-    out->unix_time  = sf_get_u64( at + 64 );
+    out->unix_time = sf_get_u64( at + 64 );
     at += 24;
     if( swap_args( data + 50, SF_METEORA_DAMM_V2_EXACT_IN, &out->swap ) ) return SF_ERR_DATA;
   } else return sf_err_set( SF_ERR_DATA, "meteora damm v2: %u bytes that are no event of a swap", len );
