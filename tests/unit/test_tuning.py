@@ -21,6 +21,7 @@ CPU = "/sys/devices/system/cpu"
 FILES = {
     "/proc/sys/kernel/random/boot_id": "boot-1",
     "/proc/sys/kernel/sched_rt_runtime_us": "950000",
+    "/proc/sys/kernel/sched_autogroup_enabled": "1",
     "/proc/cpuinfo": "flags : fpu constant_tsc nonstop_tsc",
     "/proc/self/status": "CapEff:\t0000000000000000",
     f"{CPU}/online": "0-7",
@@ -90,7 +91,7 @@ def test_check_names_a_fix_for_everything_that_is_not_right(host: FakeHost) -> N
     assert set(findings) == {stage.name for stage in stages.STAGES}
     assert all(finding.fix for finding in findings.values() if finding.level != "ok")
     wrong = {name for name, finding in findings.items() if finding.level != "ok"}
-    assert wrong >= {"governor", "cstates", "thp", "hugepages", "clocksource", "shm", "realtime"}
+    assert wrong >= {"governor", "cstates", "thp", "hugepages", "clocksource", "shm", "realtime", "autogroup"}
     assert findings["shm"].level == "problem"
     assert tree(host) == before
 

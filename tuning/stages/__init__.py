@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuning.host import Host
 from tuning.stage import Finding, Stage
-from tuning.stages import clocksource, cores, cstates, governor, hugepages, memlock, realtime, shm, thp
+from tuning.stages import autogroup, clocksource, cores, cstates, governor, hugepages, memlock, realtime, shm, thp
 from tuning.state import State
 
 STAGES: tuple[Stage, ...] = (
@@ -17,6 +17,7 @@ STAGES: tuple[Stage, ...] = (
     clocksource.STAGE,
     shm.STAGE,
     realtime.STAGE,
+    autogroup.STAGE,
 )
 
 
