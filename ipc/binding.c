@@ -116,6 +116,8 @@ static void ipc_counters_copy( sf_cnc_t const * cnc, uint64_t * out ) {
   sf_words_copy_out( out, cnc->counter, SF_COUNTER_MAX );
 }
 
+static int ipc_tile_known( char const * kind ) { return sf_tile_find( kind ) != 0; }
+
 static sf_control_t * ipc_control;
 
 static void ipc_on_signal( int number ) {

@@ -224,6 +224,9 @@ void ipc_hist_copy( sf_hist_t const * shared, sf_hist_t * out );
 /* ipc_counters_copy copies all counters of a cnc page. */
 void ipc_counters_copy( sf_cnc_t const * cnc, uint64_t * out );
 
+/* ipc_tile_known returns 1 if this build has a C tile of that kind, else 0. */
+int ipc_tile_known( char const * kind );
+
 /* ipc_kill_on_signal makes SIGUSR1 raise the kill word to halt in this process,
    also while Python does not run: the handler is in C. */
 int ipc_kill_on_signal( sf_control_t * c );
@@ -231,7 +234,7 @@ int ipc_kill_on_signal( sf_control_t * c );
 uint64_t ipc_load( uint64_t const * word );
 void ipc_store( uint64_t * word, uint64_t value );
 
-/* dex: what all venues share (dex/quote.h, dex/token.h).  A state is opaque:
+/* dex: what all venues share (dex/quote.h, dex/token.h, dex/transfer_fee.h).  A state is opaque:
    typedef struct sf_<venue>_state { ...; } sf_<venue>_state_t; */
 typedef struct sf_quote {
   uint64_t amount_in;
@@ -259,6 +262,12 @@ typedef struct sf_token_account {
   uint32_t flags;
 } sf_token_account_t;
 int sf_token_account_decode( uint8_t const program[32], uint8_t const * data, uint32_t len, sf_token_account_t * out );
+typedef struct sf_transfer_fee {
+  uint64_t maximum;
+  uint64_t bps;
+} sf_transfer_fee_t;
+int sf_transfer_fee_decode( uint8_t const program[32], uint8_t const * data, uint32_t len, uint64_t epoch,
+                            sf_transfer_fee_t * out );
 
 /* ipc_quote_wide is sqrt_price and liquidity of a quote, the lower word of each first. */
 void ipc_quote_wide( sf_quote_t const * q, uint64_t out[4] );
@@ -270,7 +279,10 @@ uint64_t sf_cpmm_quote_in( sf_pool_update_t const * pool, int a_to_b, uint64_t a
 uint64_t sf_cpmm_quote_out( sf_pool_update_t const * pool, int a_to_b, uint64_t amount_out );
 
 /* dex: orca_whirlpool */
-typedef struct sf_orca_whirlpool_state { ...; } sf_orca_whirlpool_state_t;
+typedef struct sf_orca_whirlpool_state {
+  sf_transfer_fee_t transfer_fee[2];
+  ...;
+} sf_orca_whirlpool_state_t;
 void sf_orca_whirlpool_clear( sf_orca_whirlpool_state_t * s, uint8_t const pubkey[32] );
 int sf_orca_whirlpool_account( uint8_t const * data, uint32_t len, sf_orca_whirlpool_state_t * s );
 int sf_orca_whirlpool_array_absent( sf_orca_whirlpool_state_t * s, int32_t start );
@@ -281,7 +293,10 @@ void sf_orca_whirlpool_quote_out( sf_orca_whirlpool_state_t const * s, int a_to_
                                   sf_quote_t * q );
 
 /* dex: raydium_clmm */
-typedef struct sf_raydium_clmm_state { ...; } sf_raydium_clmm_state_t;
+typedef struct sf_raydium_clmm_state {
+  sf_transfer_fee_t transfer_fee[2];
+  ...;
+} sf_raydium_clmm_state_t;
 void sf_raydium_clmm_clear( sf_raydium_clmm_state_t * s, uint8_t const pubkey[32] );
 int sf_raydium_clmm_account( uint8_t const * data, uint32_t len, sf_raydium_clmm_state_t * s );
 int sf_raydium_clmm_fee_set( sf_raydium_clmm_state_t * s, uint32_t trade, uint32_t protocol, uint32_t fund );
@@ -292,7 +307,10 @@ void sf_raydium_clmm_quote_out( sf_raydium_clmm_state_t const * s, int a_to_b, u
                                 sf_quote_t * q );
 
 /* dex: meteora_damm_v2 */
-typedef struct sf_meteora_damm_v2_state { ...; } sf_meteora_damm_v2_state_t;
+typedef struct sf_meteora_damm_v2_state {
+  sf_transfer_fee_t transfer_fee[2];
+  ...;
+} sf_meteora_damm_v2_state_t;
 int sf_meteora_damm_v2_decode( uint8_t const * data, uint32_t len, sf_meteora_damm_v2_state_t * out );
 void sf_meteora_damm_v2_quote_in( sf_meteora_damm_v2_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
                                   sf_quote_t * q );
@@ -302,12 +320,6 @@ void sf_meteora_damm_v2_quote_partial( sf_meteora_damm_v2_state_t const * s, int
                                        uint64_t now, sf_quote_t * q );
 
 /* dex: meteora_dlmm */
-typedef struct sf_transfer_fee {
-  uint64_t maximum;
-  uint64_t bps;
-} sf_transfer_fee_t;
-int sf_transfer_fee_decode( uint8_t const program[32], uint8_t const * data, uint32_t len, uint64_t epoch,
-                            sf_transfer_fee_t * out );
 typedef struct sf_meteora_dlmm_state {
   uint32_t newest;
   uint64_t slot;

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ipc._core import ffi
+from ipc._core import ffi, lib
 from ipc.errors import CoreError
 from ipc.topology import Topology
 from sniperforge.config import Config, ConfigError, TileConfig, TopologyConfig
@@ -102,6 +102,10 @@ def graph(config: Config) -> Graph:
     producers: dict[str, str] = {}
     consumers: dict[str, list[tuple[str, bool]]] = {}
     for name, tile in tiles.items():
+        if tile.kind not in EXTERNAL_KINDS | PYTHON_KINDS.keys() and not lib.ipc_tile_known(tile.kind.encode()):
+            raise ConfigError(
+                f"topology.tiles.{name}.kind: there is no tile of kind {tile.kind!r}; correct or remove it"
+            )
         if tile.kind not in EXTERNAL_KINDS and tile.group not in section.groups:
             raise ConfigError(
                 f"topology.tiles.{name}.group: there is no group {tile.group!r}; {_one_of(section.groups)}"

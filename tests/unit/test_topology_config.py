@@ -123,6 +123,11 @@ def test_a_table_nobody_knows(data: dict[str, Any]) -> None:
     assert "topology.tables.weather" in refused(data)
 
 
+def test_a_kind_nobody_knows(data: dict[str, Any]) -> None:
+    data["topology"]["tiles"]["weather"] = data["topology"]["tiles"]["build"] | {"kind": "weather"}
+    assert "topology.tiles.weather.kind" in refused(data)
+
+
 def test_more_spinners_than_cores_fall_back_and_say_so(data: dict[str, Any]) -> None:
     from sniperforge.topology import build
 
