@@ -133,7 +133,7 @@ def prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
     """
     try:
         return _prepare(config, state, say)
-    except (RpcUnavailable, RpcError, chain.ChainUnavailable) as error:
+    except (RpcUnavailable, RpcError, chain.ChainUnavailable, recovery.JournalBusy) as error:
         raise LaunchError(str(error), passing=True) from None
     except (chain.ChainError, ConfigError, keyfile.KeyFileError, FundingError, recovery.RecoveryError) as error:
         raise LaunchError(str(error), passing=False) from None

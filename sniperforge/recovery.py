@@ -59,6 +59,10 @@ class RecoveryError(Exception):
     """The journal cannot be trusted as it is; the text says what and what to do."""
 
 
+class JournalBusy(RecoveryError):
+    """Another process writes the journal now; one of a run that was killed may need a moment to be gone."""
+
+
 class OpenOrder(msgspec.Struct):
     """An order whose fill is not recorded."""
 
@@ -328,7 +332,7 @@ def locked(directory: Path, timeout_s: float = 5.0) -> Iterator[None]:
     While it is held no process writes the journal, and every write of a process that was killed is over.
 
     Raises:
-        RecoveryError: somebody still holds it after `timeout_s`.
+        JournalBusy: somebody still holds it after `timeout_s`.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -340,7 +344,7 @@ def locked(directory: Path, timeout_s: float = 5.0) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    raise RecoveryError(
+                    raise JournalBusy(
                         f"{directory}: another process writes this journal; stop it, or use another instance.state_dir"
                     ) from None
                 time.sleep(0.005)
