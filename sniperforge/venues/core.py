@@ -41,6 +41,13 @@ def quote(function: Callable[..., None], state: Any, a_to_b: bool, amount: int, 
     )
 
 
+def impact_ppm(function: Callable[..., None], state: Any, a_to_b: bool, amount: int, now: int = 0) -> int:
+    """How much worse than the price before the swap is, per million, fees not counted."""
+    got = ffi.new("sf_quote_t *")
+    function(state, a_to_b, amount, now, got)
+    return int(got.impact_ppm)
+
+
 def token_amount(program: bytes, data: bytes, mint: bytes) -> int:
     """The amount in a token account of `mint`, decoded by the core.
 

@@ -21,6 +21,10 @@ class AmbiguousAccountError(ValueError):
     """Two dumps of one address differ; the text names both files."""
 
 
+class BrokenDumpError(ValueError):
+    """A file that looks like a dump has no account data; the text names it."""
+
+
 class Account(NamedTuple):
     """One dumped account; addresses are base58."""
 
@@ -33,6 +37,7 @@ class Account(NamedTuple):
 class _DumpAccount(msgspec.Struct):
     data: tuple[str, str]
     owner: str
+    space: int | None = None
 
 
 class _Dump(msgspec.Struct):
@@ -43,11 +48,16 @@ class _Dump(msgspec.Struct):
 def _read(path: Path) -> Account | None:
     try:
         dump = msgspec.json.decode(path.read_bytes(), type=_Dump)
-        if dump.account.data[1] != "base64":
-            return None
-        return Account(dump.pubkey, dump.account.owner, b64decode(dump.account.data[0], validate=True), path)
-    except (msgspec.DecodeError, binascii.Error):
-        return None  # not a dump
+    except msgspec.DecodeError:
+        return None  # some other file
+    text, encoding = dump.account.data
+    try:
+        data = b64decode(text) if encoding == "base64" else b""  # text behind the padding is not looked at
+    except binascii.Error:
+        data = b""
+    if len(data) != (dump.account.space if dump.account.space is not None else len(data) or 1):
+        raise BrokenDumpError(f"{path}: account data is not base64 of {dump.account.space or 'any'} bytes")
+    return Account(dump.pubkey, dump.account.owner, data, path)
 
 
 class Dumps:

@@ -13,7 +13,7 @@ from ipc._core import ffi, lib
 from ipc.errors import check
 from sniperforge.venues import core
 from sniperforge.venues import raydium_cpmm as cpmm
-from sniperforge.venues.dumps import Dumps, complete, snapshots
+from sniperforge.venues.dumps import Account, Dumps, complete, snapshots
 from sniperforge.venues.golden import FAILED, GoldenRow, failed, lines
 from sniperforge.venues.quote import Quote
 
@@ -23,11 +23,13 @@ class Loaded(NamedTuple):
 
     c: Any  #: sf_pool_update_t *
     python: cpmm.Market
+    pool: cpmm.Pool
 
 
-def load(dumps: Dumps) -> Loaded:
-    """The one pool among `dumps`."""
-    address, _, data, _ = dumps.only(str(cpmm.PROGRAM), cpmm.POOL_BYTES, "a pool of Raydium CPMM")
+def load(dumps: Dumps, account: Account | None = None) -> Loaded:
+    """A pool among `dumps`; without `account` the only one."""
+    account = account or dumps.only(str(cpmm.PROGRAM), cpmm.POOL_BYTES, "a pool of Raydium CPMM")
+    address, _, data, _ = account
     pool = cpmm.decode_pool(Pubkey.from_string(address), data)
     config = dumps.need(str(pool.config), "config").data
     vaults = [dumps.need(str(key), "vault").data for key in pool.vaults]
@@ -37,11 +39,12 @@ def load(dumps: Dumps) -> Loaded:
     ]
     update = ffi.new("sf_pool_update_t *")
     check(lib.ipc_cpmm_load(data, len(data), config, len(config), amounts[0], amounts[1], update))
-    return Loaded(update, cpmm.market(pool, cpmm.decode_config(config), (amounts[0], amounts[1])))
+    return Loaded(update, cpmm.market(pool, cpmm.decode_config(config), (amounts[0], amounts[1])), pool)
 
 
-def _quote(quote: Callable[[int], int], exact_in: bool, amount: int) -> Quote:
-    other = quote(amount)
+def quote(other_of: Callable[[int], int], exact_in: bool, amount: int) -> Quote:
+    """What `other_of` (0: the program fails) says of `amount`."""
+    other = other_of(amount)
     if not other:
         return Quote(0, 0, "refused")
     return Quote(amount, other) if exact_in else Quote(other, amount)
@@ -58,6 +61,6 @@ def rows(csv_path: Path, accounts_dir: Path) -> Iterator[GoldenRow]:
         yield GoldenRow(
             name,
             FAILED if expected is None else expected,
-            partial(_quote, in_c, exact_in, amount),
-            partial(_quote, in_python, exact_in, amount),
+            partial(quote, in_c, exact_in, amount),
+            partial(quote, in_python, exact_in, amount),
         )

@@ -1,0 +1,249 @@
+"""A pool of any venue out of account dumps, priced by the C core and by the plain-integer reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from solders.pubkey import Pubkey
+
+from ipc._core import ffi, lib
+from ipc.errors import check
+from sniperforge.venues import (
+    core,
+    meteora_damm_v2,
+    meteora_dlmm,
+    orca_whirlpool,
+    pump_fees,
+    pump_fun,
+    pump_swap,
+    raydium_amm_v4,
+    raydium_clmm,
+    raydium_cpmm,
+)
+from sniperforge.venues.dumps import Account, Dumps
+from sniperforge.venues.golden import meteora_dlmm as golden_dlmm
+from sniperforge.venues.golden import pump_swap as golden_pump_swap
+from sniperforge.venues.golden import raydium_amm_v4 as golden_amm
+from sniperforge.venues.golden import raydium_cpmm as golden_cpmm
+from sniperforge.venues.quote import Quote
+from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
+
+TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
+WRAPPED_SOL = Pubkey.from_string("So11111111111111111111111111111111111111112")
+PUMP_FUN_GLOBAL = "4wTV1YmiEkRvAtNtsSGPtUrqRYQMe5SKy2uB4Jjaxnjf"
+PUMP_FUN_FEE_CONFIG = "8Wf5TiAheLUqBrKXeYg2JtAFFMWtKdG2BSFgqUcPVwTt"
+EPOCH = 2**64 - 1
+"""Of a mint's two transfer fees the newer is taken."""
+
+Ask = Callable[[bool, int, int], Quote]
+"""Direction (a to b), amount, unix seconds."""
+
+
+class UnknownPoolError(ValueError):
+    """An account is no pool of a venue we know; the text says what it is."""
+
+
+class Priced(NamedTuple):
+    """A pool. `mints` are tokens a and b; of a bonding curve the coin's is not in its account and is None."""
+
+    venue: str
+    mints: tuple[Pubkey | None, Pubkey]
+    c: tuple[Ask, Ask]
+    """Exact in and exact out in the C core."""
+    python: tuple[Ask, Ask]
+    impact: tuple[Callable[[bool, int, int], int], ...] = ()
+    """Price impact per million, of the same two, where the core says it."""
+    notes: tuple[str, ...] = ()
+    """What was taken for granted."""
+
+
+class _State(Protocol):
+    def quote_in(self, a_to_b: bool, amount: int, now: int) -> Quote: ...
+    def quote_out(self, a_to_b: bool, amount: int, now: int) -> Quote: ...
+
+
+def _priced(name: str, mints: tuple[Pubkey | None, Pubkey], c: Any, python: _State, notes: list[str]) -> Priced:
+    functions = getattr(lib, f"sf_{name}_quote_in"), getattr(lib, f"sf_{name}_quote_out")
+    return Priced(
+        name,
+        mints,
+        (partial(core.quote, functions[0], c), partial(core.quote, functions[1], c)),
+        (python.quote_in, python.quote_out),
+        (partial(core.impact_ppm, functions[0], c), partial(core.impact_ppm, functions[1], c)),
+        tuple(notes),
+    )
+
+
+def load(dumps: Dumps, address: str) -> Priced:
+    """The pool at `address`, with all that prices it among `dumps`.
+
+    Raises:
+        MissingAccountError: it, or something that prices it, is not there.
+        UnknownPoolError: it is no pool.
+        VenueDataError, CoreError: its bytes, or another account's, are wrong.
+    """
+    account = dumps.need(address, "pool")
+    if account.owner not in _LOADERS:
+        raise UnknownPoolError(f"{address} belongs to {account.owner}, which is no venue we know")
+    return _LOADERS[account.owner](dumps, account)
+
+
+def _transfer_fees(dumps: Dumps, mints: tuple[Pubkey, Pubkey], state: Any) -> tuple[tuple[Any, Any], list[str]]:
+    """What the mints withhold, also set in the C state; and what was not known."""
+    fees: list[TransferFee] = []
+    notes: list[str] = []
+    for side, mint in enumerate(mints):
+        fee = NO_FEE
+        if str(mint) not in dumps:
+            notes.append(f"mint {mint} is not in {dumps.where}: taken for one without a transfer fee")
+        elif (account := dumps[str(mint)]).owner == TOKEN_2022:
+            got = ffi.new("sf_transfer_fee_t *")
+            program = bytes(Pubkey.from_string(TOKEN_2022))
+            check(lib.sf_transfer_fee_decode(program, account.data, len(account.data), EPOCH, got))
+            state.transfer_fee[side] = got[0]
+            fee = meteora_dlmm.transfer_fee(account.data, EPOCH)
+        fees.append(fee)
+    return (fees[0], fees[1]), notes
+
+
+def _of_pool(dumps: Dumps, pool: Account, offsets: tuple[int, ...]) -> Iterator[Account]:
+    """Accounts of the pool's program that name the pool at one of `offsets`."""
+    key = bytes(Pubkey.from_string(pool.address))
+    for account in dumps:
+        if account.owner == pool.owner and any(account.data[at : at + 32] == key for at in offsets):
+            yield account
+
+
+def _amm(dumps: Dumps, account: Account) -> Priced:
+    loaded = golden_amm.load(dumps, account)
+    return _priced("raydium_amm_v4", loaded.mints, loaded.c, loaded.python, [])
+
+
+def _cpmm(dumps: Dumps, account: Account) -> Priced:
+    loaded = golden_cpmm.load(dumps, account)
+    in_c = (lib.sf_cpmm_quote_in, lib.sf_cpmm_quote_out)
+    in_python = (loaded.python.quote_in, loaded.python.quote_out)
+
+    def ask(function: Callable[..., int], state: tuple[Any, ...], exact_in: bool, python: bool) -> Ask:
+        def one(a_to_b: bool, amount: int, now: int) -> Quote:
+            if loaded.pool.status & raydium_cpmm.SWAP_DISABLED or now < loaded.pool.open_time:
+                return Quote(0, 0, "refused")
+            side = int(not a_to_b) if python else a_to_b
+            return golden_cpmm.quote(lambda value: int(function(*state, side, value)), exact_in, amount)
+
+        return one
+
+    return Priced(
+        "raydium_cpmm",
+        loaded.pool.mints,
+        (ask(in_c[0], (loaded.c,), True, False), ask(in_c[1], (loaded.c,), False, False)),
+        (ask(in_python[0], (), True, True), ask(in_python[1], (), False, True)),
+    )
+
+
+def _clmm(dumps: Dumps, account: Account) -> Priced:
+    pool = raydium_clmm.decode_pool(account.data)
+    config = dumps.need(str(pool.config), "config").data
+    state = ffi.new("sf_raydium_clmm_state_t *")
+    lib.sf_raydium_clmm_clear(state, bytes(Pubkey.from_string(account.address)))
+    arrays: dict[int, dict[int, int]] = {}
+    extension: frozenset[int] | None = None
+    first = (account, dumps[str(pool.config)])
+    for other in (*first, *_of_pool(dumps, account, (8,))):
+        if other.data[:8] == raydium_clmm.ARRAY_DISCRIMINATOR:
+            array = raydium_clmm.decode_array(other.data, pool.tick_spacing)
+            arrays[array.start] = array.net
+        elif other.data[:8] == raydium_clmm.EXTENSION_DISCRIMINATOR:
+            _, extension = raydium_clmm.decode_extension(other.data)
+        elif other not in first:
+            continue
+        check(lib.sf_raydium_clmm_account(other.data, len(other.data), state))
+    fees, notes = _transfer_fees(dumps, pool.mints, state)
+    check(lib.sf_raydium_clmm_prepare(state))
+    python = raydium_clmm.State.of(pool, raydium_clmm.decode_config(config), arrays, extension)
+    return _priced("raydium_clmm", pool.mints, state, replace(python, transfer_fees=fees), notes)
+
+
+def _whirlpool(dumps: Dumps, account: Account) -> Priced:
+    pool = orca_whirlpool.decode_pool(account.data)
+    state = ffi.new("sf_orca_whirlpool_state_t *")
+    lib.sf_orca_whirlpool_clear(state, bytes(Pubkey.from_string(account.address)))
+    check(lib.sf_orca_whirlpool_account(account.data, len(account.data), state))
+    arrays: dict[int, dict[int, int]] = {}
+    oracle: orca_whirlpool.Oracle | None = None
+    for other in _of_pool(dumps, account, (9956, 12, 8)):
+        if other.data[:8] in (orca_whirlpool.ARRAY_DISCRIMINATOR, orca_whirlpool.DYNAMIC_DISCRIMINATOR):
+            array = orca_whirlpool.decode_array(other.data, pool.tick_spacing)
+            arrays[array.start] = array.net
+        elif other.data[:8] == orca_whirlpool.ORACLE_DISCRIMINATOR:
+            oracle = orca_whirlpool.decode_oracle(other.data)
+        else:
+            continue
+        check(lib.sf_orca_whirlpool_account(other.data, len(other.data), state))
+    fees, notes = _transfer_fees(dumps, pool.mints, state)
+    check(lib.sf_orca_whirlpool_prepare(state))
+    python = orca_whirlpool.State.of(pool, arrays, oracle)
+    return _priced("orca_whirlpool", pool.mints, state, replace(python, transfer_fees=fees), notes)
+
+
+def _dlmm(dumps: Dumps, account: Account) -> Priced:
+    loaded = golden_dlmm.load(dumps, account.address, newest=True)
+    python = replace(loaded.python, plain_accounts=(False, False))
+    for side in (0, 1):
+        loaded.c.plain_account[side] = 0
+    check(lib.sf_meteora_dlmm_prepare(loaded.c))
+    return _priced("meteora_dlmm", python.pair.mints, loaded.c, python, [])
+
+
+def _damm(dumps: Dumps, account: Account) -> Priced:
+    state = ffi.new("sf_meteora_damm_v2_state_t *")
+    check(lib.sf_meteora_damm_v2_decode(account.data, len(account.data), state))
+    python = meteora_damm_v2.decode_pool(account.data)
+    fees, notes = _transfer_fees(dumps, python.mints, state)
+    own = tuple(meteora_damm_v2.TransferFee(*fee) for fee in fees)
+    return _priced("meteora_damm_v2", python.mints, state, replace(python, transfer_fees=(own[0], own[1])), notes)
+
+
+def _pump_swap(dumps: Dumps, account: Account) -> Priced:
+    loaded = golden_pump_swap.load(dumps, account)
+    return _priced("pump_swap", loaded.mints, loaded.c, loaded.python, [])
+
+
+def _pump_fun(dumps: Dumps, account: Account) -> Priced:
+    curve = pump_fun.decode_curve(account.data)
+    settings = dumps.need(PUMP_FUN_GLOBAL, "global account").data
+    state, settings_c = ffi.new("sf_pump_fun_state_t *"), ffi.new("sf_pump_fun_global_t *")
+    key = bytes(Pubkey.from_string(account.address))
+    check(lib.sf_pump_fun_curve_decode(key, account.data, len(account.data), state))
+    check(lib.sf_pump_fun_global_decode(settings, len(settings), settings_c))
+    fees_c, fees = ffi.NULL, None
+    decoded = pump_fun.decode_global(settings)
+    if not decoded.schedule.floor:
+        data = dumps.need(PUMP_FUN_FEE_CONFIG, "fee config").data
+        fees_c, fees = ffi.new("sf_pump_fee_config_t *"), pump_fees.decode_config(data)
+        check(lib.sf_pump_fee_config_decode(data, len(data), fees_c))
+    check(lib.sf_pump_fun_price(state, settings_c, fees_c))
+    python = pump_fun.State.of(curve, decoded, fees)
+    quote_mint = WRAPPED_SOL if curve.quote_mint == Pubkey.default() else curve.quote_mint
+    return _priced("pump_fun", (None, quote_mint), state, python, [])
+
+
+def is_curve_of(address: str, mint: Pubkey) -> bool:
+    """Whether the bonding curve at `address` is that of `mint`."""
+    return str(Pubkey.find_program_address([b"bonding-curve", bytes(mint)], pump_fun.PROGRAM)[0]) == address
+
+
+_LOADERS: dict[str, Callable[[Dumps, Account], Priced]] = {
+    str(raydium_amm_v4.PROGRAM): _amm,
+    str(raydium_cpmm.PROGRAM): _cpmm,
+    str(raydium_clmm.PROGRAM): _clmm,
+    str(orca_whirlpool.PROGRAM): _whirlpool,
+    str(meteora_dlmm.PROGRAM): _dlmm,
+    str(meteora_damm_v2.PROGRAM): _damm,
+    str(pump_swap.PROGRAM): _pump_swap,
+    str(pump_fun.PROGRAM): _pump_fun,
+}
+"""By the pool account's owner."""
