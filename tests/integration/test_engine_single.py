@@ -1,7 +1,7 @@
 """The whole engine with its C groups as threads of one process: for gdb, and under the sanitizers.
 
-`make asan` and `make tsan` set SNIPERFORGE_GROUP_PROGRAM to a build of sf-group with that sanitizer; a report of it ends
-the process with its own exit code and stands in the log, so the test fails.
+`make asan` and `make tsan` set SNIPERFORGE_GROUP_PROGRAM to a build of sf-group with that sanitizer; a report of it
+ends the process with its own exit code and stands in the log, so the test fails.
 """
 
 from __future__ import annotations
