@@ -49,7 +49,6 @@
 
 #define FEE_MAX          60000u /* per 10^6, of a pool */
 #define PROTOCOL_FEE_MAX 2500u
-#define SHARE_OF         10000u
 
 #define ACCUMULATOR_SCALE  10000u
 #define REDUCTION_OF       10000u
@@ -58,7 +57,7 @@
 #define REFERENCE_AGE_MAX  3600u   /* seconds */
 #define PAIR_POWER( a, b ) ( (sf_u128_t)( a ) * ( b ) )
 
-static sf_tick_rules_t const rules = { sf_tick_price_orca, SF_SQRT_PRICE_MAX_ORCA, SHARE_OF, 1 };
+static sf_tick_rules_t const rules = { sf_tick_price_orca, SF_SQRT_PRICE_MAX_ORCA, SF_SHARE_BPS, 1 };
 
 uint8_t const sf_orca_whirlpool_program[32] = {
   0x0e, 0x03, 0x68, 0x5f, 0x8e, 0x90, 0x90, 0x53, 0xe4, 0x58, 0x12, 0x1c, 0x66, 0xf5, 0xa7, 0x6a,
@@ -267,8 +266,9 @@ static void end_find( sf_orca_whirlpool_state_t const * s, int up, sf_end_t * en
                        .error      = cnt ? SF_WHIRLPOOL_ERR_ARRAYS_END : SF_WHIRLPOOL_ERR_SEQUENCE };
   if( !known ) return;
   int32_t last = start[known - 1], last_tick = last + ( SF_WHIRLPOOL_ARRAY_TICKS - 1 ) * (int32_t)s->spacing;
-  end->index   = up ? last + span - 1 : last;
-  if( up && tick_known( &s->ticks, last_tick ) ) end->index = last_tick; /* having crossed it, it asks for the next array */
+  end->index = up ? last + span - 1 : last;
+  if( up && tick_known( &s->ticks, last_tick ) )
+    end->index = last_tick; /* having crossed it, it asks for the next array */
   else if( up ? end->index >= SF_TICK_MAX : end->index <= SF_TICK_MIN ) {
     end->index  = up ? SF_TICK_MAX : SF_TICK_MIN;
     end->status = SF_QUOTE_OK;
@@ -395,7 +395,7 @@ static void adaptive_swap( sf_orca_whirlpool_state_t const * s, int a_to_b, int 
       if( in < step.fee || __builtin_add_overflow( other, exact_in ? step.out : in, &other ) ) return;
       left -= exact_in ? in : step.out;
       q->fee += step.fee;
-      q->protocol_fee += (uint64_t)( (sf_u128_t)step.fee * t->share[0] / SHARE_OF );
+      q->protocol_fee += (uint64_t)( (sf_u128_t)step.fee * t->share[0] / SF_SHARE_BPS );
       if( step.sqrt_price == next_price ) {
         if( !last ) i = up ? i + 1 : i - 1;
         if( t->stretch[up][i].flags & SF_STRETCH_WRONG ) return;

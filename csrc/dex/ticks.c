@@ -1,3 +1,8 @@
+/* gcc would gather neighbouring words of 256-bit numbers in vectors, and wait for them */
+#if defined( __GNUC__ ) && !defined( __clang__ )
+#pragma GCC optimize( "no-tree-slp-vectorize" )
+#endif
+
 #include "dex/ticks.h"
 
 #include <stddef.h>
@@ -27,14 +32,16 @@ ALWAYS int fee_on( uint64_t in, uint32_t ppm, uint64_t * fee ) {
   return 0;
 }
 
+/* floor( fee * share / of ); `of` is one of two constants, which the compiler divides by better */
+ALWAYS uint64_t share_of( uint64_t fee, uint32_t share, uint32_t of ) {
+  sf_u128_t n = (sf_u128_t)fee * share;
+  if( __builtin_expect( n >> 64 != 0, 0 ) ) return (uint64_t)( n / of );
+  return of == SF_FEE_PPM ? (uint64_t)n / SF_FEE_PPM : (uint64_t)n / SF_SHARE_BPS;
+}
+
 ALWAYS uint64_t kept_of( sf_ticks_t const * t, uint64_t fee ) {
-  uint64_t of = t->rules->share_of, kept = 0;
-  for( int i = 0; i < 2; i++ ) {
-    sf_u128_t n = (sf_u128_t)fee * t->share[i];
-    if( __builtin_expect( !( n >> 64 ), 1 ) ) kept += (uint64_t)n / of;
-    else kept += (uint64_t)( n / of );
-  }
-  return kept;
+  uint64_t kept = share_of( fee, t->share[0], t->rules->share_of );
+  return t->share[1] ? kept + share_of( fee, t->share[1], t->rules->share_of ) : kept;
 }
 
 int sf_tick_delta( sf_tick_rules_t const * rules, int side, sf_u128_t depth, sf_u128_t one, sf_u128_t other,
@@ -111,7 +118,7 @@ int sf_tick_step( sf_tick_rules_t const * rules, sf_u128_t depth, sf_u128_t from
 /* The same within a stretch that is not odd, for an amount that does not get through it: the target is not
    reached, unless rounding carries an exact output there (then returns 1: go by sf_tick_step). */
 ALWAYS int step_inside( sf_ticks_t const * t, sf_u128_t depth, sf_u128_t from, sf_u128_t target, uint64_t left,
-                        int a_to_b, int exact_in, sf_tick_step_t * out ) {
+                        int a_to_b, int exact_in, int fine, sf_tick_step_t * out ) {
   uint64_t given = exact_in ? after_fee( left, t->fee_ppm ) : left;
   int rest;
   sf_u128_t to, delta;
@@ -135,15 +142,9 @@ ALWAYS int step_inside( sf_ticks_t const * t, sf_u128_t depth, sf_u128_t from, s
   if( exact_in ) {
     if( a_to_b ) {
       out->out = n.w[1];
-      /* in is ceil( n * 2^64 / product ): mostly `given` itself */
-      sf_u256_t product = sf_wide_mul( from, to ), most, gap;
-      uint64_t over;
-      unsigned carry;
-      most    = sf_wide_mul_word( product, given, &over );
-      gap     = sf_wide_sub( most, sf_wide_shl64( n ), &carry );
-      out->in = given;
-      if( __builtin_expect( over || carry || !sf_wide_less( gap, product ), 0 ) ) {
-        rest    = sf_wide_div( sf_wide_shl64( n ), product, &delta );
+      out->in  = given;
+      if( __builtin_expect( !fine, 0 ) ) {
+        rest    = sf_wide_div( sf_wide_shl64( n ), sf_wide_mul( from, to ), &delta );
         out->in = (uint64_t)delta + (unsigned)rest;
       }
     } else {
@@ -203,6 +204,8 @@ static void stretch_make( sf_ticks_t const * t, int up, sf_u128_t depth, sf_u128
     s->flags = SF_STRETCH_ODD;
   /* one unit of price is worth less than 2^61 of either token, and no product leaves its width */
   if( depth >> 90 || sf_wide_less( sf_wide_mul( low, low ), sf_wide_of( depth << 3 ) ) ) s->flags = SF_STRETCH_ODD;
+  /* where a unit of price is worth no more than a unit of token a, rounding the price takes all of the input */
+  if( !sf_wide_less( sf_wide_mul( low - 1, low - 1 ), sf_wide_of_shl64( depth ) ) ) s->flags |= SF_STRETCH_FINE;
   s->kept = kept_of( t, s->fee );
 }
 
@@ -312,7 +315,7 @@ ALWAYS void swap_along( sf_ticks_t const * t, int a_to_b, int exact_in, uint64_t
   uint32_t status = SF_QUOTE_OK, error = 0;
   while( left ) {
     uint64_t needed = exact_in ? s->in : s->out;
-    if( __builtin_expect( i != last && left >= needed && !s->flags, 1 ) ) {
+    if( __builtin_expect( i != last && left >= needed && !( s->flags & ~SF_STRETCH_FINE ), 1 ) ) {
       left -= needed;
       if( __builtin_add_overflow( other, exact_in ? s->out : s->in, &other ) ) goto refused;
       fee += s->fee;
@@ -328,8 +331,9 @@ ALWAYS void swap_along( sf_ticks_t const * t, int a_to_b, int exact_in, uint64_t
         goto done;
       }
       int more = 1;
-      if( __builtin_expect( i != last && !s->flags && left < PLAIN_LEFT, 1 ) )
-        more = step_inside( t, t->depth[i], from, target, left, a_to_b, exact_in, &step );
+      if( __builtin_expect( i != last && !( s->flags & ~SF_STRETCH_FINE ) && left < PLAIN_LEFT, 1 ) )
+        more = step_inside( t, t->depth[i], from, target, left, a_to_b, exact_in, (int)( s->flags & SF_STRETCH_FINE ),
+                            &step );
       if( more > 0 )
         more = sf_tick_step( t->rules, t->depth[i], from, target, left, t->fee_ppm, a_to_b, exact_in, &step );
       if( __builtin_expect( more < 0, 0 ) ) goto refused;

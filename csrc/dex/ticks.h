@@ -24,9 +24,11 @@
 
 #define SF_TICKS_MAX 1024
 #define SF_FEE_PPM   1000000u
+#define SF_SHARE_BPS 10000u
 
-#define SF_STRETCH_ODD   1u /* an amount does not fit, or rounding is coarse: go by steps */
-#define SF_STRETCH_WRONG 2u /* the ticks' net amounts do not fit the pool's liquidity: the program fails in it */
+#define SF_STRETCH_ODD   1u  /* an amount does not fit, or rounding is coarse: go by steps */
+#define SF_STRETCH_WRONG 2u  /* the ticks' net amounts do not fit the pool's liquidity: the program fails in it */
+#define SF_STRETCH_FINE  4UL /* the price after an exact input of token a never leaves a part of it unused */
 
 typedef struct sf_stretch {
   uint64_t in;   /* goes in, fee included */
