@@ -171,8 +171,8 @@ int sf_meteora_dlmm_pair_decode( uint8_t const * data, uint32_t len, sf_meteora_
   return 0;
 }
 
-/* Bins are checked before any is taken over. */
-static int bin_check( sf_meteora_dlmm_state_t const * s, int32_t id, uint8_t const * bin, uint32_t at ) {
+static int bin_decode( sf_meteora_dlmm_state_t const * s, int32_t id, uint8_t const * bin, uint32_t at,
+                       sf_dlmm_bin_t * out ) {
   sf_u128_t stored;
   memcpy( &stored, bin + BIN_PRICE, sizeof( stored ) );
   int outside     = id < -SF_DLMM_ID_MAX || id > SF_DLMM_ID_MAX;
@@ -181,6 +181,11 @@ static int bin_check( sf_meteora_dlmm_state_t const * s, int32_t id, uint8_t con
     return sf_err_set( SF_ERR_DATA, "bin array: price of bin %d at offset %u is not its id's", id, at + BIN_PRICE );
   if( !price && ( sf_get_u64( bin ) || sf_get_u64( bin + 8 ) ) )
     return sf_err_set( SF_ERR_DATA, "bin array: bin %d at offset %u has liquidity but no price", id, at );
+  *out = ( sf_dlmm_bin_t ){ .price      = price,
+                            .amount     = { sf_get_u64( bin ), sf_get_u64( bin + 8 ) },
+                            .open_order = sf_get_u64( bin + BIN_OPEN ),
+                            .order_left = sf_get_u64( bin + BIN_LEFT ),
+                            .order_side = !bin[BIN_ASK] };
   return 0;
 }
 
@@ -196,23 +201,18 @@ int sf_meteora_dlmm_array_decode( uint8_t const * data, uint32_t len, sf_meteora
   if( index < sf_meteora_dlmm_array_of( -SF_DLMM_ID_MAX ) || index > sf_meteora_dlmm_array_of( SF_DLMM_ID_MAX ) )
     return sf_err_set( SF_ERR_DATA, "bin array: index %ld at offset %u", index, ARRAY_INDEX );
   int32_t first = (int32_t)index * SF_DLMM_ARRAY_BINS;
+  sf_dlmm_array_t array;
+  array.index = (int32_t)index;
   for( uint32_t i = 0; i < SF_DLMM_ARRAY_BINS; i++ ) {
     uint32_t at = ARRAY_BINS + i * BIN_BYTES;
-    if( ( err = bin_check( s, first + (int32_t)i, data + at, at ) ) ) return err;
+    if( ( err = bin_decode( s, first + (int32_t)i, data + at, at, &array.bin[i] ) ) ) return err;
   }
   uint32_t k = 0;
   while( k < s->array_cnt && s->array[k].index != index ) k++;
   if( k == SF_DLMM_ARRAYS_MAX )
     return sf_err_set( SF_ERR_FULL, "bin array %ld: %u are loaded already", index, SF_DLMM_ARRAYS_MAX );
   if( k == s->array_cnt ) s->array_cnt++;
-  s->array[k].index = (int32_t)index;
-  for( uint32_t i = 0; i < SF_DLMM_ARRAY_BINS; i++ ) {
-    uint8_t const * bin = data + ARRAY_BINS + i * BIN_BYTES;
-    s->array[k].bin[i]  = ( sf_dlmm_bin_t ){ .amount     = { sf_get_u64( bin ), sf_get_u64( bin + 8 ) },
-                                             .open_order = sf_get_u64( bin + BIN_OPEN ),
-                                             .order_left = sf_get_u64( bin + BIN_LEFT ),
-                                             .order_side = !bin[BIN_ASK] };
-  }
+  s->array[k] = array;
   return 0;
 }
 
@@ -270,66 +270,4 @@ uint32_t sf_meteora_dlmm_array_next( sf_meteora_dlmm_state_t const * s, int a_to
       return 0;
     }
   return error;
-}
-
-/* What empties `out` of one side at `price`, rounded up; -1 if it does not fit. */
-static int full_in( sf_u128_t price, int a_to_b, uint64_t out, uint64_t * in ) {
-  if( a_to_b ) {
-    sf_u128_t n = (sf_u128_t)out << 64, v = n / price + ( n % price != 0 );
-    *in = (uint64_t)v;
-    return v >> 64 ? -1 : 0;
-  }
-  sf_u128_t low = (sf_u128_t)out * (uint64_t)price, high = (sf_u128_t)out * (uint64_t)( price >> 64 );
-  sf_u128_t v = high + ( low >> 64 ) + ( (uint64_t)low != 0 );
-  *in         = (uint64_t)v;
-  return v >> 64 ? -1 : 0;
-}
-
-static void step_add( sf_meteora_dlmm_state_t * s, int up, int32_t id, sf_dlmm_bin_t const * bin ) {
-  int orders      = s->newest && s->limit_orders && bin->order_side == (uint32_t)!up;
-  uint64_t out[3] = { bin->amount[!up], orders ? bin->order_left : 0, orders ? bin->open_order : 0 };
-  if( !( out[0] | out[1] | out[2] ) ) return;
-  sf_u128_t price = sf_meteora_dlmm_price( id, s->bin_step );
-  if( !price ) return;
-  sf_dlmm_step_t * step = &s->step[up][s->step_cnt[up]++];
-  memset( step, 0, sizeof( *step ) );
-  step->price  = price;
-  step->id     = id;
-  step->layers = out[1] | out[2] ? SF_DLMM_LAYERS : 1;
-  for( uint32_t i = 0; i < step->layers; i++ ) {
-    step->out[i] = out[i];
-    if( full_in( price, !up, out[i], &step->in[i] ) ) step->overflow = (uint16_t)( step->overflow | 1u << i );
-  }
-}
-
-static sf_dlmm_end_t way( sf_meteora_dlmm_state_t * s, int up ) {
-  int32_t id = s->active, by = up ? 1 : -1;
-  for( ;; ) {
-    int32_t at = sf_meteora_dlmm_array_of( id ), next = at;
-    uint32_t error = sf_meteora_dlmm_array_next( s, !up, at, &next );
-    if( error ) return ( sf_dlmm_end_t ){ SF_QUOTE_REFUSED, error, id };
-    int32_t first = next * SF_DLMM_ARRAY_BINS;
-    if( next != at ) id = up ? first : first + SF_DLMM_ARRAY_BINS - 1;
-    uint32_t k = 0;
-    while( k < s->array_cnt && s->array[k].index != next ) k++;
-    if( k == s->array_cnt ) return ( sf_dlmm_end_t ){ SF_QUOTE_EXHAUSTED, 0, id };
-    for( ; id >= first && id < first + SF_DLMM_ARRAY_BINS; id += by ) {
-      if( id < -SF_DLMM_ID_MAX || id > SF_DLMM_ID_MAX )
-        return ( sf_dlmm_end_t ){ SF_QUOTE_REFUSED, SF_DLMM_ERR_LIQUIDITY, id - by };
-      step_add( s, up, id, &s->array[k].bin[id - first] );
-    }
-    if( id < -SF_DLMM_ID_MAX || id > SF_DLMM_ID_MAX )
-      return ( sf_dlmm_end_t ){ SF_QUOTE_REFUSED, SF_DLMM_ERR_LIQUIDITY, id - by };
-  }
-}
-
-int sf_meteora_dlmm_prepare( sf_meteora_dlmm_state_t * s ) {
-  if( !s->known ) return sf_err_set( SF_ERR_DATA, "the pair is not decoded yet" );
-  for( int up = 0; up < 2; up++ ) {
-    s->step_cnt[up] = 0;
-    s->end[up]      = way( s, up );
-  }
-  s->value[0] = (double)sf_meteora_dlmm_price( s->active, s->bin_step ) / 0x1p64;
-  s->value[1] = 1. / s->value[0];
-  return 0;
 }

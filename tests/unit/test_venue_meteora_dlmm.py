@@ -23,7 +23,7 @@ from tests.data import data_dir
 
 U64 = 2**64
 PAIR = Pubkey.from_bytes(bytes(range(32)))
-QUOTES = 60_000
+QUOTES = 30_000
 GOLDEN_ROWS = 120
 
 
