@@ -507,3 +507,21 @@ int sf_pump_swap_trade_accounts( sf_pump_swap_state_t const * s, sf_pump_swap_gl
                                  int a_to_b, uint8_t const user[32], uint8_t const user_base[32],
                                  uint8_t const user_quote[32], sf_account_meta_t * out, uint32_t * cnt );
 int sf_pump_swap_traded_parse( uint8_t const * data, uint32_t len, sf_pump_swap_traded_t * out );
+
+/* dex: meteora_dlmm, instructions */
+typedef struct sf_dlmm_swap {
+  uint64_t amount;
+  uint64_t threshold;
+  int32_t active;
+  uint32_t form;
+  uint16_t impact_bps;
+  uint8_t active_given;
+  uint8_t slices;
+} sf_dlmm_swap_t;
+#define SF_DLMM_SWAP             ...
+#define SF_DLMM_SWAP2            ...
+#define SF_DLMM_SWAP_ACCOUNT_MAX ...
+int sf_meteora_dlmm_swap_parse( uint8_t const * data, uint32_t len, sf_dlmm_swap_t * out );
+int sf_meteora_dlmm_swap_accounts( sf_meteora_dlmm_state_t const * s, uint32_t form, int a_to_b, uint32_t arrays,
+                                   uint8_t const user[32], uint8_t const user_in[32], uint8_t const user_out[32],
+                                   sf_account_meta_t * out, uint32_t * cnt );

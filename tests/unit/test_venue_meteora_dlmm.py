@@ -236,6 +236,31 @@ def test_a_pair_of_another_source_decodes() -> None:
     assert pair.bin_step == 80 and pair.active_id == -1054 and pair.enabled
 
 
+def test_captured_swaps_are_read_and_written_alike() -> None:
+    """Two mainnet swaps of another source: their data as we read it, their accounts as we would list them."""
+    expected = {"swap": (lib.SF_DLMM_SWAP, 60_165_522, 15), "swap2": (lib.SF_DLMM_SWAP2, 217_206_901, 16)}
+    for name, (form, amount, fixed) in expected.items():
+        captured = sample(f"{name}_ix")
+        data = bytes.fromhex(captured["data"])
+        swap = ffi.new("sf_dlmm_swap_t *")
+        check(lib.sf_meteora_dlmm_swap_parse(data, len(data), swap))
+        assert (swap.form, swap.amount, swap.threshold, swap.slices) == (form, amount, 0, 0)
+        keys = [bytes(Pubkey.from_string(account["pubkey"])) for account in captured["accounts"]]
+        pair = bytearray(pair_bytes(random.Random(1), 10, 0, set(), 0))
+        pair[88:216], pair[552:584] = keys[6] + keys[7] + keys[2] + keys[3], keys[8]
+        state = ffi.new("sf_meteora_dlmm_state_t *")
+        lib.sf_meteora_dlmm_clear(state, keys[0])
+        check(lib.sf_meteora_dlmm_account(bytes(pair), len(pair), state))
+        metas, count = ffi.new("sf_account_meta_t[]", lib.SF_DLMM_SWAP_ACCOUNT_MAX), ffi.new("uint32_t *")
+        check(lib.sf_meteora_dlmm_swap_accounts(state, form, 1, 3, keys[10], keys[4], keys[5], metas, count))
+        assert count[0] == fixed and [bytes(metas[i].pubkey) for i in range(fixed)] == keys[:fixed]
+        payer = 10  # also pays for the transaction, which makes it writable there
+        flags = [(meta["is_signer"], meta["is_writable"]) for meta in captured["accounts"][:fixed]]
+        ours = [(bool(metas[i].signer), bool(metas[i].writable)) for i in range(fixed)]
+        assert [ours[i] for i in range(fixed) if i != payer] == [flags[i] for i in range(fixed) if i != payer]
+        assert ours[payer][0] and flags[payer][0]
+
+
 def dumps(directory: Path) -> dict[str, bytes]:
     return {
         path.stem: base64.b64decode(json.loads(path.read_text())["account"]["data"][0])
