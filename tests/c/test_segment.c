@@ -247,7 +247,9 @@ static void test_truncation( void ) {
   sf_place_t from = { RUN, last_segment, 0U, last_first };
   uint64_t end_of = block_offset[block_cnt - 1U] + block_bytes[block_cnt - 1U];
   image_store( image, end_of );
-  for( uint64_t size = end_of;; size -= size % 512U ? 1U + rng() % 511U % size : ( rng() % 4U ? 512U : 1U ) ) {
+  /* every byte of the last page, then every sector with places within some */
+  for( uint64_t size = end_of;;
+       size -= end_of - size < 4096U ? 1U : ( size % 512U ? 1U + rng() % 511U % size : ( rng() % 4U ? 512U : 1U ) ) ) {
     char path[128];
     path_of( path, last_segment );
     CHECK( truncate( path, (int64_t)size ) == 0 );
