@@ -213,7 +213,8 @@ class State:
             if gross >= min(self.virtual[1], self.real[1] + 1):
                 return Quote(0, 0, "refused", OVERFLOW)
             tokens = -(-gross * self.virtual[0] // (self.virtual[1] - gross))
-            if self.virtual[0] + tokens >= U64:
+            after_tokens = self.virtual[0] + tokens
+            if after_tokens >= U64 or (after_tokens and tokens * self.virtual[1] // after_tokens > self.real[1]):
                 return Quote(0, 0, "refused", OVERFLOW)
             sale = self._sell(tokens)
             if sale.error == SELL_ZERO or (sale.status == "ok" and sale.amount_out >= want):
