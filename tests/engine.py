@@ -24,7 +24,12 @@ REPO = Path(__file__).resolve().parents[1]
 CLI = (sys.executable, "-m", "sniperforge.cli")
 
 #: A busy host must not look like a dead engine, and ports must not clash.
-QUIET = ("simnet.rpc_port=0", "supervisor.heartbeat_timeout_ms=20000", "risk.supervisor_timeout_ms=20000")
+QUIET = (
+    "simnet.rpc_port=0",
+    "supervisor.heartbeat_timeout_ms=20000",
+    "supervisor.start_timeout_ms=60000",
+    "risk.supervisor_timeout_ms=20000",
+)
 
 
 def until(what: str, found: Callable[[], Any], timeout_s: float, period_s: float = 0.002) -> Any:
