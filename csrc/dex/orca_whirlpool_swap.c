@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "dex/bytes.h"
+#include "dex/metas.h"
 #include "dex/orca_whirlpool.h"
 #include "solana/address.h"
 
@@ -75,39 +76,32 @@ int sf_orca_whirlpool_swap_accounts( sf_orca_whirlpool_state_t const * s, int v2
   if( !arrays ) return sf_err_set( SF_ERR_STATE, "whirlpool: no tick array lies in the direction of the swap" );
   if( !v2 && memcmp( s->program[0], s->program[1], 32 ) )
     return sf_err_set( SF_ERR_ARG, "whirlpool: tokens of two token programs need swap_v2" );
-#define PUT( key, sign, write )           \
-  do {                                    \
-    memcpy( out[n].pubkey, ( key ), 32 ); \
-    out[n].signer     = ( sign );         \
-    out[n++].writable = ( write );        \
-  } while( 0 )
-  PUT( s->program[0], 0, 0 );
+  sf_account_meta_put( out, &n, s->program[0], 0, 0 );
   if( v2 ) {
-    PUT( s->program[1], 0, 0 );
-    PUT( memo_program, 0, 0 );
+    sf_account_meta_put( out, &n, s->program[1], 0, 0 );
+    sf_account_meta_put( out, &n, memo_program, 0, 0 );
   }
-  PUT( authority, 1, 0 );
-  PUT( s->pubkey, 0, 1 );
+  sf_account_meta_put( out, &n, authority, 1, 0 );
+  sf_account_meta_put( out, &n, s->pubkey, 0, 1 );
   if( v2 ) {
-    PUT( s->mint[0], 0, 0 );
-    PUT( s->mint[1], 0, 0 );
+    sf_account_meta_put( out, &n, s->mint[0], 0, 0 );
+    sf_account_meta_put( out, &n, s->mint[1], 0, 0 );
   }
-  PUT( user_a, 0, 1 );
-  PUT( s->vault[0], 0, 1 );
-  PUT( user_b, 0, 1 );
-  PUT( s->vault[1], 0, 1 );
+  sf_account_meta_put( out, &n, user_a, 0, 1 );
+  sf_account_meta_put( out, &n, s->vault[0], 0, 1 );
+  sf_account_meta_put( out, &n, user_b, 0, 1 );
+  sf_account_meta_put( out, &n, s->vault[1], 0, 1 );
   for( uint32_t i = 0; i < SF_WHIRLPOOL_SWAP_ARRAYS; i++ ) {
     uint8_t key[32];
     int err = array_address( s->pubkey, start[i < arrays ? i : arrays - 1], key );
     if( err ) return err;
-    PUT( key, 0, 1 );
+    sf_account_meta_put( out, &n, key, 0, 1 );
   }
   uint8_t oracle[32];
   sf_seed_t seed[2] = { { "oracle", 6 }, { s->pubkey, 32 } };
   int bump          = sf_address_find( seed, 2, sf_orca_whirlpool_program, oracle );
   if( bump < 0 ) return bump;
-  PUT( oracle, 0, 1 );
-#undef PUT
+  sf_account_meta_put( out, &n, oracle, 0, 1 );
   *cnt = n;
   return 0;
 }

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "dex/bytes.h"
+#include "dex/metas.h"
 #include "dex/raydium_clmm.h"
 #include "solana/address.h"
 #include "solana/program.h"
@@ -60,6 +61,15 @@ static int array_address( sf_raydium_clmm_state_t const * s, int32_t number, uin
   return bump < 0 ? bump : 0;
 }
 
+static int extension_put( sf_raydium_clmm_state_t const * s, sf_account_meta_t * out, uint32_t * cnt ) {
+  uint8_t key[32];
+  sf_seed_t seed[2] = { { "pool_tick_array_bitmap_extension", 32 }, { s->pubkey, 32 } };
+  int bump          = sf_address_find( seed, 2, sf_raydium_clmm_program, key );
+  if( bump < 0 ) return bump;
+  sf_account_meta_put( out, cnt, key, 0, 1 );
+  return 0;
+}
+
 int sf_raydium_clmm_swap_accounts( sf_raydium_clmm_state_t const * s, int v2, int a_to_b, uint32_t arrays,
                                    uint8_t const payer[32], uint8_t const user_in[32], uint8_t const user_out[32],
                                    sf_account_meta_t * out, uint32_t * cnt ) {
@@ -74,42 +84,30 @@ int sf_raydium_clmm_swap_accounts( sf_raydium_clmm_state_t const * s, int v2, in
     number += a_to_b ? -1 : 1;
   }
   if( !found ) return sf_err_set( SF_ERR_STATE, "raydium clmm: no tick array lies in the direction of the swap" );
-#define PUT( key, sign, write )           \
-  do {                                    \
-    memcpy( out[n].pubkey, ( key ), 32 ); \
-    out[n].signer     = ( sign );         \
-    out[n++].writable = ( write );        \
-  } while( 0 )
-  PUT( payer, 1, 0 );
-  PUT( s->config, 0, 0 );
-  PUT( s->pubkey, 0, 1 );
-  PUT( user_in, 0, 1 );
-  PUT( user_out, 0, 1 );
-  PUT( s->vault[!a_to_b], 0, 1 );
-  PUT( s->vault[!!a_to_b], 0, 1 );
-  PUT( s->observation, 0, 1 );
-  PUT( sf_program_token, 0, 0 );
+  sf_account_meta_put( out, &n, payer, 1, 0 );
+  sf_account_meta_put( out, &n, s->config, 0, 0 );
+  sf_account_meta_put( out, &n, s->pubkey, 0, 1 );
+  sf_account_meta_put( out, &n, user_in, 0, 1 );
+  sf_account_meta_put( out, &n, user_out, 0, 1 );
+  sf_account_meta_put( out, &n, s->vault[!a_to_b], 0, 1 );
+  sf_account_meta_put( out, &n, s->vault[!!a_to_b], 0, 1 );
+  sf_account_meta_put( out, &n, s->observation, 0, 1 );
+  sf_account_meta_put( out, &n, sf_program_token, 0, 0 );
   if( v2 ) {
-    PUT( sf_program_token_2022, 0, 0 );
-    PUT( memo_program, 0, 0 );
-    PUT( s->mint[!a_to_b], 0, 0 );
-    PUT( s->mint[!!a_to_b], 0, 0 );
+    sf_account_meta_put( out, &n, sf_program_token_2022, 0, 0 );
+    sf_account_meta_put( out, &n, memo_program, 0, 0 );
+    sf_account_meta_put( out, &n, s->mint[!a_to_b], 0, 0 );
+    sf_account_meta_put( out, &n, s->mint[!!a_to_b], 0, 0 );
   }
-  /* swap has its first array among the fixed accounts, swap_v2 all of them behind: the extension may come
-     anywhere after the fixed ones */
+  /* swap has its first array among the fixed accounts, swap_v2 all of them behind; the extension comes first behind */
   for( uint32_t i = 0; i < found; i++ ) {
     uint8_t key[32];
-    if( extended && i == ( v2 ? 0u : 1u ) ) {
-      sf_seed_t seed[2] = { { "pool_tick_array_bitmap_extension", 32 }, { s->pubkey, 32 } };
-      int bump          = sf_address_find( seed, 2, sf_raydium_clmm_program, key );
-      if( bump < 0 ) return bump;
-      PUT( key, 0, 1 );
-    }
-    int err = array_address( s, list[i], key );
-    if( err ) return err;
-    PUT( key, 0, 1 );
+    int err;
+    if( !i && extended && v2 && ( err = extension_put( s, out, &n ) ) ) return err;
+    if( ( err = array_address( s, list[i], key ) ) ) return err;
+    sf_account_meta_put( out, &n, key, 0, 1 );
+    if( !i && extended && !v2 && ( err = extension_put( s, out, &n ) ) ) return err;
   }
-#undef PUT
   *cnt = n;
   return 0;
 }
