@@ -41,12 +41,34 @@ static inline uint64_t sf_bps_up( uint64_t v, uint64_t bps ) {
 
 /* sf_product_impact is how much worse a swap of v into x is than the price before it, per 10^6, without fees. */
 static inline uint32_t sf_product_impact( uint64_t x, uint64_t v ) {
-  return (uint32_t)( 1e6 * (double)v / ( (double)x + (double)v ) );
+  return v ? (uint32_t)( 1e6 * (double)v / ( (double)x + (double)v ) ) : 0;
+}
+
+/* sf_quote_fill sets all of a quote; the compiler would clear it with a slow string instruction first. */
+static inline void sf_quote_fill( sf_quote_t * q, uint64_t in, uint64_t out, uint64_t reserve_a, uint64_t reserve_b,
+                                  uint32_t fee_in_input, uint32_t impact_ppm ) {
+  q->amount_in    = in;
+  q->amount_out   = out;
+  q->fee          = 0;
+  q->protocol_fee = 0;
+  q->creator_fee  = 0;
+  q->reserve_a    = reserve_a;
+  q->reserve_b    = reserve_b;
+  q->status       = SF_QUOTE_OK;
+  q->error        = 0;
+  q->fee_in_input = fee_in_input;
+  q->tick         = 0;
+  q->crossed      = 0;
+  q->impact_ppm   = impact_ppm;
+  q->sqrt_price   = 0;
+  q->liquidity    = 0;
 }
 
 /* sf_quote_refuse says that the program fails with `error`, 0 if that is not a code of its own. */
 static inline void sf_quote_refuse( sf_quote_t * q, uint32_t error ) {
-  *q = ( sf_quote_t ){ .status = SF_QUOTE_REFUSED, .error = error };
+  sf_quote_fill( q, 0, 0, 0, 0, 0, 0 );
+  q->status = SF_QUOTE_REFUSED;
+  q->error  = error;
 }
 
 #endif

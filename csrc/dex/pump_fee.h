@@ -88,8 +88,9 @@ static inline uint64_t sf_pump_fees_sum( sf_pump_fees_t const * f ) { return f->
 /* sf_pump_net is what of a budget goes into the curve: floor( budget*10^4 / (10^4+rates) ), less what rounding up makes
    the fees too much.  The fees are those before that. */
 static inline uint64_t sf_pump_net( sf_pump_rates_t const * r, uint64_t budget, sf_pump_fees_t * fees ) {
-  uint64_t d    = SF_BPS + r->lp + r->protocol + r->creator;
-  uint64_t net  = budget / d * SF_BPS + budget % d * SF_BPS / d;
+  uint64_t d  = SF_BPS + r->lp + r->protocol + r->creator;
+  sf_u128_t n = (sf_u128_t)budget * SF_BPS; /* its high word is below 10^4 */
+  uint64_t rest, net = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, &rest );
   *fees         = sf_pump_fees_of( r, net );
   uint64_t all  = net + sf_pump_fees_sum( fees ); /* exceeds the budget by less than 3 */
   uint64_t over = all - budget;
@@ -97,11 +98,13 @@ static inline uint64_t sf_pump_net( sf_pump_rates_t const * r, uint64_t budget, 
   return net;
 }
 
-/* sf_pump_gross is an amount below or at the least of which `want` remains after fees; 0 if it does not fit. */
+/* sf_pump_gross is an amount below or at the least of which `want` remains after fees: each that is rounded down may
+   leave one more.  0 if it does not fit. */
 static inline uint64_t sf_pump_gross( sf_pump_rates_t const * r, uint64_t want ) {
-  uint64_t d = SF_BPS - r->lp - r->protocol - r->creator, rest = ( want - 1 ) % d * SF_BPS / d, whole;
-  if( __builtin_mul_overflow( ( want - 1 ) / d, (uint64_t)SF_BPS, &whole ) ||
-      __builtin_add_overflow( whole, rest, &whole ) )
+  uint64_t d = SF_BPS - r->lp - r->protocol - r->creator, whole;
+  if( __builtin_expect( r->floor, 0 ) ) want = want > 3 ? want - 3 : 0;
+  if( __builtin_mul_overflow( want / d, (uint64_t)SF_BPS, &whole ) ||
+      __builtin_add_overflow( whole, ( want % d * SF_BPS + d - 1 ) / d, &whole ) )
     return 0;
   return whole ? whole : 1;
 }

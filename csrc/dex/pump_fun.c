@@ -134,19 +134,18 @@ void sf_pump_fun_reserves_set( sf_pump_fun_state_t * s, uint64_t virtual_token, 
 
 /* -- quotes --------------------------------------------------------------- */
 
+/* A curve whose liquidity has gone into a pool has no virtual tokens. */
+static inline int over( sf_pump_fun_state_t const * s ) { return s->complete || !s->virtual_token; }
+
 static inline void fill( sf_pump_fun_state_t const * s, int a_to_b, uint64_t in, uint64_t out, uint64_t quote,
                          sf_pump_fees_t const * fees, sf_quote_t * q ) {
-  *q = ( sf_quote_t ){
-    .amount_in    = in,
-    .amount_out   = out,
-    .fee          = fees->protocol + fees->creator,
-    .protocol_fee = fees->protocol,
-    .creator_fee  = fees->creator,
-    .reserve_a    = a_to_b ? s->virtual_token + in : s->virtual_token - out,
-    .reserve_b    = a_to_b ? s->virtual_quote - quote : s->virtual_quote + quote,
-    .fee_in_input = !a_to_b,
-    .impact_ppm   = a_to_b ? sf_product_impact( s->virtual_token, in ) : sf_product_impact( s->virtual_quote, quote ),
-  };
+  uint64_t a = a_to_b ? s->virtual_token + in : s->virtual_token - out;
+  uint64_t b = a_to_b ? s->virtual_quote - quote : s->virtual_quote + quote;
+  sf_quote_fill( q, in, out, a, b, !a_to_b,
+                 a_to_b ? sf_product_impact( s->virtual_token, in ) : sf_product_impact( s->virtual_quote, quote ) );
+  q->fee          = fees->protocol + fees->creator;
+  q->protocol_fee = fees->protocol;
+  q->creator_fee  = fees->creator;
 }
 
 /* What `tokens` cost in a buy. */
@@ -181,7 +180,7 @@ void sf_pump_fun_quote_in( sf_pump_fun_state_t const * s, int a_to_b, uint64_t a
   (void)now;
   sf_pump_fees_t fees;
   uint64_t gross, out;
-  if( __builtin_expect( s->complete, 0 ) ) return sf_quote_refuse( q, SF_PUMP_FUN_ERR_COMPLETE );
+  if( __builtin_expect( over( s ), 0 ) ) return sf_quote_refuse( q, SF_PUMP_FUN_ERR_COMPLETE );
   if( a_to_b ) {
     uint32_t error = sell( s, amount_in, &gross, &fees, &out );
     if( __builtin_expect( error, 0 ) ) return sf_quote_refuse( q, error );
@@ -203,7 +202,7 @@ void sf_pump_fun_quote_out( sf_pump_fun_state_t const * s, int a_to_b, uint64_t 
   (void)now;
   sf_pump_fees_t fees;
   uint64_t gross, out, in, rest;
-  if( __builtin_expect( s->complete, 0 ) ) return sf_quote_refuse( q, SF_PUMP_FUN_ERR_COMPLETE );
+  if( __builtin_expect( over( s ), 0 ) ) return sf_quote_refuse( q, SF_PUMP_FUN_ERR_COMPLETE );
   if( !a_to_b ) return buy( s, amount_out, q );
   if( __builtin_expect( !amount_out, 0 ) ) return sf_quote_refuse( q, SF_PUMP_FUN_ERR_SELL_ZERO );
   /* what is paid rises with the gross amount but for rounding: at most a few steps */

@@ -149,17 +149,13 @@ int sf_pump_swap_price( sf_pump_swap_state_t * s, uint64_t base, uint64_t quote,
 static inline void fill( sf_pump_swap_state_t const * s, int a_to_b, uint64_t in, uint64_t out, uint64_t quote,
                          sf_pump_fees_t const * fees, sf_quote_t * q ) {
   uint64_t leaves = fees->protocol + fees->creator;
-  *q              = ( sf_quote_t ){
-                 .amount_in    = in,
-                 .amount_out   = out,
-                 .fee          = fees->lp + leaves,
-                 .protocol_fee = fees->protocol,
-                 .creator_fee  = fees->creator,
-                 .reserve_a    = a_to_b ? s->base + in : s->base - out,
-                 .reserve_b    = a_to_b ? s->quote - out - leaves : s->quote + in - leaves,
-                 .fee_in_input = !a_to_b,
-                 .impact_ppm   = a_to_b ? sf_product_impact( s->base, in ) : sf_product_impact( s->quote, quote ),
-  };
+  uint64_t a      = a_to_b ? s->base + in : s->base - out;
+  uint64_t b      = a_to_b ? s->quote - out - leaves : s->quote + in - leaves;
+  sf_quote_fill( q, in, out, a, b, !a_to_b,
+                 a_to_b ? sf_product_impact( s->base, in ) : sf_product_impact( s->quote, quote ) );
+  q->fee          = fees->lp + leaves;
+  q->protocol_fee = fees->protocol;
+  q->creator_fee  = fees->creator;
 }
 
 static inline uint32_t sell( sf_pump_swap_state_t const * s, uint64_t base, uint64_t * gross, sf_pump_fees_t * fees,

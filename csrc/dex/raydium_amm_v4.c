@@ -92,15 +92,10 @@ static inline int swaps( sf_raydium_amm_v4_state_t const * s, uint64_t now ) {
 
 static inline void fill( sf_raydium_amm_v4_state_t const * s, int a_to_b, uint64_t in, uint64_t out, uint64_t fee,
                          sf_quote_t * q ) {
-  *q = ( sf_quote_t ){
-    .amount_in    = in,
-    .amount_out   = out,
-    .fee          = fee,
-    .reserve_a    = a_to_b ? s->reserve[0] + in : s->reserve[0] - out,
-    .reserve_b    = a_to_b ? s->reserve[1] - out : s->reserve[1] + in,
-    .fee_in_input = 1,
-    .impact_ppm   = sf_product_impact( a_to_b ? s->reserve[0] : s->reserve[1], in - fee ),
-  };
+  uint64_t a = a_to_b ? s->reserve[0] + in : s->reserve[0] - out;
+  uint64_t b = a_to_b ? s->reserve[1] - out : s->reserve[1] + in;
+  sf_quote_fill( q, in, out, a, b, 1, sf_product_impact( a_to_b ? s->reserve[0] : s->reserve[1], in - fee ) );
+  q->fee = fee;
 }
 
 void sf_raydium_amm_v4_quote_in( sf_raydium_amm_v4_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,

@@ -69,7 +69,8 @@ class Schedule:
 
     def gross_floor(self, want: int) -> int:
         """An amount below which `want` cannot remain after fees."""
-        return max(1, (want - 1) * BPS // (BPS - sum(self.rates)))
+        spared = 3 if self.floor else 0  # each fee that is rounded down leaves up to one more
+        return max(1, -(-(want - spared) * BPS // (BPS - sum(self.rates))))
 
 
 @dataclass(frozen=True)

@@ -133,15 +133,20 @@ class State:
         schedule.rates.check("pump.fun curve")
         return cls(curve.virtual, curve.real, schedule, curve.complete)
 
+    @property
+    def _over(self) -> bool:
+        """A curve whose liquidity has gone into a pool has no virtual tokens."""
+        return self.complete or not self.virtual[0]
+
     def quote_in(self, a_to_b: bool, amount: int, now: int = 0) -> Quote:
         """A sale of `amount` tokens, or a buy that spends `amount`."""
-        if self.complete:
+        if self._over:
             return Quote(0, 0, "refused", COMPLETE)
         return self._sell(amount) if a_to_b else self._spend(amount)
 
     def quote_out(self, a_to_b: bool, amount: int, now: int = 0) -> Quote:
         """The least sale that pays `amount`, or a buy of `amount` tokens."""
-        if self.complete:
+        if self._over:
             return Quote(0, 0, "refused", COMPLETE)
         return self._sell_for(amount) if a_to_b else self._buy(amount)
 
@@ -214,7 +219,7 @@ class State:
                 return Quote(0, 0, "refused", OVERFLOW)
             tokens = -(-gross * self.virtual[0] // (self.virtual[1] - gross))
             after_tokens = self.virtual[0] + tokens
-            if after_tokens >= U64 or (after_tokens and tokens * self.virtual[1] // after_tokens > self.real[1]):
+            if after_tokens >= U64 or tokens * self.virtual[1] // after_tokens > self.real[1]:
                 return Quote(0, 0, "refused", OVERFLOW)
             sale = self._sell(tokens)
             if sale.error == SELL_ZERO or (sale.status == "ok" and sale.amount_out >= want):
