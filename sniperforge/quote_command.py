@@ -108,7 +108,10 @@ def _dumps(directory: Path, pool: str) -> list[Dumps]:
     if having:
         return having
     for path in sorted(directory.rglob("*.csv*")):
-        accounts = [Account(address, str(WHIRLPOOL), data, path) for address, data in table(path)]
+        try:
+            accounts = [Account(address, str(WHIRLPOOL), data, path) for address, data in table(path)]
+        except ValueError:
+            continue  # a table of something else
         if any(account.address == pool for account in accounts):
             return [Dumps(str(path), accounts)]
     raise MissingAccountError(f"pool {pool} is not in {directory}")

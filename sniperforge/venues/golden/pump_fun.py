@@ -33,7 +33,7 @@ def rows(csv_path: Path, accounts_dir: Path) -> Iterator[GoldenRow]:
         state = pump_fun.State(virtual, real, Schedule(Rates(protocol=FEE_BPS), floor=True))
         expected = (
             FAILED
-            if failed(line["sol_user"])
+            if any(failed(line[key]) for key in ("sol_curve", "fee", "sol_user"))
             else {
                 "amount_in": tokens if sell else int(line["sol_user"]),
                 "amount_out": int(line["sol_user"]) if sell else tokens,

@@ -55,7 +55,11 @@ def rows(csv_path: Path, accounts_dir: Path) -> Iterator[GoldenRow]:
     loaded = complete(snapshots(accounts_dir, csv_path.stem), load)
     for name, line in lines(csv_path, "zero_for_one", "exact_in", "amount", "amount_in", "amount_out"):
         a_to_b, exact_in, amount = line["zero_for_one"] == "1", line["exact_in"] == "1", int(line["amount"])
-        expected = None if failed(line["amount_in"]) else {key: int(line[key]) for key in ("amount_in", "amount_out")}
+        expected = (
+            None
+            if failed(line["amount_in"]) or failed(line["amount_out"])
+            else {key: int(line[key]) for key in ("amount_in", "amount_out")}
+        )
         in_c = partial(lib.sf_cpmm_quote_in if exact_in else lib.sf_cpmm_quote_out, loaded.c, a_to_b)
         in_python = partial(loaded.python.quote_in if exact_in else loaded.python.quote_out, int(not a_to_b))
         yield GoldenRow(

@@ -1,0 +1,244 @@
+"""`sniperforge quote`: recorded swaps and single quotes from account dumps."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from base64 import b64decode, b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from solders.pubkey import Pubkey
+
+from sniperforge import cli, exits
+from sniperforge.quote_command import main
+from sniperforge.venues import pump_fun
+from sniperforge.venues.dumps import AmbiguousAccountError, BrokenDumpError, MissingAccountError, load, snapshots
+from tests.data import data_dir
+
+SOL = "So11111111111111111111111111111111111111112"
+USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
+MSOL = "mSoLzYCxHdYgdzU16g5QSh3i5K3z3KZK7ytfqcJm7So"
+AMM_POOL = "58oQChx4yWmvKdwLLZzBi4ChoCc2fqCUWBkwMihLYQo2"
+ROWS = {
+    "raydium_cpmm_sol_usdc": 75,
+    "raydium_amm_v4_sol_usdc": 75,
+    "raydium_clmm_sol_usdc": 117,
+    "meteora_dlmm": 120,
+    "meteora_damm_v2": 120,
+    "pump_fun_curve_2025q1": 60,
+    "whirlpool_slot185759999": 3399,
+}
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = main([str(argument) for argument in argv])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def quote(capsys: pytest.CaptureFixture[str], pool: str, mint: str, amount: int, *more: str | Path) -> dict[str, Any]:
+    code, out, err = run(capsys, "--pool", pool, "--in", mint, "--amount", str(amount), "--json", *more)
+    answer: dict[str, Any] = json.loads(out)
+    assert not err and "differs" not in answer and (code == exits.OK) == (answer["status"] == "ok")
+    return answer
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
+def test_every_recorded_swap_is_exact(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    code, out, _ = run(capsys, "--golden", data_dir("golden") / f"{name}.csv", "--accounts", data_dir("accounts"))
+    assert (code, out) == (exits.OK, f"rows {ROWS[name]}, exact {ROWS[name]}, off 0\n")
+
+
+@pytest.mark.parametrize("directory", ["raydium_amm_v4", "raydium_amm_v4/sol_usdc"])
+def test_the_directory_may_be_any_above_the_snapshot(capsys: pytest.CaptureFixture[str], directory: str) -> None:
+    file = data_dir("golden") / "raydium_amm_v4_sol_usdc.csv"
+    code, out, _ = run(capsys, "--golden", file, "--accounts", data_dir("accounts") / directory, "--json")
+    assert code == exits.OK and json.loads(out)["exact"] == 75
+
+
+def test_rows_that_are_off_are_listed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    lines = (data_dir("golden") / "raydium_amm_v4_sol_usdc.csv").read_text().splitlines()[:4]
+    fields = lines[2].split(",")
+    lines[2] = ",".join([*fields[:-1], str(int(fields[-1]) + 1)])
+    lines.append("1,1,1000,ERR,Custom(29)")
+    lines.append("1,1,1,ERR,Custom(29)")
+    file = tmp_path / "raydium_amm_v4_mine.csv"
+    file.write_text("\n".join(lines) + "\n")
+    code, out, _ = run(capsys, "--golden", file, "--accounts", data_dir("accounts"))
+    assert code == exits.FAILED and out.splitlines()[-1] == "rows 5, exact 3, off 2"
+    assert f"off: line 3: {lines[2]}: c: amount_out {fields[-1]}, not {int(fields[-1]) + 1}" in out
+    assert f"off: line 3: {lines[2]}: python: amount_out" in out
+    assert "off: line 5" in out and "the program failed" in out and "line 6" not in out
+    code, out, _ = run(capsys, "--golden", file, "--accounts", data_dir("accounts"), "--json")
+    answer = json.loads(out)
+    assert (answer["rows"], answer["exact"], len(answer["off"])) == (5, 3, 2)
+
+
+def test_usage(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    golden, accounts = data_dir("golden"), data_dir("accounts")
+    unknown = tmp_path / "uniswap.csv"
+    unknown.write_text("a,b\n1,2\n")
+    short = tmp_path / "raydium_cpmm_mine.csv"
+    short.write_text("zero_for_one,amount\n1,2\n")
+    empty = tmp_path / "pump_fun_curve.csv"
+    empty.write_text("side,tokens,sol_curve,fee,sol_user,pre_vt,pre_vs,post_vt,post_vs\n")
+    cases: list[tuple[list[Any], str]] = [
+        (["--golden", unknown, "--accounts", accounts], "no venue of this name"),
+        (["--golden", short, "--accounts", accounts], "no column exact_in, amount_in, amount_out"),
+        (["--golden", empty, "--accounts", accounts], "no rows"),
+        (["--golden", tmp_path / "gone.csv", "--accounts", accounts], "is no file"),
+        (["--golden", golden / "meteora_dlmm.csv", "--accounts", tmp_path / "gone"], "is no directory"),
+        (["--golden", golden / "raydium_cpmm_sol_usdc.csv", "--accounts", tmp_path], "is not in"),
+        (["--pool", AMM_POOL, "--accounts", accounts], "needs --in MINT and --amount N"),
+        (["--pool", AMM_POOL, "--in", SOL, "--amount", str(2**64), "--accounts", accounts], "64 bits"),
+        (["--pool", "x", "--in", SOL, "--amount", "1", "--accounts", accounts], "no public key"),
+        (["--pool", SOL, "--in", SOL, "--amount", "1", "--accounts", tmp_path], f"pool {SOL} is not in"),
+        (["--pool", AMM_POOL, "--in", MSOL, "--amount", "1", "--accounts", accounts], "does not trade"),
+        (["--pool", USDC, "--in", SOL, "--amount", "1", "--accounts", accounts / "raydium_cpmm"], "no venue we know"),
+    ]
+    for argv, sentence in cases:
+        code, out, err = run(capsys, *argv)
+        assert (code, out) == (exits.USAGE, "") and sentence in err, (argv, err)
+    for argv in (["--accounts", "x"], ["--pool", "a", "--golden", "b", "--accounts", "c"], ["--golden", "a"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(argv)
+        assert stopped.value.code == exits.USAGE
+
+
+def test_it_is_a_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
+    file = data_dir("golden") / "pump_fun_curve_2025q1.csv"
+    assert cli.main(["quote", "--golden", str(file), "--accounts", str(data_dir("accounts"))]) == exits.OK
+    assert capsys.readouterr().out == "rows 60, exact 60, off 0\n"
+
+
+def test_one_swap_of_each_venue(capsys: pytest.CaptureFixture[str]) -> None:
+    accounts = data_dir("accounts")
+    swaps = [
+        ("raydium_amm_v4", AMM_POOL, SOL, 10**9, 79484931, accounts),
+        ("raydium_cpmm", "7JuwJuNU88gurFnyWeiyGKbFmExMWcmRZntn9imEzdny", SOL, 146661601909, 34193440, accounts),
+        ("pump_swap", "Gf7sXMoP8iRw4iiXmJ1nq4vxcRycbGXy5RL8a8LnTd3v", SOL, 10**9, 84070276, accounts),
+        ("meteora_damm_v2", "8Pm2kZpnxD3hoMmt4bjStX2Pw2Z9abpbHzZxMPqxPmie", SOL, 10**8, None, accounts),
+        ("meteora_dlmm", "EtAdVRLFH22rjWh3mcUasKFF27WtHhsaCvK27tPFFWig", SOL, 10**8, None, accounts),
+        (
+            "orca_whirlpool",
+            "HJPjoWUrhoZzkNfRpHuieeFk9WcZWjwy6PBjZ81ngndJ",
+            SOL,
+            10**9,
+            22859741,
+            accounts / "orca_whirlpool" / "sol_usdc_ts64_2023",
+        ),
+        (
+            "orca_whirlpool",
+            "HQcY5n2zP6rW74fyFEhWeBd3LnJpBcZechkvJpmdb8cx",
+            SOL,
+            33259851,
+            30188535,
+            accounts / "orca_whirlpool",
+        ),
+    ]
+    for venue, pool, mint, amount, out, where in swaps:
+        answer = quote(capsys, pool, mint, amount, "--accounts", where, "--at", "1760000000")
+        assert (answer["venue"], answer["status"], answer["amount_in"]) == (venue, "ok", amount)
+        assert answer["mint_in"] == mint and answer["mint_out"] != mint
+        assert out is None or answer["amount_out"] == out
+        wanted = answer["amount_out"]
+        back = quote(capsys, pool, mint, wanted, "--accounts", where, "--at", "1760000000", "--out-amount")
+        assert back["amount_out"] >= wanted and back["amount_in"] <= amount
+
+
+def test_one_swap_of_a_concentrated_raydium_pool(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Dumps made of a capture: pool and tick arrays of mainnet, with a config account of the pool's rate."""
+    folder = data_dir("accounts") / "raydium_clmm" / "sol_usdc_captures"
+    capture = json.loads((folder / "swap_28benrbW8FCeq91j.json").read_text())
+    program = "CAMMCzo5YL8w4VFF8KVHrK22GGUsp5VTaW7grrKgrWqK"
+    pool = b64decode(capture["pool_b64"])
+    rate = round(json.loads((folder / "clmm_pool_metadata.json").read_text())["fee_rate"] * 10**6)
+    config = bytearray(bytes.fromhex("daf42168cbcb2b6f") + bytes(109))
+    config[47:51], config[51:53] = rate.to_bytes(4, "little"), pool[235:237]
+    dump(tmp_path, capture["pool_address"], program, pool)
+    dump(tmp_path, str(Pubkey.from_bytes(pool[9:41])), program, bytes(config))
+    for array in capture["tick_arrays"]:
+        dump(tmp_path, str(Pubkey.new_unique()), program, b64decode(array["data_b64"]))
+    mint = str(Pubkey.from_bytes(pool[73:105]))
+    answer = quote(capsys, capture["pool_address"], mint, 23126096417, "--accounts", tmp_path)
+    assert (answer["venue"], answer["amount_out"]) == ("raydium_clmm", 2000404558)
+    assert (answer["sqrt_price"], answer["tick"]) == (5426308802104108797, -24474)
+    assert len(answer["notes"]) == 2
+    too_much = quote(capsys, capture["pool_address"], mint, 10**18, "--accounts", tmp_path)
+    assert too_much["status"] == "exhausted" and "add the arrays beyond" in too_much["missing"]
+
+
+def dump(directory: Path, address: str, owner: str, data: bytes) -> None:
+    account = {"data": [b64encode(data).decode(), "base64"], "owner": owner, "space": len(data)}
+    (directory / f"{address}.json").write_text(json.dumps({"pubkey": address, "account": account}))
+
+
+def test_one_swap_of_a_bonding_curve(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A curve of 2024 with the global account of January 2025: the state of a golden row."""
+    shutil.copy(data_dir("accounts") / "pump_fun" / "global_2025q1.json", tmp_path)
+    mint = Pubkey.new_unique()
+    curve, _ = Pubkey.find_program_address([b"bonding-curve", bytes(mint)], pump_fun.PROGRAM)
+    reserves = (1070419577927421, 30072319932, 790519577927421, 72319932, 10**15)
+    data = pump_fun.CURVE_DISCRIMINATOR + b"".join(number.to_bytes(8, "little") for number in reserves) + b"\0"
+    dump(tmp_path, str(curve), str(pump_fun.PROGRAM), data)
+    bought = quote(capsys, str(curve), SOL, 4043153635, "--out-amount", "--accounts", tmp_path)
+    assert (bought["amount_in"], bought["fee"], bought["reserve_b"]) == (114724, 1135, 30072433521)
+    sold = quote(capsys, str(curve), str(mint), 5279856726, "--accounts", tmp_path)
+    assert (sold["amount_out"], sold["fee"], sold["venue"]) == (146848, 1483, "pump_fun")
+    code, _, err = run(capsys, "--pool", curve, "--in", USDC, "--amount", 1, "--accounts", tmp_path)
+    assert code == exits.USAGE and "does not trade" in err
+    done = quote(capsys, str(curve), SOL, 10**15, "--out-amount", "--accounts", tmp_path)
+    assert (done["status"], done["error"]) == ("refused", pump_fun.NO_TOKENS)
+    (tmp_path / "global_2025q1.json").unlink()
+    code, _, err = run(capsys, "--pool", curve, "--in", SOL, "--amount", 1, "--accounts", tmp_path)
+    assert code == exits.USAGE and "global account 4wTV1YmiEkRvAtNtsSGPtUrqRYQMe5SKy2uB4Jjaxnjf is not in" in err
+
+
+def test_missing_accounts_are_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    shutil.copytree(data_dir("accounts") / "pump_amm" / "usdc_sol", tmp_path, dirs_exist_ok=True)
+    argv = ["--pool", "Gf7sXMoP8iRw4iiXmJ1nq4vxcRycbGXy5RL8a8LnTd3v", "--in", SOL, "--amount", "1000"]
+    for name, what in (
+        ("pool_quote_token_account", "vault"),
+        ("fee_config", "fee config 5PHirr8joyTMp9JMm6nW7hNDVyEYdkzDqazxPD7RaTjx"),
+        ("global_config", "global config ADyA8hdefvWN2dbGGWFotbzWxrAvLW83WG6QCVXvJKqw"),
+        ("pool", "pool Gf7sXMoP8iRw4iiXmJ1nq4vxcRycbGXy5RL8a8LnTd3v"),
+    ):
+        (tmp_path / f"{name}.json").chmod(0o644)
+        (tmp_path / f"{name}.json").unlink()
+        code, _, err = run(capsys, *argv, "--accounts", tmp_path)
+        assert code == exits.USAGE and what in err and "is not in" in err
+
+
+def test_a_pool_of_two_moments_is_ambiguous(capsys: pytest.CaptureFixture[str]) -> None:
+    pool = "HJPjoWUrhoZzkNfRpHuieeFk9WcZWjwy6PBjZ81ngndJ"
+    code, _, err = run(capsys, "--pool", pool, "--in", SOL, "--amount", 1, "--accounts", data_dir("accounts"))
+    assert code == exits.USAGE and "name one of them" in err
+
+
+def test_dumps(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one, two = str(Pubkey.new_unique()), str(Pubkey.new_unique())
+    dump(tmp_path / "a", one, SOL, b"123")
+    dump(tmp_path / "a", two, SOL, b"45")
+    dump(tmp_path / "b", one, SOL, b"124")
+    (tmp_path / "b" / "other.json").write_text('{"rows": []}')
+    together = load(tmp_path)
+    assert two in together and together[two].data == b"45"
+    with pytest.raises(AmbiguousAccountError, match="differ"):
+        together[one]
+    with pytest.raises(MissingAccountError, match=f"mint {USDC} is not in"):
+        together.need(USDC, "mint")
+    assert together.only(SOL, 2, "x").address == two
+    with pytest.raises(AmbiguousAccountError):
+        together.only(SOL, 3, "x")
+    places = snapshots(tmp_path, "of b")
+    assert [place.where for place in places] == [str(tmp_path / "b"), str(tmp_path / "a"), str(tmp_path)]
+    assert places[0][one].data == b"124"
+    broken = {"pubkey": one, "account": {"data": ["AAAA", "base64"], "owner": SOL, "space": 4}}
+    (tmp_path / "b" / "broken.json").write_text(json.dumps(broken))
+    with pytest.raises(BrokenDumpError, match="is not base64 of 4 bytes"):
+        load(tmp_path)
