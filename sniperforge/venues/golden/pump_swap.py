@@ -75,7 +75,9 @@ def rows(csv_path: Path, accounts_dir: Path) -> Iterator[GoldenRow]:
         in_python = loaded.python.quote_in if exact_in else loaded.python.quote_out
         yield GoldenRow(
             name,
-            FAILED if failed(line["amount_in"]) else {key: int(line[key]) for key in ("amount_in", "amount_out")},
+            FAILED
+            if failed(line["amount_in"]) or failed(line["amount_out"])
+            else {key: int(line[key]) for key in ("amount_in", "amount_out")},
             partial(core.quote, in_c, loaded.c, a_to_b, amount),
             partial(in_python, a_to_b, amount),
         )
