@@ -16,7 +16,7 @@ import msgspec
 
 from sniperforge.simnet.config import DEFAULT_CONFIG, ConfigError, load
 from sniperforge.simnet.emulation import EmulationError
-from sniperforge.simnet.ledger import LedgerError
+from sniperforge.simnet.ledger import LedgerError, UnfitLedger
 from sniperforge.simnet.server import Endpoints, reset, serve
 
 _PR_SET_PDEATHSIG = 1
@@ -117,6 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the simnet until SIGTERM or Ctrl-C; returns 0, or 2 for a bad configuration or an unusable ledger."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="simnet: %(message)s")
+    logging.getLogger("websockets").setLevel(logging.WARNING)  # a line for each connection otherwise
     if arguments.die_with_parent:
         parent = os.getppid()
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -135,6 +136,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.reset:
             reset(config)
         serve(config, ready=ready)
+    except UnfitLedger as error:
+        print(f"simnet: {error}; start anew with --reset, or name another --ledger", file=sys.stderr)
+        return 2
     except (ConfigError, LedgerError, EmulationError) as error:
         print(f"simnet: {error}", file=sys.stderr)
         return 2

@@ -43,6 +43,10 @@ class LedgerError(RuntimeError):
     """The ledger cannot be used; the text says why and what to do."""
 
 
+class UnfitLedger(LedgerError):
+    """The chain in the ledger is damaged or another one; what to do is for the caller to say: take another, or anew."""
+
+
 class Genesis(msgspec.Struct, frozen=True, kw_only=True):
     """What the chain was made from."""
 
@@ -52,6 +56,8 @@ class Genesis(msgspec.Struct, frozen=True, kw_only=True):
     unix_time: int
     market: dict[str, Any]
     loaded: list[str]
+    asked: dict[str, Any] = {}
+    """Keys of [simnet.market] that made the market, as they were."""
 
 
 class BlockInfo(msgspec.Struct, array_like=True, frozen=True):
@@ -167,12 +173,12 @@ class Ledger:
             self.directory.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise LedgerError(f"ledger {self.directory}: {error.strerror}; name a writable --ledger") from error
+            raise LedgerError(f"ledger {self.directory}: {error.strerror}; use a writable directory") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise LedgerError(
-                f"ledger {self.directory} is in use by another simnet; stop that one or name another --ledger"
+                f"ledger {self.directory} is in use by another simnet; stop that one, or use another directory"
             ) from error
         if reset:
             for path in self._files():
@@ -183,11 +189,9 @@ class Ledger:
         try:
             self.genesis = msgspec.json.decode(path.read_bytes(), type=Genesis)
         except msgspec.DecodeError as error:
-            raise LedgerError(f"{path} is not a genesis file ({error}); start anew with --reset") from error
+            raise UnfitLedger(f"{path} is not a genesis file ({error})") from error
         if self.genesis.format != _FORMAT:
-            raise LedgerError(
-                f"{path} has format {self.genesis.format}, this build writes {_FORMAT}; start anew with --reset"
-            )
+            raise UnfitLedger(f"{path} has format {self.genesis.format}, this build writes {_FORMAT}")
 
     def _files(self) -> list[Path]:
         names = ("genesis.json", "snapshot", "snapshot.new", "genesis.json.new")
@@ -212,10 +216,10 @@ class Ledger:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise LedgerError(f"{path}: {error.strerror}; start anew with --reset") from error
+            raise UnfitLedger(f"{path}: {error.strerror}") from error
         payload = next(_frames(content), None)
         if payload is None:
-            raise LedgerError(f"{path} is damaged; start anew with --reset")
+            raise UnfitLedger(f"{path} is damaged")
         snapshot = _SNAPSHOT_DECODER.decode(payload[1])
         self._generation = snapshot.generation
         state = State(snapshot.blocks, snapshot.accounts, snapshot.capitalization, snapshot.transactions)

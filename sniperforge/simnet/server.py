@@ -31,7 +31,7 @@ from sniperforge.simnet.config import ConfigError, SimnetConfig
 from sniperforge.simnet.faucet import Faucet, derive_keypair
 from sniperforge.simnet.faults import Faults
 from sniperforge.simnet.http import HttpConnection
-from sniperforge.simnet.ledger import Genesis, Ledger
+from sniperforge.simnet.ledger import Genesis, Ledger, UnfitLedger
 from sniperforge.simnet.market import GenesisBuilder, Market
 from sniperforge.simnet.rpc import Dispatcher, Node
 from sniperforge.simnet.subscriptions import Subscriptions
@@ -41,6 +41,8 @@ from sniperforge.simnet.websocket import WebSocketConnection
 _LATE_SECONDS = 1.0
 _PORT_TRIES = 100
 _LEDGER_FORMAT = 1
+#: keys of [simnet.market] that only the making of a chain looks at
+_OF_GENESIS = ("enabled", "mints", "pools", "traders", "pool_value_usd", "sol_price_usd")
 
 log = logging.getLogger("simnet")
 
@@ -152,6 +154,7 @@ class Simnet:
             unix_time=unix_time,
             market=msgspec.to_builtins(builder.market),
             loaded=[str(key) for key in loaded],
+            asked={key: getattr(self.config.market, key) for key in _OF_GENESIS},
         )
         self.bank = self._new_bank(record, programs)
         self.ledger.create(record, self.bank.begin(builder.accounts.items()))
@@ -160,18 +163,22 @@ class Simnet:
     def _check_genesis(self, genesis: Genesis) -> None:
         directory = self.ledger.directory
         if genesis.seed != self.config.seed:
-            raise ConfigError(
-                f"simnet.seed: {self.config.seed} differs from seed {genesis.seed} of the chain in {directory};"
-                f" use --seed {genesis.seed}, start anew with --reset, or name another --ledger"
+            raise UnfitLedger(
+                f"simnet.seed: {self.config.seed} differs from seed {genesis.seed} of the chain in {directory}"
             )
+        for key, made in genesis.asked.items():
+            if getattr(self.config.market, key) != made:
+                raise UnfitLedger(
+                    f"simnet.market.{key}: {getattr(self.config.market, key)} differs from {made}"
+                    f" of the chain in {directory}, which is fixed when a chain is made"
+                )
         if not self.restored:
             return
         wanted = load_dumps(self.config.accounts, self.config.account_directories)
         missing = [str(key) for key in wanted if str(key) not in genesis.loaded]
         if missing:
-            raise ConfigError(
-                f"account {missing[0]} is not part of the chain in {directory}: dumps are loaded at genesis only;"
-                " start anew with --reset or name another --ledger"
+            raise UnfitLedger(
+                f"account {missing[0]} is not part of the chain in {directory}: dumps are loaded when a chain is made"
             )
 
     # running

@@ -136,7 +136,7 @@ def test_a_damaged_snapshot_is_refused_with_the_fix(tmp_path: Path) -> None:
         pass
     path = tmp_path / "ledger" / "snapshot"
     path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(LedgerError, match="--reset"):
+    with pytest.raises(LedgerError, match="snapshot is damaged"):
         SteppedChain(tmp_path / "ledger", {"market": {"enabled": False}})
 
 

@@ -14,6 +14,7 @@ from solders.token.associated import get_associated_token_address
 
 from sniperforge.simnet.config import ConfigError
 from sniperforge.simnet.faucet import WRAPPED_SOL
+from sniperforge.simnet.ledger import UnfitLedger
 from sniperforge.simnet.market import pool_reserves
 from tests.data import data_dir
 from tests.integration.simnet_chain import SOL, SteppedChain, stepped
@@ -128,7 +129,7 @@ def test_a_real_pool_is_adopted_and_gets_siblings(tmp_path: Path) -> None:
         assert held["amount"] == "7"
     with stepped(tmp_path / "ledger", **real_pool()) as chain:
         assert chain.simnet.loaded
-    with pytest.raises(ConfigError, match="dumps are loaded at genesis only"):
+    with pytest.raises(UnfitLedger, match="dumps are loaded when a chain is made"):
         other = {"address": str(Pubkey([9] * 32)), "file": str(_dump(tmp_path))}
         SteppedChain(tmp_path / "ledger", {**real_pool(), "accounts": [other]})
 
@@ -164,5 +165,12 @@ def test_a_supplied_program_replaces_the_emulation(tmp_path: Path) -> None:
 def test_the_seed_of_a_ledger_is_kept(tmp_path: Path) -> None:
     with stepped(tmp_path / "ledger", seed=3):
         pass
-    with pytest.raises(ConfigError, match="--seed 3"):
+    with pytest.raises(UnfitLedger, match="seed 3"):
         SteppedChain(tmp_path / "ledger", {"seed": 4, "market": {"enabled": False}})
+
+
+def test_the_market_of_a_ledger_is_kept(tmp_path: Path) -> None:
+    with stepped(tmp_path / "ledger"):
+        pass
+    with pytest.raises(UnfitLedger, match=r"simnet\.market\.enabled: True differs from False"):
+        SteppedChain(tmp_path / "ledger", {"market": {"enabled": True}})
