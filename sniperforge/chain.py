@@ -52,7 +52,8 @@ def announcement_path(state_dir: Path) -> Path:
     return state_dir / "simnet.json"
 
 
-def _announced(state_dir: Path) -> Announcement | None:
+def announced(state_dir: Path) -> Announcement | None:
+    """What the embedded simnet of `state_dir` said of itself; None if it does not run."""
     try:
         found = msgspec.json.decode(announcement_path(state_dir).read_bytes(), type=Announcement)
     except (OSError, msgspec.DecodeError):
@@ -80,7 +81,7 @@ def endpoints(config: Config) -> Endpoints:
         return Endpoints(url, config.chain.websocket_url or _websocket_url(url), simulated=_is_simnet(config, url))
     deadline = time.monotonic() + config.supervisor.start_timeout_ms / 1000
     while True:
-        found = _announced(config.state_dir)
+        found = announced(config.state_dir)
         if found is not None:
             return Endpoints(found.rpc_url, found.websocket_url, simulated=True)
         if time.monotonic() > deadline:
@@ -117,21 +118,51 @@ def await_healthy(rpc: RpcClient, *, timeout_s: float) -> None:
         time.sleep(0.005)
 
 
-def wallet_address(config: Config, say: Say) -> Pubkey:
+def wallet_address(config: Config, state: StateDirectory, say: Say) -> Pubkey:
     """The wallet's address; a new key is made for an embedded chain that has none yet.
 
     Raises:
-        ChainError: there is no key file for a real chain.
+        ChainError: there is no key file for a real chain, or the books are of another wallet.
         sniperforge.wallet.keyfile.KeyFileError: the file cannot be used.
     """
     path = config.wallet_path
     if not path.exists():
+        wallet = _saved_baseline(state)["wallet"] if state.baseline_path.exists() else None
+        if wallet:
+            raise ChainError(
+                f"wallet.path: {path} does not exist, and the books in {state.path} are of wallet {wallet}; "
+                f"put its key there, use another --instance, or {clean_state(config.instance.name)}"
+            )
         if not config.chain.embedded:
             raise ChainError(f"wallet.path: {path} does not exist; make one with `sniperforge wallet create`")
         address = keyfile.create(path)
         say(f"made a new wallet {address} in {path}")
         return address
-    return keyfile.address(path)
+    address = keyfile.address(path)
+    _check_books(config, state, "wallet", str(address))
+    return address
+
+
+def clean_state(name: str) -> str:
+    """What removes all that instance `name` keeps, as advice."""
+    return f"remove this one and its wallet's key with `sniperforge clean --instance {name} --state --yes`"
+
+
+def _saved_baseline(state: StateDirectory) -> dict[str, Any]:
+    saved: dict[str, Any] = msgspec.json.decode(state.baseline_path.read_bytes())
+    return saved
+
+
+def _check_books(config: Config, state: StateDirectory, key: str, now: str) -> None:
+    """Whether the books of this state directory, if there are any, are of the chain or wallet `now`."""
+    if not state.baseline_path.exists():
+        return
+    saved = _saved_baseline(state)[key]
+    if saved != now:
+        raise ChainError(
+            f"{state.path}: its books are of {key} {saved}, not {now}; "
+            f"use another --instance, or {clean_state(config.instance.name)}"
+        )
 
 
 def balances(rpc: RpcClient, wallet: Pubkey, *, commitment: str) -> dict[str, int]:
@@ -149,7 +180,9 @@ def balances(rpc: RpcClient, wallet: Pubkey, *, commitment: str) -> dict[str, in
     return found
 
 
-def baseline(rpc: RpcClient, wallet: Pubkey, state: StateDirectory, genesis_hash: str) -> dict[str, int]:
+def baseline(
+    config: Config, rpc: RpcClient, wallet: Pubkey, state: StateDirectory, genesis_hash: str
+) -> dict[str, int]:
     """What the wallet held before the first order of this state directory; taken now if it was not taken yet.
 
     Raises:
@@ -157,14 +190,9 @@ def baseline(rpc: RpcClient, wallet: Pubkey, state: StateDirectory, genesis_hash
     """
     path = state.baseline_path
     if path.exists():
-        saved: dict[str, Any] = msgspec.json.decode(path.read_bytes())
-        for key, now in (("genesis_hash", genesis_hash), ("wallet", str(wallet))):
-            if saved[key] != now:
-                raise ChainError(
-                    f"{state.path}: its books are of {key} {saved[key]}, not {now}; "
-                    "use another --instance, or remove this one with `sniperforge clean --state`"
-                )
-        held: dict[str, int] = saved["balances"]
+        _check_books(config, state, "genesis_hash", genesis_hash)
+        _check_books(config, state, "wallet", str(wallet))
+        held: dict[str, int] = _saved_baseline(state)["balances"]
         return held
     held = balances(rpc, wallet, commitment="processed")
     record = {"genesis_hash": genesis_hash, "wallet": str(wallet), "balances": held}

@@ -26,35 +26,17 @@ def _refuse_foreign_machine() -> str:
 
 
 def _common(parser: argparse.ArgumentParser, *, json_output: bool = True) -> None:
-    parser.add_argument(
-        "--config", metavar="FILE", type=Path, action="append", default=[], help="TOML file laid over the defaults"
-    )
-    parser.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        dest="settings",
-        help="set one key, e.g. risk.max_open_orders=8",
-    )
-    parser.add_argument("--instance", metavar="NAME", help="name of the instance (default: instance.name)")
+    from sniperforge import options
+
+    options.add(parser)
     if json_output:
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def _settings(arguments: argparse.Namespace) -> list[str]:
-    settings = list(arguments.settings)
-    if arguments.instance:
-        settings = [f"instance.name={json.dumps(arguments.instance)}", *settings]
-        if not any(setting.partition("=")[0].strip() == "instance.state_dir" for setting in settings):
-            settings.append(f"instance.state_dir={json.dumps('var/' + arguments.instance)}")
-    return settings
-
-
 def _config(arguments: argparse.Namespace) -> Any:
-    from sniperforge.config import load
+    from sniperforge import options
 
-    return load(arguments.config, _settings(arguments))
+    return options.config(arguments)
 
 
 def _print(arguments: argparse.Namespace, value: Any, text: str) -> None:
@@ -250,7 +232,19 @@ def _clean(arguments: argparse.Namespace) -> int:
     from sniperforge.clean import clean
 
     settings = _config(arguments)
-    sentences, code = clean(settings, state=arguments.state)
+
+    def confirm(what: str) -> bool:
+        if arguments.yes:
+            return True
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        print(f"remove {what}? [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    named = arguments.instance is not None
+    sentences, code = clean(settings, named=named, state=arguments.state, confirm=confirm)
+    if code != exits.OK:
+        return _fail("; ".join(sentences), code)
     _print(arguments, {"done": sentences}, "\n".join(sentences) or "nothing to clean")
     return code
 
@@ -334,8 +328,9 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument(
         "--state",
         action="store_true",
-        help="also remove this instance's state directory: journal, books, wallet, chain",
+        help="also remove this instance's state directory: journal, books, the wallet's key, chain",
     )
+    clean.add_argument("--yes", action="store_true", help="do not ask before a wallet's key is removed")
     for name, (_, text) in _DELEGATED.items():
         commands.add_parser(name, help=text, add_help=False)
     return parser

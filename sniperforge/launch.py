@@ -142,7 +142,7 @@ def prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
 
 
 def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
-    wallet = chain.wallet_address(config, say)
+    wallet = chain.wallet_address(config, state, say)
     ends = chain.endpoints(config)
     rpc = RpcClient(ends.rpc_url, timeout_ms=config.chain.timeout_ms, ca_path=config.chain.ca_path)
     chain.await_healthy(rpc, timeout_s=config.supervisor.start_timeout_ms / 1000)
@@ -159,7 +159,7 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
             timeout_s=_FUNDING_TIMEOUT_S,
             say=say,
         )
-    baseline = chain.baseline(rpc, wallet, state, rpc.call("getGenesisHash"))
+    baseline = chain.baseline(config, rpc, wallet, state, rpc.call("getGenesisHash"))
     with recovery.locked(state.journal_path):
         recovered = recovery.recover(state.journal_path)
         recovery.prune(state.journal_path, recovered, config.journal.keep_gb << 30)

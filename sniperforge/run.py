@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from ipc.views import directory, owner, remove
-from sniperforge import chain, exits, topology
+from sniperforge import chain, exits, precheck, topology
 from sniperforge.config import Config, ConfigError
 from sniperforge.guardian import Guardian
 from sniperforge.processes import no_core_dump
@@ -19,7 +19,7 @@ from sniperforge.simnet import server as simnet_server
 from sniperforge.simnet.config import ConfigError as SimnetConfigError
 from sniperforge.simnet.config import SimnetConfig
 from sniperforge.simnet.emulation import EmulationError
-from sniperforge.simnet.ledger import LedgerError
+from sniperforge.simnet.ledger import LedgerError, UnfitLedger
 from sniperforge.state import StateDirectory, StateLocked
 from sniperforge.supervisor import Supervisor
 from sniperforge.wallet import keyfile
@@ -52,7 +52,7 @@ def _embedded_config(config: Config) -> SimnetConfig:
     return msgspec.structs.replace(config.simnet, ledger=str(config.state_dir / "ledger"), rpc_port=port)
 
 
-def _serve_simnet(config: SimnetConfig, state_dir: Path) -> int:
+def _serve_simnet(config: SimnetConfig, name: str, state_dir: Path) -> int:
     def ready(endpoints: simnet_server.Endpoints) -> None:
         record = chain.Announcement(
             pid=os.getpid(),
@@ -67,6 +67,9 @@ def _serve_simnet(config: SimnetConfig, state_dir: Path) -> int:
 
     try:
         simnet_server.serve(config, ready=ready)
+    except UnfitLedger as error:
+        _say(f"simnet: {error}; use another --instance, or {chain.clean_state(name)}")
+        return exits.USAGE
     except (SimnetConfigError, LedgerError, EmulationError) as error:
         _say(f"simnet: {error}")
         return exits.USAGE
@@ -82,11 +85,15 @@ def run(config: Config, *, duration_s: float | None, as_json: bool) -> int:
     """
     no_core_dump()
     topology.check(config)
+    taken = precheck.running_elsewhere(config)
+    if taken:
+        _say(f"sniperforge: {taken}")
+        return exits.REFUSED
     try:
         state = StateDirectory(config.state_dir)
         lock = state.lock()
     except StateLocked as error:
-        _say(f"sniperforge: {error}")
+        _say(f"sniperforge: {error}; {precheck.stop_or_rename(config.instance.name)}")
         return exits.REFUSED
     except OSError as error:
         raise ConfigError(f"instance.state_dir: {error}; name a directory that can be written") from None
@@ -94,13 +101,18 @@ def run(config: Config, *, duration_s: float | None, as_json: bool) -> int:
     try:
         if config.wallet_path.exists() and keyfile.is_encrypted(config.wallet_path):
             secret = passphrase(new=False)
-    except (keyfile.KeyFileError, OSError) as error:
-        raise ConfigError(f"wallet.path: {error}; name a key file, or none to have one made") from None
+    except keyfile.KeyFileError as error:
+        raise ConfigError(str(error)) from None
+    code = precheck.wallet_and_bots(config, secret, _say)
+    if code != exits.OK:
+        return code
     guardian = Guardian(config.supervisor, _say)
     if config.chain.embedded:
         simnet = _embedded_config(config)
         chain.announcement_path(config.state_dir).unlink(missing_ok=True)
-        guardian.add("simnet", lambda _: _serve_simnet(simnet, config.state_dir), frozenset({exits.USAGE}))
+        guardian.add(
+            "simnet", lambda _: _serve_simnet(simnet, config.instance.name, config.state_dir), frozenset({exits.USAGE})
+        )
         _say(f"embedded Solana on http://{simnet.listen}:{simnet.rpc_port} (real SVM, simulated market)")
     summary = state.path / "summary.json"
     summary.unlink(missing_ok=True)

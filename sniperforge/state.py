@@ -69,10 +69,7 @@ class StateDirectory:
             holder = os.pread(fd, 32, 0).decode(errors="replace").strip()
             if time.monotonic() > deadline or (holder.isdigit() and alive(int(holder))):
                 os.close(fd)
-                raise StateLocked(
-                    f"{self.path}: already in use by process {holder or 'unknown'}; stop it with `sniperforge stop`, "
-                    "or use another --instance"
-                )
+                raise StateLocked(f"{self.path}: already in use by process {holder or 'unknown'}")
             time.sleep(0.01)
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)

@@ -67,12 +67,13 @@ class Supervisor:
                 is told to a person instead of tried again: then it is the configuration, not bad luck.
         """
         self._start = start
-        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGTERM, self._leave)
         try:
             launch = prepare(self._config, self._state, self._say)
         except LaunchError as error:
             self._say(str(error))
             return exits.RESTART if error.passing else exits.USAGE
+        signal.signal(signal.SIGTERM, self._on_signal)
         with ExitStack() as closing:
             try:
                 instance = launch.create()
@@ -91,6 +92,10 @@ class Supervisor:
             groups = Groups(instance, self._config, self._passphrase)
             closing.callback(groups.kill)
             return self._run(closing, instance, groups, launch)
+
+    def _leave(self, number: int, frame: object) -> None:
+        """Ends this process at once, even while it waits for the chain: there is no instance yet to stop in order."""
+        raise SystemExit(exits.OK)
 
     def _on_signal(self, number: int, frame: object) -> None:
         self._signal = number

@@ -14,7 +14,7 @@ import msgspec
 
 from ipc._core import lib
 from ipc.errors import CoreError
-from sniperforge import config, exits
+from sniperforge import config, exits, options
 from sniperforge.journal.reader import Place, Reader, Record, run_files
 from sniperforge.journal.records import KIND_NAMES, KINDS
 
@@ -25,21 +25,18 @@ _WRITING_S = 0.05  # a block that is being written is whole after this
 def add_directory(parser: argparse.ArgumentParser) -> None:
     """The arguments that say which journal is meant."""
     parser.add_argument("directory", metavar="DIR", nargs="?", type=Path, help="directory of the journal")
-    parser.add_argument("--config", metavar="FILE", type=Path, action="append", default=[], help="configuration file")
-    parser.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], help="single key, e.g. instance.name"
-    )
+    options.add(parser)
 
 
 def find_directory(arguments: argparse.Namespace) -> Path:
     """The directory given, or that of the configured instance.  Raises ConfigError."""
     directory: Path | None = arguments.directory
-    return directory or config.load(arguments.config, arguments.set).state_dir / "journal"
+    return directory or options.config(arguments).state_dir / "journal"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sniperforge journal", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", help="without one: list")
     for verb, help_text in (
         ("list", "the runs: when, how many records, how they end"),
         ("show", "records, oldest first"),
@@ -212,6 +209,8 @@ def _show(arguments: argparse.Namespace, directory: Path) -> int:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
+    if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
+        argv = ["list", *argv]
     arguments = _parser().parse_args(argv)
     try:
         directory = find_directory(arguments)

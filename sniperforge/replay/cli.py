@@ -16,9 +16,10 @@ from sniperforge import config, exits
 from sniperforge.journal import Record
 from sniperforge.journal.cli import add_directory, find_directory
 from sniperforge.journal.records import KIND_NAMES, decode
-from sniperforge.replay.recording import Recording, ReplayError
+from sniperforge.replay.recording import NoSuchBot, Recording, ReplayError
 from sniperforge.replay.runner import Difference, Result, replay
 from sniperforge.replay.summary import Summary, summarize
+from sniperforge.tiles.strategies import StrategyError
 
 _BAR = 30
 
@@ -145,7 +146,7 @@ def main(argv: Sequence[str]) -> int:
         finally:
             bar.close()
         summary = summarize(recording)
-    except config.ConfigError as error:
+    except (config.ConfigError, NoSuchBot, StrategyError) as error:
         print(error, file=sys.stderr)
         return exits.USAGE
     except (ReplayError, CoreError) as error:

@@ -29,6 +29,10 @@ class ReplayError(Exception):
     """This run cannot be replayed; the text says why and what to do."""
 
 
+class NoSuchBot(ReplayError):
+    """The run has no bot of that name; the text lists those it has."""
+
+
 class _RunRecord(msgspec.Struct):
     """<journal>/<run>.config.json, written at the start of a run."""
 
@@ -88,7 +92,8 @@ class Recording:
             bots: names of bots whose tiles are replayed; all if None.
 
         Raises:
-            ReplayError: there is no such run or bot, or its configuration is not there.
+            NoSuchBot: the run has no bot of that name.
+            ReplayError: there is no such run, or its configuration is not there.
             CoreError: the journal cannot be read.
         """
         found = runs(directory)
@@ -102,7 +107,7 @@ class Recording:
         numbers = {name: bot.bot for name, bot in record.config.bots.items() if bots is None or name in bots}
         for name in bots or []:
             if name not in numbers:
-                raise ReplayError(f"run {run} has no bot {name!r}; it has {', '.join(record.config.bots)}")
+                raise NoSuchBot(f"run {run} has no bot {name!r}; it has {', '.join(record.config.bots)}")
         tiles = _bot_tiles(record, the_graph, set(numbers) if bots else None)
         counts, size_bytes, seconds, end = _scan(directory, run)
         books = [name for name, tile in the_graph.tiles.items() if tile.kind == "book"]

@@ -75,8 +75,20 @@ def load(bot: BotParams, context: Context) -> Strategy:
     module, _, name = bot.class_.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except ModuleNotFoundError as error:
+        if error.name and (module == error.name or module.startswith(error.name + ".")):
+            raise StrategyError(
+                f"bots.{bot.name}.class: module {module} is not on PYTHONPATH; put the directory it is in there"
+            ) from None
+        raise StrategyError(
+            f"bots.{bot.name}.class: {error}{_place(error)}; install it, or correct the import"
+        ) from None
+    except (AttributeError, ValueError) as error:
         raise StrategyError(f'bots.{bot.name}.class: {error}; write "package.module:Class"') from None
+    except Exception as error:
+        raise StrategyError(
+            f"bots.{bot.name}.class: {type(error).__name__}: {error}{_place(error)}; correct the module"
+        ) from None
     if not (isinstance(found, type) and issubclass(found, Strategy)):
         raise StrategyError(f"bots.{bot.name}.class: {bot.class_} is no Strategy")
     try:
@@ -87,6 +99,16 @@ def load(bot: BotParams, context: Context) -> Strategy:
         raise StrategyError(f"{key}: {text[:1].lower()}{text[1:]}; see {bot.class_}") from None
     except ValueError as error:
         raise StrategyError(f"bots.{bot.name}.settings: {error}") from None
+    except Exception as error:
+        raise StrategyError(
+            f"bots.{bot.name}.class: {type(error).__name__}: {error}{_place(error)}; correct {bot.class_}"
+        ) from None
+
+
+def _place(error: Exception) -> str:
+    """Where an error was raised: `, in FILE line N`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f", in {frames[-1].filename} line {frames[-1].lineno}" if frames else ""
 
 
 def intent_bytes(number: int, bot: int, cause: PoolUpdate, intent: Intent) -> bytes:

@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sniperforge import exits
-from sniperforge.config import Config, ConfigError, load
+from sniperforge import exits, options
+from sniperforge.chain import announced
+from sniperforge.config import Config, ConfigError
 from sniperforge.rpc import RpcClient, RpcError, RpcUnavailable
 from sniperforge.wallet import keyfile
 
@@ -30,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
-        config = load(arguments.config, _settings(arguments))
+        config = options.config(arguments)
         path = arguments.path or config.wallet_path
         command: Callable[[argparse.Namespace, Config, Path], dict[str, Any]] = arguments.command
         result = command(arguments, config, path)
@@ -61,9 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help_text, description=help_text)
         sub.set_defaults(command=command, text=text)
         sub.add_argument("--path", type=Path, help="key file; without it wallet.path of the configuration")
-        sub.add_argument("--config", type=Path, action="append", default=[], help="configuration over the defaults")
-        sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one key of it")
-        sub.add_argument("--instance", metavar="NAME", help="the instance whose wallet it is")
+        options.add(sub)
         sub.add_argument("--json", action="store_true", help="print one JSON object")
         return sub
 
@@ -78,21 +77,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _settings(arguments: argparse.Namespace) -> list[str]:
-    """The settings, with the name and state directory that `sniperforge run --instance` would use."""
-    if not arguments.instance:
-        return list(arguments.set)
-    name = json.dumps(arguments.instance)
-    return [f"instance.name={name}", f"instance.state_dir={json.dumps('var/' + arguments.instance)}", *arguments.set]
-
-
 def passphrase(*, new: bool) -> str:
     """The passphrase from the environment, else from standard input; a new one is asked for twice at a terminal."""
     value = os.environ.get(PASSPHRASE_VARIABLE)
     if value is not None:
         return value
     if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\n")
+        value = sys.stdin.readline().rstrip("\n")
+        if not value:
+            raise keyfile.KeyFileError(f"passphrase: there is none; set {PASSPHRASE_VARIABLE} or type it at a terminal")
+        return value
     value = getpass.getpass("passphrase: ")
     if new and getpass.getpass("once more: ") != value:
         raise keyfile.KeyFileError("passphrase: the two differ")
@@ -137,10 +131,14 @@ def _balance(arguments: argparse.Namespace, config: Config, path: Path) -> dict[
         url = arguments.url
     elif not chain.embedded:
         url = chain.url
-    elif config.simnet.rpc_port:
-        url = f"http://{config.simnet.listen}:{config.simnet.rpc_port}"
     else:
-        raise ConfigError("simnet.rpc_port: is 0, so the port is only known to the running chain; give --url")
+        running = announced(config.state_dir)
+        if running is None:
+            raise ConfigError(
+                f"chain.url: the embedded chain of instance {config.instance.name} does not run; "
+                "start it with `sniperforge run`, or give --url"
+            )
+        url = running.rpc_url
     owner = str(keyfile.address(path))
     try:
         client = RpcClient(url, timeout_ms=chain.timeout_ms, ca_path=chain.ca_path)

@@ -18,6 +18,7 @@ import pytest
 
 from ipc.views import directory
 from sniperforge import exits
+from sniperforge.wallet import keyfile
 from tests.engine import CLI, REPO, Engine, running, until
 
 LIVELY = ("simnet.market.trades_per_second=50",)
@@ -172,10 +173,10 @@ def test_limit(shared: Engine) -> None:
     until("the limit in force", lambda: _json(shared, "status")["limits"]["max_open_orders"] == 7, 5.0)
     assert shared.command("limit", "max_open_orders", "32").returncode == exits.OK
     done = shared.command("limit", "max_luck", "1")
-    assert done.returncode == exits.FAILED and "max_order_lamports" in done.stderr
+    assert done.returncode == exits.USAGE and "max_order_lamports" in done.stderr
     assert shared.command("limit", "max_open_orders", "many").returncode == exits.USAGE
     done = shared.command("limit", "max_open_orders", "-1")
-    assert done.returncode == exits.FAILED and "out of range" in done.stderr
+    assert done.returncode == exits.USAGE and "out of range" in done.stderr
 
 
 def test_bot(shared: Engine) -> None:
@@ -186,7 +187,7 @@ def test_bot(shared: Engine) -> None:
     until("the bot to be stopped", lambda: not is_running(), 5.0)
     assert shared.command("bot", "arb", "start").returncode == exits.OK
     until("the bot to run", is_running, 5.0)
-    assert shared.command("bot", "nobody", "stop").returncode == exits.FAILED
+    assert shared.command("bot", "nobody", "stop").returncode == exits.USAGE
 
 
 def test_a_second_run_is_refused(shared: Engine) -> None:
@@ -199,7 +200,7 @@ def test_a_second_run_is_refused(shared: Engine) -> None:
 def test_clean_leaves_what_runs(shared: Engine) -> None:
     done = shared.command("clean")
     assert done.returncode == exits.OK and f"instance {shared.name} runs" in done.stdout
-    done = shared.command("clean", "--state")
+    done = shared.command("clean", "--state", "--yes")
     assert done.returncode == exits.REFUSED
     assert shared.trading() and (shared.state_dir / "wallet.json").exists()
 
@@ -209,7 +210,7 @@ def test_clean_leaves_what_runs(shared: Engine) -> None:
 
 def test_exit_codes_without_an_instance(instance_name: str, tmp_path: Path) -> None:
     engine = Engine(instance_name, tmp_path / "state")
-    for words in (["status"], ["halt"], ["resume"], ["stop"], ["limit", "max_open_orders", "1"], ["kill"]):
+    for words in (["status"], ["halt"], ["resume"], ["stop"], ["limit", "max_open_orders", "1"], ["kill"], ["clean"]):
         done = engine.command(*words)
         assert done.returncode == exits.NOT_RUNNING, words
         assert instance_name in done.stderr
@@ -218,6 +219,69 @@ def test_exit_codes_without_an_instance(instance_name: str, tmp_path: Path) -> N
     done = engine.command("run", "--set", "chain.url=ftp://x")
     assert done.returncode == exits.USAGE and "chain.url" in done.stderr
     assert not directory(instance_name).exists()
+
+
+def test_the_same_name_from_another_state_directory_is_refused(shared: Engine, tmp_path: Path) -> None:
+    done = Engine(shared.name, tmp_path / "state").command("run", "--duration", "1s")
+    assert done.returncode == exits.REFUSED
+    for part in (f"process {shared.pids()['supervisor']}", str(shared.state_dir), f"stop --instance {shared.name}"):
+        assert part in done.stderr
+    assert not (tmp_path / "state").exists()
+    assert shared.trading()
+
+
+@pytest.mark.parametrize(
+    ("path", "settings", "says"),
+    [
+        ("no_such_module:Bot", "{}", "module no_such_module is not on PYTHONPATH"),
+        ("sniperforge.strategies.rebalance:Rebalancer", "{}", "sniperforge.strategies.rebalance"),
+        ("sniperforge.strategies.rebalance:Rebalance", "{ nonsense = 1 }", "nonsense"),
+    ],
+)
+def test_a_bot_that_cannot_be_made_ends_the_start(
+    instance_name: str, tmp_path: Path, path: str, settings: str, says: str
+) -> None:
+    engine = Engine(instance_name, tmp_path / "state")
+    bot = f'bots.mine={{ kind = "strategy", enabled = true, bot = 9, class = "{path}", settings = {settings} }}'
+    done = engine.command("run", "--duration", "1s", "--set", bot)
+    assert done.returncode == exits.USAGE
+    assert done.stderr.startswith("sniperforge: bots.mine.") and says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (engine.state_dir / "ledger").exists() and not (engine.state_dir / "wallet.json").exists()
+
+
+def test_a_wrong_or_missing_passphrase_ends_the_start(instance_name: str, tmp_path: Path) -> None:
+    engine = Engine(instance_name, tmp_path / "state")
+    keyfile.create(engine.state_dir / "wallet.json", passphrase="right")
+    for given, says in (({"SNIPERFORGE_PASSPHRASE": "wrong"}, "wrong passphrase"), ({}, "set SNIPERFORGE_PASSPHRASE")):
+        done = subprocess.run(
+            [*CLI, "run", "--duration", "1s", *engine.arguments()],
+            cwd=REPO,
+            env={key: value for key, value in os.environ.items() if key != "SNIPERFORGE_PASSPHRASE"} | given,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=30.0,
+        )
+        assert done.returncode == exits.USAGE and says in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert not (engine.state_dir / "ledger").exists()
+
+
+def test_a_chain_or_wallet_of_another_start_is_refused_with_one_sentence(instance_name: str, tmp_path: Path) -> None:
+    engine = Engine(instance_name, tmp_path / "state")
+    with running(engine):
+        assert engine.end() == exits.OK, engine.said()
+    advice = f"`sniperforge clean --instance {instance_name} --state --yes`"
+    for setting in ("simnet.market.pools=9", "simnet.seed=7"):
+        done = engine.command("run", "--duration", "5s", "--set", setting)
+        assert done.returncode == exits.USAGE
+        assert setting.partition("=")[0] in done.stderr and advice in done.stderr
+        assert "did not stop" not in done.stderr and "--ledger" not in done.stderr
+    (engine.state_dir / "wallet.json").rename(tmp_path / "wallet.json")
+    done = engine.command("run", "--duration", "5s")
+    assert done.returncode == exits.USAGE and advice in done.stderr
+    assert not (engine.state_dir / "wallet.json").exists()
 
 
 # -- lives from start to end -----------------------------------------------------------------------
@@ -344,8 +408,10 @@ def test_clean_removes_a_stale_instance_and_its_state(instance_name: str, tmp_pa
     until("all children to die", lambda: not engine.pids(), 10.0)
     assert directory(instance_name).exists()
     done = engine.command("clean", "--state")
+    assert done.returncode == exits.REFUSED and "--yes" in done.stderr
+    assert f"removed stale instance {instance_name}" in done.stderr and (engine.state_dir / "wallet.json").exists()
+    done = engine.command("clean", "--state", "--yes")
     assert done.returncode == exits.OK, done.stderr
-    assert f"removed stale instance {instance_name}" in done.stdout
     assert not directory(instance_name).exists() and not engine.state_dir.exists()
 
 
