@@ -379,7 +379,10 @@ static void adaptive_swap( sf_orca_whirlpool_state_t const * s, int a_to_b, int 
   q->error = 0;
   while( left && price != limit ) {
     int last = i == end->at;
-    if( last && price == end->sqrt_price ) break;
+    if( last && price == end->sqrt_price ) {
+      tick = up ? end->index : end->index - 1;
+      break;
+    }
     uint32_t at          = up ? i : i - 1;
     sf_u128_t next_price = last ? end->sqrt_price : t->price[at];
     int32_t next_index   = last ? end->index : t->index[at];

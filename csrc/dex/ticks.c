@@ -313,6 +313,7 @@ ALWAYS void swap_along( sf_ticks_t const * t, int a_to_b, int exact_in, uint64_t
   uint64_t left = amount, other = 0, fee = 0, kept = 0;
   int32_t tick    = t->tick;
   uint32_t status = SF_QUOTE_OK, error = 0;
+  if( __builtin_expect( limit == from, 0 ) ) goto done;
   while( left ) {
     uint64_t needed = exact_in ? s->in : s->out;
     if( __builtin_expect( i != last && left >= needed && !( s->flags & ~SF_STRETCH_FINE ), 1 ) ) {
