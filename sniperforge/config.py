@@ -210,6 +210,7 @@ def load(files: Sequence[Path] = (), settings: Sequence[str] = ()) -> Config:
         _lay_over(data, _read(path))
     for setting in settings:
         _lay_over(data, _parse_setting(setting))
+    _leave_out_bots(data)
     try:
         config = msgspec.convert(data, Config)
         plain = to_builtins(config)
@@ -220,6 +221,22 @@ def load(files: Sequence[Path] = (), settings: Sequence[str] = ()) -> Config:
     for sentence in rules.broken(config, plain):
         raise ConfigError(sentence)
     return config
+
+
+def _leave_out_bots(data: dict[str, Any]) -> None:
+    """Takes bots with `enabled = false` out, as if they were not configured."""
+    bots = data.get("bots")
+    if not isinstance(bots, dict):
+        return
+    for name, bot in list(bots.items()):
+        if isinstance(bot, dict) and "enabled" in bot:
+            enabled = bot.pop("enabled")
+            if not isinstance(enabled, bool):
+                raise ConfigError(
+                    f"bots.{name}.enabled: expected bool, got {type(enabled).__name__}; use true or false"
+                )
+            if not enabled:
+                del bots[name]
 
 
 #: tables whose keys are names that the configuration gives, and what stands below each

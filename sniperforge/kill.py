@@ -23,31 +23,32 @@ _LEVELS = {"reduce": 1, "halt": 2}
 _BY_PERSON = 1
 
 
-def raise_word(control: Path, level: int) -> bool:
-    """Raises the kill word in a control workspace to at least `level`; returns False if it is no control workspace.
+def raise_word(control: Path, level: int) -> int:
+    """Raises the kill word in a control workspace to at least `level`; returns it, 0 if that is no control workspace.
 
     A store of an aligned 8-byte word is one instruction; the word is only ever raised here.
     """
     try:
         fd = os.open(control, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        return False
+        return 0
     try:
         if os.fstat(fd).st_size < KILL_NS_OFFSET + 8:
-            return False
+            return 0
         with mmap.mmap(fd, 0) as memory:
             magic, kind = struct.unpack_from("<QI", memory, 0)
             if magic != MAGIC or kind != KIND_CONTROL:
-                return False
+                return 0
             words = memoryview(memory).cast("Q")
             try:
                 if words[KILL_OFFSET // 8] < level:
                     words[KILL_OFFSET // 8] = level
                     words[KILL_BY_OFFSET // 8] = _BY_PERSON
                     words[KILL_NS_OFFSET // 8] = time.monotonic_ns()
+                now = int(words[KILL_OFFSET // 8])
             finally:
                 words.release()
-        return True
+        return now
     finally:
         os.close(fd)
 
@@ -60,9 +61,11 @@ def kill(instance: str, state_dir: Path, level: str) -> tuple[str, bool]:
     known = state_dir.exists()
     if known:
         StateDirectory(state_dir).set_killed(_LEVELS[level])
-    raised = raise_word(Path("/dev/shm") / f"sf-{instance}" / "control", _LEVELS[level])
-    if raised:
-        return f"kill word of {instance} is {level}; it stays so over restarts until `sniperforge resume`", True
+    now = raise_word(Path("/dev/shm") / f"sf-{instance}" / "control", _LEVELS[level])
+    if now:
+        word = {number: name for name, number in _LEVELS.items()}.get(now, level)
+        return f"kill word of {instance} is {word}; it stays so over restarts until `sniperforge resume`", True
     if known:
-        return f"{instance} is not running; it will not trade when it starts, until `sniperforge resume`", True
+        allowed = "only exits are allowed" if level == "reduce" else "it will not trade"
+        return f"{instance} is not running; {allowed} when it starts, until `sniperforge resume`", True
     return f"there is no instance {instance}, neither running nor with a state directory {state_dir}", False

@@ -165,7 +165,7 @@ def render(now: Status, before: Status | None, width: int) -> RenderableType:
 
 
 def watch(read: Callable[[], Status | None], *, period_s: float, count: int | None, as_json: bool) -> int:
-    """Draws until Ctrl-C; returns how many views were drawn.
+    """Draws until Ctrl-C; returns how many views had an instance to show.
 
     Args:
         read: the status now, or None while the instance is not there.
@@ -173,7 +173,7 @@ def watch(read: Callable[[], Status | None], *, period_s: float, count: int | No
         count: stop after so many views; None = until Ctrl-C.
         as_json: one JSON object a line instead of a view.
     """
-    drawn = 0
+    drawn = seen = 0
     before: Status | None = None
     console = Console()
     live = console.is_terminal and not as_json
@@ -183,6 +183,7 @@ def watch(read: Callable[[], Status | None], *, period_s: float, count: int | No
     try:
         while count is None or drawn < count:
             now = read()
+            seen += now is not None
             if view is not None:
                 content = render(now, before, console.width) if now is not None else Text("waiting for the instance…")
                 view.update(content, refresh=True)
@@ -199,4 +200,4 @@ def watch(read: Callable[[], Status | None], *, period_s: float, count: int | No
     finally:
         if view is not None:
             view.stop()
-    return drawn
+    return seen

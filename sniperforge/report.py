@@ -55,6 +55,8 @@ def _bot_lines(bots: list[dict[str, Any]]) -> list[str]:
             f"  bot {bot['name']:<12} intents {bot['intents']}, orders {bot['orders']}, denied {bot['denied']}, "
             f"landed {bot['landed']} ({bot['profitable']} profitable), reverted {bot['reverted']}, "
             f"expired {bot['expired']}, result {amount(bot['profit_lamports'], 9)} SOL"
+            + (f", last denied for {bot['last_reason']}" if bot["last_reason"] else "")
+            + ("" if bot["running"] else ", STOPPED")
         )
     return lines
 
@@ -109,6 +111,13 @@ def summary(final: dict[str, Any], books: Books, differences: list[Difference]) 
     }
 
 
+def activity(status: dict[str, Any]) -> str:
+    """What the instance does: `trading`, `reducing` (exits only), `halted` by the kill word, or `not trading` yet."""
+    if status["kill"]["level"] != "run":
+        return {"reduce": "reducing", "halt": "halted"}[status["kill"]["level"]]
+    return "trading" if status["trading"] else "not trading"
+
+
 def line(status: dict[str, Any]) -> str:
     """The instance in one line."""
     landed = sum(bot["landed"] for bot in status["bots"])
@@ -118,10 +127,10 @@ def line(status: dict[str, Any]) -> str:
     chain = status["chain"]
     stage = next((tile["origin"] for tile in status["tiles"] if tile["name"] == "risk"), None)
     tick = f" | tick to order p50 {short_ns(stage['p50_ns'])}" if stage and stage["count"] else ""
-    trading = "trading" if status["trading"] and status["kill"]["level"] == "run" else f"kill {status['kill']['level']}"
     return (
-        f"{status['instance']} run {status['run']} {trading} | slot {chain['slot']} | pools {len(status['pools'])} | "
-        f"landed {landed} (profitable {profitable}) denied {denied} | earned {amount(profit, 9)} SOL{tick}"
+        f"{status['instance']} run {status['run']} {activity(status)} | slot {chain['slot']} | "
+        f"pools {len(status['pools'])} | landed {landed} (profitable {profitable}) denied {denied} | "
+        f"earned {amount(profit, 9)} SOL{tick}"
     )
 
 
@@ -131,9 +140,8 @@ def status_text(status: dict[str, Any]) -> str:
     lines = [
         f"instance {status['instance']}, run {status['run']}, up {status['uptime_s']:.0f} s, "
         f"supervisor {supervisor} (process {status['supervisor']['pid']})",
-        f"kill word {status['kill']['level']} (by {status['kill']['by']}), "
-        f"{'trading' if status['trading'] else 'not trading'}, slot {status['chain']['slot']}, "
-        f"{len(status['pools'])} pools",
+        f"{activity(status)}, kill word {status['kill']['level']} (by {status['kill']['by']}), "
+        f"slot {status['chain']['slot']}, {len(status['pools'])} pools",
     ]
     for tile in status["tiles"]:
         core = "any core" if tile["core"] is None else f"core {tile['core']}"

@@ -15,6 +15,7 @@ from solders.pubkey import Pubkey
 from ipc.histogram import Histogram
 from ipc.views import Instance, now_ns
 from sniperforge.commands import LIMITS
+from sniperforge.journal.records import DENY_NAMES
 from sniperforge.processes import alive, proportional_bytes
 
 #: tiles whose processes are the hot path, for the memory figure
@@ -149,7 +150,6 @@ _BOT_KEYS = (
     "profitable",
     "profit_lamports",
     "fee_lamports",
-    "last_reason",
 )
 _LIMIT_KEYS = (*LIMITS, "open_lamports", "open_orders", "today_lamports", "today_fee_lamports")
 
@@ -158,6 +158,7 @@ def _bots(rows: Rows) -> list[dict[str, Any]]:
     return [
         {"number": number, "name": row["name"].decode(), "running": bool(row["running"])}
         | {key: int(row[key]) for key in _BOT_KEYS}
+        | {"last_reason": DENY_NAMES.get(int(row["last_reason"]), "")}
         for number, row in enumerate(rows)
         if row["name"]
     ]
@@ -231,7 +232,7 @@ def collect(instance: Instance, *, memory: bool) -> dict[str, Any]:
         },
         "uptime_s": (time.time_ns() - control.created_ns) / 1e9,
         "kill": {"level": control.kill, "by": control.kill_by},
-        "trading": control.trading,
+        "trading": control.trading and control.kill == "run",
         "tiles": _tiles(instance, now),
         "groups": [
             {"name": name, "wait": group.wait, "wait_asked": group.wait_asked, "core": group.core}

@@ -276,7 +276,8 @@ class _Loop:
             self._instance.control.set_trading(True)
             ready_ms = (time.time_ns() - self._instance.control.created_ns) / 1e6
             self._commands.event("trading", f"run {self._launch.run} trades {ready_ms:.0f} ms after its creation")
-            self._supervisor.say(f"run {self._launch.run} is trading ({ready_ms:.0f} ms after its creation)")
+            doing = "trading" if self._instance.control.kill == "run" else "ready, and held by the kill word"
+            self._supervisor.say(f"run {self._launch.run} is {doing} ({ready_ms:.0f} ms after its creation)")
         else:
             self._supervisor.say(
                 "dry run: prices only, every order is denied; set chain.armed = true to trade on this chain"
@@ -338,6 +339,5 @@ class _Loop:
             self._instance.control.beat()
             self._commands.turn(0)
             time.sleep(0.01)
-        final = status.collect(self._instance, memory=False)
         clean = self._groups.halt(deadline + self._config.supervisor.stop_timeout_ms / 1000)
-        return self._launch.finish(final, clean)
+        return self._launch.finish(status.collect(self._instance, memory=False), clean)

@@ -23,9 +23,12 @@ from sniperforge.processes import alive
 REPO = Path(__file__).resolve().parents[1]
 CLI = (sys.executable, "-m", "sniperforge.cli")
 
-#: A busy host must not look like a dead engine, and ports must not clash.
+#: A busy host must not look like a dead engine, ports must not clash, and two engines must not spin on one core.
 QUIET = (
     "simnet.rpc_port=0",
+    "topology.groups.hot.wait=park",
+    "topology.groups.hot.core=any",
+    "supervisor.stop_timeout_ms=20000",
     "supervisor.heartbeat_timeout_ms=20000",
     "supervisor.start_timeout_ms=60000",
     "risk.supervisor_timeout_ms=20000",

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None, host: Host | None = None) -> int:
                 print(f"{MARKS[finding.level]:8}{finding.stage:13}{finding.found}")
                 if finding.fix:
                     print(f"{'':21}fix: {finding.fix}")
-        return int(any(finding.level != "ok" for finding in findings))
+        return int(any(finding.level == "problem" for finding in findings))
 
     results: list[Result] = []
     for stage in wanted if options.verb == "apply" else reversed(wanted):

@@ -50,8 +50,11 @@ KINDS = {name: kind for kind, name in KIND_NAMES.items()}
 
 OUTCOMES = _names("SF_FILL_", ("SF_FILL_SIMULATED", "SF_FILL_RECOVERED"))
 
+DENY_NAMES = _names("SF_DENY_", ("SF_DENY_ROWS", "SF_DENY_MAX"))
+"""Why risk denied, by SF_DENY_*."""
+
 _MEANINGS: dict[tuple[int, str], dict[int, str]] = {
-    (lib.SF_MSG_DENIED, "reason"): _names("SF_DENY_", ("SF_DENY_ROWS", "SF_DENY_MAX")),
+    (lib.SF_MSG_DENIED, "reason"): DENY_NAMES,
     (lib.SF_MSG_REFUSED, "reason"): _names("SF_REFUSE_"),
     (lib.SF_MSG_FILL, "outcome"): OUTCOMES,
     (lib.SF_MSG_COMMAND, "verb"): _names("SF_VERB_"),

@@ -21,7 +21,7 @@ BOT = {
     "profitable": 2,
     "profit_lamports": 1_500_000_000,
     "fee_lamports": 20_000,
-    "last_reason": 0,
+    "last_reason": "",
 }
 FINAL: dict[str, Any] = {
     "instance": "x",
@@ -83,4 +83,4 @@ def test_the_line() -> None:
         "x run 3 trading | slot 77 | pools 2 | landed 3 (profitable 2) denied 1 | earned 1.500000000"
     )
     assert "tick to order p50 870 ns" in said
-    assert "kill halt" in line(FINAL | {"kill": {"level": "halt"}})
+    assert "halted" in line(FINAL | {"kill": {"level": "halt"}})
