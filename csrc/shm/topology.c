@@ -21,14 +21,14 @@ void sf_topology_free( sf_topology_t * t ) { free( t ); }
 
 static int name_set( char out[SF_NAME_MAX], char const * what, char const * name ) {
   if( !name[0] || strlen( name ) >= SF_NAME_MAX ) {
-    return sf_err_set( SF_ERR_ARG, "topology.%s.%s: a name has 1 to %d bytes", what, name, SF_NAME_MAX - 1 );
+    return sf_err_set( SF_ERR_ARG, "topology.%ss.%s: a name has 1 to %d bytes", what, name, SF_NAME_MAX - 1 );
   }
   memcpy( out, name, strlen( name ) + 1 );
   return 0;
 }
 
 static int full( char const * what, char const * name, uint32_t most ) {
-  return sf_err_set( SF_ERR_FULL, "topology.%s.%s: there are %u already, the most there can be", what, name, most );
+  return sf_err_set( SF_ERR_FULL, "topology.%ss.%s: there are %u already, the most there can be", what, name, most );
 }
 
 int sf_topology_group_add( sf_topology_t * t, char const * name, uint32_t wait, uint32_t core, uint32_t flags ) {
@@ -59,7 +59,7 @@ int sf_topology_link_add( sf_topology_t * t, char const * name, uint32_t produce
                           uint32_t slot_bytes ) {
   if( t->link_cnt >= SF_LINK_MAX ) return full( "link", name, SF_LINK_MAX );
   if( producer >= t->tile_cnt )
-    return sf_err_set( SF_ERR_ARG, "topology.link.%s: there is no tile number %u to produce it", name, producer );
+    return sf_err_set( SF_ERR_ARG, "topology.links.%s: there is no tile number %u to produce it", name, producer );
   sf_topology_tile_t * tile = t->tile + producer;
   if( tile->out_cnt >= SF_PORT_MAX ) return full( "link", name, SF_PORT_MAX );
   sf_topology_link_t * l = t->link + t->link_cnt;
@@ -102,9 +102,9 @@ int sf_topology_params_set( sf_topology_t * t, uint32_t tile, char const * text 
   uint64_t len = strlen( text );
   if( tile >= t->tile_cnt ) return sf_err_set( SF_ERR_ARG, "topology.tile: there is no tile number %u", tile );
   if( t->tile[tile].param_len )
-    return sf_err_set( SF_ERR_STATE, "topology.tile.%s: its parameters are set already", t->tile[tile].name );
+    return sf_err_set( SF_ERR_STATE, "topology.tiles.%s: its parameters are set already", t->tile[tile].name );
   if( len > SF_PARAM_MAX - t->param_bytes ) {
-    return sf_err_set( SF_ERR_FULL, "topology.tile.%s: %lu bytes of parameters do not fit the %u of all tiles",
+    return sf_err_set( SF_ERR_FULL, "topology.tiles.%s: %lu bytes of parameters do not fit the %u of all tiles",
                        t->tile[tile].name, len, SF_PARAM_MAX );
   }
   memcpy( t->params + t->param_bytes, text, len );
@@ -123,7 +123,7 @@ int sf_topology_notes( sf_topology_t const * t, char * out, uint64_t out_bytes )
     if( g->wait == g->wait_asked ) continue;
     int n = snprintf(
         out + used, out_bytes - used,
-        "topology.group.%s: asked to spin, but there are more spinning groups than cores; it yields instead\n",
+        "topology.groups.%s: asked to spin, but there are more spinning groups than cores; it yields instead\n",
         g->name );
     if( n < 0 || used + (uint64_t)n >= out_bytes ) break;
     used += (uint64_t)n;
@@ -163,7 +163,7 @@ int sf_topology_layout( sf_topology_t * t ) {
     sf_topology_link_t * l = t->link + i;
     uint64_t bytes         = sf_link_bytes( l->depth, l->slot_bytes );
     if( !bytes )
-      return sf_err_set( SF_ERR_ARG, "topology.link.%s: depth %u or slot_bytes %u is not allowed", l->name, l->depth,
+      return sf_err_set( SF_ERR_ARG, "topology.links.%s: depth %u or slot_bytes %u is not allowed", l->name, l->depth,
                          l->slot_bytes );
     l->flags = link_flags( t, i );
     l->off   = 0;

@@ -6,7 +6,7 @@
      sf_topology_layout gives every object its place; sf_instance_create
      (shm/instance.h) freezes it into shared memory.
 
-   Errors name the key and the fix: `topology.link.market: depth 1000 is not a
+   Errors name the key and the fix: `topology.links.market: depth 1000 is not a
    power of two; use 1024`. */
 
 #ifndef SF_SHM_TOPOLOGY_H

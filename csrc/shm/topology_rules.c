@@ -28,11 +28,11 @@ static int name_ok( char const name[SF_NAME_MAX] ) {
 static int name_rule( char const * what, char const name[SF_NAME_MAX], uint32_t index, char const * first,
                       uint64_t stride ) {
   if( !name_ok( name ) )
-    FAULT( "topology.%s.%.31s: a name is 1 to %d of the characters a-z A-Z 0-9 _ - . and does not begin with a dot",
+    FAULT( "topology.%ss.%.31s: a name is 1 to %d of the characters a-z A-Z 0-9 _ - . and does not begin with a dot",
            what, name, SF_NAME_MAX - 1 );
   for( uint32_t i = 0; i < index; i++ ) {
     if( !strcmp( first + i * stride, name ) )
-      FAULT( "topology.%s.%s: there are two of this name; rename one", what, name );
+      FAULT( "topology.%ss.%s: there are two of this name; rename one", what, name );
   }
   return 0;
 }
@@ -46,7 +46,7 @@ static int counts_rule( sf_topology_t const * t ) {
   if( !t->tile_cnt ) FAULT( "topology.tile: there is no tile; add one" );
   for( uint32_t i = 0; i < t->tile_cnt; i++ ) {
     if( t->tile[i].in_cnt > SF_PORT_MAX || t->tile[i].out_cnt > SF_PORT_MAX )
-      FAULT( "topology.tile.%.31s: more than %d in- or out-links", t->tile[i].name, SF_PORT_MAX );
+      FAULT( "topology.tiles.%.31s: more than %d in- or out-links", t->tile[i].name, SF_PORT_MAX );
   }
   if( memchr( t->state_dir, 0, sizeof( t->state_dir ) ) == 0 )
     FAULT( "topology.state_dir: the path is longer than %lu bytes", sizeof( t->state_dir ) - 1 );
@@ -55,7 +55,7 @@ static int counts_rule( sf_topology_t const * t ) {
 
 static int params_rule( sf_topology_t const * t, sf_topology_tile_t const * tile ) {
   if( tile->param_off > t->param_bytes || tile->param_len > t->param_bytes - tile->param_off )
-    FAULT( "topology.tile.%s: its parameters lie outside the text", tile->name );
+    FAULT( "topology.tiles.%s: its parameters lie outside the text", tile->name );
   char const * p   = t->params + tile->param_off;
   char const * end = p + tile->param_len;
   while( p < end ) {
@@ -63,7 +63,7 @@ static int params_rule( sf_topology_t const * t, sf_topology_tile_t const * tile
     char const * stop = line ? line : end;
     char const * mark = memchr( p, '=', (uint64_t)( stop - p ) );
     if( !mark || mark == p || memchr( p, 0, (uint64_t)( stop - p ) ) ) {
-      FAULT( "topology.tile.%s: parameter line `%.*s` is not key=value", tile->name, (int)( stop - p ), p );
+      FAULT( "topology.tiles.%s: parameter line `%.*s` is not key=value", tile->name, (int)( stop - p ), p );
     }
     p = stop + 1;
   }
@@ -76,38 +76,38 @@ static int tile_rule( sf_topology_t const * t, uint32_t i ) {
   if( rc ) return rc;
   if( !strcmp( tile->name, "topology" ) || !strcmp( tile->name, "control" ) || !strcmp( tile->name, "owner" ) ||
       !strncmp( tile->name, "link-", 5 ) ) {
-    FAULT( "topology.tile.%s: topology, control, owner and link-... are names of the instance's own files; rename the "
+    FAULT( "topology.tiles.%s: topology, control, owner and link-... are names of the instance's own files; rename the "
            "tile",
            tile->name );
   }
   if( !tile->kind[0] || !memchr( tile->kind, 0, SF_NAME_MAX ) )
-    FAULT( "topology.tile.%s.kind: is empty or longer than %d bytes", tile->name, SF_NAME_MAX - 1 );
+    FAULT( "topology.tiles.%s.kind: is empty or longer than %d bytes", tile->name, SF_NAME_MAX - 1 );
   if( !( tile->flags & SF_TILE_EXTERNAL ) ) {
     if( tile->group >= t->group_cnt )
-      FAULT( "topology.tile.%s.group: there is no group number %u; add it under [topology.group]", tile->name,
+      FAULT( "topology.tiles.%s.group: there is no group number %u; add it under [topology.groups]", tile->name,
              tile->group );
     if( ( tile->flags ^ t->group[tile->group].flags ) & SF_TILE_PYTHON ) {
-      FAULT( "topology.tile.%s.group: group %s mixes C and Python tiles; put the tile into another group", tile->name,
+      FAULT( "topology.tiles.%s.group: group %s mixes C and Python tiles; put the tile into another group", tile->name,
              t->group[tile->group].name );
     }
   }
   for( uint32_t k = 0; k < tile->in_cnt; k++ ) {
     if( tile->in[k] >= t->edge_cnt || t->edge[tile->in[k]].consumer != i )
-      FAULT( "topology.tile.%s: in-link %u is not an edge of this tile", tile->name, k );
+      FAULT( "topology.tiles.%s: in-link %u is not an edge of this tile", tile->name, k );
     for( uint32_t m = 0; m < k; m++ ) {
       if( t->edge[tile->in[m]].link == t->edge[tile->in[k]].link ) {
-        FAULT( "topology.tile.%s: consumes link %s twice; name it once", tile->name,
+        FAULT( "topology.tiles.%s: consumes link %s twice; name it once", tile->name,
                t->link[t->edge[tile->in[k]].link].name );
       }
     }
   }
   for( uint32_t k = 0; k < tile->out_cnt; k++ ) {
     if( tile->out[k] >= t->link_cnt || t->link[tile->out[k]].producer != i )
-      FAULT( "topology.tile.%s: out-link %u is not produced by this tile", tile->name, k );
+      FAULT( "topology.tiles.%s: out-link %u is not produced by this tile", tile->name, k );
     sf_topology_link_t const * l = t->link + tile->out[k];
     if( !tile->burst || tile->burst > l->depth / 2 ) {
-      FAULT( "topology.tile.%s.burst: %u is not within 1 and half the depth of its link %s; use at most %u", tile->name,
-             tile->burst, l->name, l->depth / 2 );
+      FAULT( "topology.tiles.%s.burst: %u is not within 1 and half the depth of its link %s; use at most %u",
+             tile->name, tile->burst, l->name, l->depth / 2 );
     }
   }
   return params_rule( t, tile );
@@ -118,20 +118,20 @@ static int link_rule( sf_topology_t const * t, uint32_t i ) {
   int rc                       = name_rule( "link", l->name, i, t->link[0].name, sizeof( t->link[0] ) );
   if( rc ) return rc;
   if( l->producer >= t->tile_cnt )
-    FAULT( "topology.link.%s.producer: there is no tile number %u; name a tile", l->name, l->producer );
+    FAULT( "topology.links.%s.producer: there is no tile number %u; name a tile", l->name, l->producer );
   uint32_t producers = 0;
   for( uint32_t k = 0; k < t->tile_cnt; k++ ) {
     for( uint32_t m = 0; m < t->tile[k].out_cnt; m++ ) producers += t->tile[k].out[m] == i;
   }
   if( producers != 1 )
-    FAULT( "topology.link.%s.producer: %u tiles produce it; a link has exactly one, give each tile a link of its own",
+    FAULT( "topology.links.%s.producer: %u tiles produce it; a link has exactly one, give each tile a link of its own",
            l->name, producers );
   if( l->depth & ( l->depth - 1 ) )
-    FAULT( "topology.link.%s: depth %u is not a power of two; use %u", l->name, l->depth, power_above( l->depth ) );
+    FAULT( "topology.links.%s: depth %u is not a power of two; use %u", l->name, l->depth, power_above( l->depth ) );
   if( l->depth < SF_DEPTH_MIN || l->depth > SF_DEPTH_MAX )
-    FAULT( "topology.link.%s: depth %u is not within %u and %u", l->name, l->depth, SF_DEPTH_MIN, SF_DEPTH_MAX );
+    FAULT( "topology.links.%s: depth %u is not within %u and %u", l->name, l->depth, SF_DEPTH_MIN, SF_DEPTH_MAX );
   if( l->slot_bytes < SF_SLOT_MIN || l->slot_bytes > SF_SLOT_MAX || l->slot_bytes % SF_LINE ) {
-    FAULT( "topology.link.%s: slot_bytes %u is not a multiple of 64 within %u and %u; use %u", l->name, l->slot_bytes,
+    FAULT( "topology.links.%s: slot_bytes %u is not a multiple of 64 within %u and %u; use %u", l->name, l->slot_bytes,
            SF_SLOT_MIN, SF_SLOT_MAX,
            l->slot_bytes >= SF_SLOT_MAX ? SF_SLOT_MAX : ( l->slot_bytes / SF_LINE + 1 ) * SF_LINE );
   }
@@ -140,10 +140,10 @@ static int link_rule( sf_topology_t const * t, uint32_t i ) {
     if( t->edge[k].link != i ) continue;
     consumers++;
     if( t->edge[k].consumer == l->producer )
-      FAULT( "topology.link.%s: tile %s both produces and consumes it; take it from its consumers", l->name,
+      FAULT( "topology.links.%s: tile %s both produces and consumes it; take it from its consumers", l->name,
              t->tile[l->producer].name );
   }
-  if( !consumers ) FAULT( "topology.link.%s: nobody consumes it; add a consumer or remove the link", l->name );
+  if( !consumers ) FAULT( "topology.links.%s: nobody consumes it; add a consumer or remove the link", l->name );
   return 0;
 }
 
@@ -152,14 +152,14 @@ static int edge_rule( sf_topology_t const * t, uint32_t i ) {
   if( e->link >= t->link_cnt || e->consumer >= t->tile_cnt )
     FAULT( "topology.link: edge number %u names a link or a tile that does not exist", i );
   if( e->reliable > 1 )
-    FAULT( "topology.link.%.31s: reliable of consumer %.31s is %u; use 0 or 1", t->link[e->link].name,
+    FAULT( "topology.links.%.31s: reliable of consumer %.31s is %u; use 0 or 1", t->link[e->link].name,
            t->tile[e->consumer].name, e->reliable );
   uint32_t listed = 0;
   for( uint32_t k = 0; k < t->tile_cnt; k++ ) {
     for( uint32_t m = 0; m < t->tile[k].in_cnt; m++ ) listed += t->tile[k].in[m] == i;
   }
   if( listed != 1 )
-    FAULT( "topology.link.%.31s: consumer %.31s lists it %u times among its in-links; once is right",
+    FAULT( "topology.links.%.31s: consumer %.31s lists it %u times among its in-links; once is right",
            t->link[e->link].name, t->tile[e->consumer].name, listed );
   return 0;
 }
@@ -189,15 +189,15 @@ static int group_rule( sf_topology_t const * t, uint32_t i, uint32_t const * cor
   int rc                        = name_rule( "group", g->name, i, t->group[0].name, sizeof( t->group[0] ) );
   if( rc ) return rc;
   if( g->wait_asked > SF_WAIT_PARK )
-    FAULT( "topology.group.%s.wait: %u is none of spin, yield, park", g->name, g->wait_asked );
+    FAULT( "topology.groups.%s.wait: %u is none of spin, yield, park", g->name, g->wait_asked );
   if( g->core != SF_CORE_NONE && !has_core( core, core_cnt, g->core ) ) {
-    FAULT( "topology.group.%s.core: core %u is not among the %u this process may use; use %u, or leave it out", g->name,
-           g->core, core_cnt, core[core_cnt - 1] );
+    FAULT( "topology.groups.%s.core: core %u is not among the %u this process may use; use %u, or leave it out",
+           g->name, g->core, core_cnt, core[core_cnt - 1] );
   }
   uint32_t tiles = 0;
   for( uint32_t k = 0; k < t->tile_cnt; k++ )
     tiles += !( t->tile[k].flags & SF_TILE_EXTERNAL ) && t->tile[k].group == i;
-  if( !tiles ) FAULT( "topology.group.%s: has no tile; remove it or put a tile into it", g->name );
+  if( !tiles ) FAULT( "topology.groups.%s: has no tile; remove it or put a tile into it", g->name );
   return 0;
 }
 
@@ -237,7 +237,7 @@ static int waits_settle( sf_topology_t * t, uint32_t const * core, uint32_t core
   for( uint32_t i = 0; i < t->group_cnt; i++ ) {
     sf_topology_group_t const * g = t->group + i;
     if( g->core == SF_CORE_NONE || !spins_on( t, g->core, i ) ) continue;
-    FAULT( "topology.group.%s.core: core %u belongs to a spinning group alone; give one of the two another core, or "
+    FAULT( "topology.groups.%s.core: core %u belongs to a spinning group alone; give one of the two another core, or "
            "leave core out",
            g->name, g->core );
   }

@@ -73,37 +73,37 @@ static void breaks( uint32_t rule, sf_topology_t * t ) {
 }
 
 static char const * const says[] = {
-  "topology.link.market: depth 1000 is not a power of two; use 1024",
-  "topology.link.market: slot_bytes 100 is not a multiple of 64 within 64 and 65536; use 128",
-  "topology.link.market: depth 2 is not within 4 and",
-  "topology.link.raw.producer: there is no tile number 99",
-  "topology.link.raw.producer: 2 tiles produce it",
-  "topology.link.raw.producer: 0 tiles produce it",
-  "topology.link.command: nobody consumes it",
-  "topology.link.raw: there are two of this name",
-  "topology.tile.control: topology, control, owner and link-... are names",
-  "topology.tile.a/b: a name is",
-  "topology.tile.feed.group: there is no group number 9",
-  "topology.tile.feed.group: group python mixes C and Python",
-  "topology.tile.feed.burst: 33 is not within 1 and half the depth of its link raw; use at most 32",
-  "topology.tile.feed.burst: 0",
-  "topology.group.hot.core: core 9 is not among the 4",
+  "topology.links.market: depth 1000 is not a power of two; use 1024",
+  "topology.links.market: slot_bytes 100 is not a multiple of 64 within 64 and 65536; use 128",
+  "topology.links.market: depth 2 is not within 4 and",
+  "topology.links.raw.producer: there is no tile number 99",
+  "topology.links.raw.producer: 2 tiles produce it",
+  "topology.links.raw.producer: 0 tiles produce it",
+  "topology.links.command: nobody consumes it",
+  "topology.links.raw: there are two of this name",
+  "topology.tiles.control: topology, control, owner and link-... are names",
+  "topology.tiles.a/b: a name is",
+  "topology.tiles.feed.group: there is no group number 9",
+  "topology.tiles.feed.group: group python mixes C and Python",
+  "topology.tiles.feed.burst: 33 is not within 1 and half the depth of its link raw; use at most 32",
+  "topology.tiles.feed.burst: 0",
+  "topology.groups.hot.core: core 9 is not among the 4",
   "core 1 belongs to a spinning group alone",
-  "topology.group.hot.wait: 7 is none of spin, yield, park",
-  "topology.group.empty: has no tile",
+  "topology.groups.hot.wait: 7 is none of spin, yield, park",
+  "topology.groups.empty: has no tile",
   "topology.table.pools: row_bytes 100 is not a multiple of 64; use 128",
   "topology.table.pools.rows: is 0",
   "topology.table.pools.writer: there is no tile number 50",
   "reliable of consumer journal is 2; use 0 or 1",
   "lists it 2 times",
-  "topology.link.raw: tile feed both produces and consumes it",
-  "topology.tile.feed: parameter line `urlurl` is not key=value",
-  "topology.tile.feed: its parameters lie outside",
+  "topology.links.raw: tile feed both produces and consumes it",
+  "topology.tiles.feed: parameter line `urlurl` is not key=value",
+  "topology.tiles.feed: its parameters lie outside",
   "topology: more than 64 tiles",
-  "topology.tile.feed.kind: is empty",
+  "topology.tiles.feed.kind: is empty",
   "topology.state_dir: the path is longer",
-  "topology.tile.book: consumes link raw twice",
-  "topology.tile.feed: more than 24",
+  "topology.tiles.book: consumes link raw twice",
+  "topology.tiles.feed: more than 24",
   "edge number 0 names a link or a tile that does not exist",
 };
 
@@ -130,7 +130,7 @@ static void test_waits( void ) {
   t->group[0].core  = SF_CORE_NONE;
   CHECK( !sf_topology_validate_on( t, cores, 1 ) && t->group[0].wait == SF_WAIT_YIELD &&
          t->group[0].wait_asked == SF_WAIT_SPIN );
-  CHECK( sf_topology_notes( t, notes, sizeof( notes ) ) == 1 && strstr( notes, "topology.group.hot" ) );
+  CHECK( sf_topology_notes( t, notes, sizeof( notes ) ) == 1 && strstr( notes, "topology.groups.hot" ) );
   /* two cores: one spins, on the highest core */
   CHECK( !sf_topology_validate_on( t, cores, 2 ) && t->group[0].wait == SF_WAIT_SPIN && t->group[0].core == 1 );
   CHECK( sf_topology_notes( t, notes, sizeof( notes ) ) == 0 );
