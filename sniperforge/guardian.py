@@ -144,7 +144,7 @@ class Guardian:
                 self._say(f"{child.name} did not stop in time; killing it")
                 os.kill(child.pid, signal.SIGKILL)
             ended = self._reap(child)
-            if ended and not code:
+            if ended and ended != -signal.SIGTERM and not code:  # by SIGTERM: it had not begun yet
                 code = ended if ended > 0 else exits.FAILED
         return code
 

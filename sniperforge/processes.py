@@ -9,7 +9,7 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -39,13 +39,16 @@ def fork(name: str, run: Callable[[], int]) -> int:
     parent = os.getpid()
     sys.stdout.flush()
     sys.stderr.flush()
+    # a SIGTERM before the child has a handler of its own must end it, not be lost in the parent's
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     pid = os.fork()
-    if pid:
-        return pid
-    _child(name, parent, run)
+    if not pid:
+        _child(name, parent, run, mask)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return pid
 
 
-def _child(name: str, parent: int, run: Callable[[], int]) -> NoReturn:
+def _child(name: str, parent: int, run: Callable[[], int], mask: Iterable[int]) -> NoReturn:
     code = 1
     try:
         die_with_parent(parent)
@@ -55,6 +58,7 @@ def _child(name: str, parent: int, run: Callable[[], int]) -> NoReturn:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         signal.set_wakeup_fd(-1)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         no_core_dump()
         gc.freeze()
         code = run()
