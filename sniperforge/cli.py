@@ -126,8 +126,8 @@ def _monitor(arguments: argparse.Namespace) -> int:
         except (CoreError, OSError):
             return None
 
-    monitor.watch(read, period_s=arguments.period, count=arguments.count, as_json=arguments.json)
-    return exits.OK
+    seen = monitor.watch(read, period_s=arguments.period, count=arguments.count, as_json=arguments.json)
+    return exits.OK if seen else exits.NOT_RUNNING
 
 
 def _config_command(arguments: argparse.Namespace) -> int:
@@ -181,7 +181,8 @@ def _ask(arguments: argparse.Namespace, verb: str, **fields: Any) -> int:
     except ControlTimeout as error:
         return _fail(f"{error}; `sniperforge kill` needs no answer", exits.NOT_RUNNING)
     except ControlError as error:
-        return _fail(str(error), exits.REFUSED if error.code == "refused" else exits.FAILED)
+        codes = {"refused": exits.REFUSED, "bad-argument": exits.USAGE}
+        return _fail(str(error), codes.get(error.code, exits.FAILED))
     except (ValueError, OSError) as error:
         return _fail(str(error), exits.USAGE)
     _print(arguments, result, ", ".join(f"{key} {value}" for key, value in result.items()))
