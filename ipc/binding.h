@@ -450,8 +450,8 @@ void sf_pump_fun_quote_out( sf_pump_fun_state_t const * s, int a_to_b, uint64_t 
                             sf_quote_t * q );
 int sf_pump_fun_trade_data( sf_pump_fun_trade_t const * trade, uint8_t * out );
 int sf_pump_fun_trade_parse( uint8_t const * data, uint32_t len, sf_pump_fun_trade_t * out );
-int sf_pump_fun_trade_accounts( sf_pump_fun_state_t const * s, sf_pump_fun_global_t const * global, int form, int a_to_b,
-                                uint8_t const user[32], sf_account_meta_t * out, uint32_t * cnt );
+int sf_pump_fun_trade_accounts( sf_pump_fun_state_t const * s, sf_pump_fun_global_t const * global, int form,
+                                int a_to_b, uint8_t const user[32], sf_account_meta_t * out, uint32_t * cnt );
 int sf_pump_fun_traded_parse( uint8_t const * data, uint32_t len, sf_pump_fun_traded_t * out );
 typedef struct sf_pump_swap_global {
   sf_pump_rates_t rates;
