@@ -5,7 +5,7 @@
 
    Source: raydium-io/raydium-amm: processor.rs, math.rs, state.rs, error.rs, log.rs. */
 
-#include "sbf/token.h"
+#include "sbf/token_transfer.h"
 
 extern uint64_t sol_create_program_address( sbf_bytes_t const * seeds, uint64_t seed_count, uint8_t const * program_id,
                                             uint8_t * address );
@@ -17,7 +17,6 @@ static uint8_t const AMM_AUTHORITY_SEED[] = "amm authority";
 #define AMM_LOG_SWAP_IN      3
 #define AMM_LOG_SWAP_OUT     4
 #define AMM_LOG_SIZE         57
-#define TOKEN_TRANSFER       3 /* the token program's instruction, without mint and decimals */
 #define TOKEN_ACCOUNT_FROZEN 2
 
 /* Values of a pool's status that decide over a swap. */
@@ -261,32 +260,14 @@ SBF_FUNCTION uint64_t amm_swap_base_out( amm_swap_t * s, uint64_t max_amount_in,
 
 /* ---- what the swap leaves behind -------------------------------------------------------------------- */
 
-/* amm_transfer moves tokens as the program does, by Transfer; a failure ends the program. */
-SBF_FUNCTION void amm_transfer( sbf_account_t const * from, sbf_account_t const * to, sbf_account_t const * authority,
-                                uint64_t amount, sbf_signer_t const * signer ) {
-  sbf_account_t accounts[3];
-  accounts[0]         = *from;
-  accounts[1]         = *to;
-  accounts[2]         = *authority;
-  sbf_meta_t metas[3] = {
-    { .key = from->key, .is_writable = 1 },
-    { .key = to->key, .is_writable = 1 },
-    { .key = authority->key, .is_signer = 1 },
-  };
-  uint8_t data[16] = { TOKEN_TRANSFER };
-  sbf_put_u64( data + 1, amount );
-  sbf_call_t call = { TOKEN_PROGRAM, metas, 3, data, 9 };
-  sol_invoke_signed_c( &call, accounts, 3, signer, signer ? 1 : 0 );
-}
-
 SBF_FUNCTION void amm_move_tokens( amm_swap_t const * s ) {
   sbf_bytes_t seeds[2] = {
     { AMM_AUTHORITY_SEED, sizeof( AMM_AUTHORITY_SEED ) - 1 },
     { s->pool->data + POOL_NONCE, 1 },
   };
   sbf_signer_t signer = { seeds, 2 };
-  amm_transfer( s->source, s->vault[s->input_side], s->owner, s->amount_in, 0 );
-  amm_transfer( s->vault[!s->input_side], s->destination, s->authority, s->amount_out, &signer );
+  token_transfer_plain( s->source, s->vault[s->input_side], s->owner, s->amount_in, 0 );
+  token_transfer_plain( s->vault[!s->input_side], s->destination, s->authority, s->amount_out, &signer );
 }
 
 SBF_FUNCTION void amm_count( uint8_t * counter, uint64_t amount ) {
