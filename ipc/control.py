@@ -23,6 +23,7 @@ from zmq.auth.thread import ThreadAuthenticator
 
 VERSION = 1
 MAX_REQUEST_BYTES = 65_536
+_ANSWERS_A_POLL = 16
 
 #: verb -> argument name -> type
 VERBS: Mapping[str, Mapping[str, type]] = {
@@ -241,17 +242,19 @@ class Server:
         path.chmod(stat.S_IRUSR | stat.S_IWUSR)
         return socket
 
-    def poll(self) -> int:
-        """Answers every request that is there; returns how many."""
-        return sum(self._answer_all(router) for router in self.routers)
+    def poll(self) -> bool:
+        """Answers what is there, a bounded number of requests; returns whether there may be more.
 
-    def _answer_all(self, router: zmq.Socket[bytes]) -> int:
-        answered = 0
-        while True:
+        The bound keeps a client that asks without end from keeping the server from its other work.
+        """
+        return sum(self._answer_some(router) for router in self.routers) > 0
+
+    def _answer_some(self, router: zmq.Socket[bytes]) -> bool:
+        for _ in range(_ANSWERS_A_POLL):
             try:
                 frames = router.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
-                return answered
+                return False
             identity, body = frames[0], frames[1:]
             delimiter = [b""] if body and body[0] == b"" else []
             body = body[len(delimiter) :]
@@ -262,7 +265,7 @@ class Server:
                 reply = msgspec.json.encode(Answer(v=VERSION, id="", ok=False, error=error))
             with contextlib.suppress(zmq.Again):
                 router.send_multipart([identity, *delimiter, reply], zmq.NOBLOCK)
-            answered += 1
+        return True
 
     def publish(self, topic: str, payload: object) -> None:
         """Publishes `payload` as JSON under `topic`; never blocks."""

@@ -222,9 +222,9 @@ def _kill(arguments: argparse.Namespace) -> int:
 
     settings = _config(arguments)
     level = "reduce" if arguments.reduce else "halt"
-    sentence, done = kill(settings.instance.name, settings.state_dir, level)
-    if not done:
-        return _fail(sentence, exits.NOT_RUNNING)
+    sentence, code = kill(settings.instance.name, settings.state_dir, level)
+    if code != exits.OK:
+        return _fail(sentence, code)
     _print(arguments, {"instance": settings.instance.name, "kill": level}, sentence)
     return exits.OK
 

@@ -12,6 +12,7 @@ import struct
 import time
 from pathlib import Path
 
+from sniperforge import exits
 from sniperforge.state import StateDirectory
 
 MAGIC = 0x53464F424A454354
@@ -53,19 +54,39 @@ def raise_word(control: Path, level: int) -> int:
         os.close(fd)
 
 
-def kill(instance: str, state_dir: Path, level: str) -> tuple[str, bool]:
-    """Stops the trading of `instance` now and over restarts; returns a sentence and whether it was done.
+def kill(instance: str, state_dir: Path, level: str) -> tuple[str, int]:
+    """Stops the trading of `instance` now and over restarts; returns a sentence and the exit code.
 
-    The mark on disk comes first: a supervisor that restarts between the two still finds it.
+    The word goes up before anything that can fail, and once more behind the mark: a supervisor that restarts
+    between the two finds one of them.
     """
+    control = Path("/dev/shm") / f"sf-{instance}" / "control"
+    now = raise_word(control, _LEVELS[level])
     known = state_dir.exists()
+    lost = ""
     if known:
-        StateDirectory(state_dir).set_killed(_LEVELS[level])
-    now = raise_word(Path("/dev/shm") / f"sf-{instance}" / "control", _LEVELS[level])
+        try:
+            StateDirectory(state_dir).set_killed(_LEVELS[level])
+        except OSError as error:
+            lost = f"{error}"
+    now = raise_word(control, _LEVELS[level]) or now
     if now:
         word = {number: name for name, number in _LEVELS.items()}.get(now, level)
-        return f"kill word of {instance} is {word}; it stays so over restarts until `sniperforge resume`", True
-    if known:
-        allowed = "only exits are allowed" if level == "reduce" else "it will not trade"
-        return f"{instance} is not running; {allowed} when it starts, until `sniperforge resume`", True
-    return f"there is no instance {instance}, neither running nor with a state directory {state_dir}", False
+        if lost:
+            return f"kill word of {instance} is {word}, but it will not outlive a restart: {lost}", exits.FAILED
+        return f"kill word of {instance} is {word}; it stays so over restarts until `sniperforge resume`", exits.OK
+    if not known:
+        return (
+            f"there is no instance {instance}, neither running nor with a state directory {state_dir}",
+            exits.NOT_RUNNING,
+        )
+    if lost:
+        return f"{instance} is not running, and no mark could be left for its next start: {lost}", exits.FAILED
+    holder = StateDirectory(state_dir).holder()
+    if holder:
+        return (
+            f"{instance} runs as process {holder}, but {control} is gone: its supervisor heeds the mark that was left "
+            f"on disk; to be sure, kill -TERM {holder}"
+        ), exits.FAILED
+    allowed = "only exits are allowed" if level == "reduce" else "it will not trade"
+    return f"{instance} is not running; {allowed} when it starts, until `sniperforge resume`", exits.OK

@@ -314,6 +314,7 @@ class State(msgspec.Struct):
             self.kill = max(self.kill, int(row["value"]))
         elif verb == lib.SF_VERB_RESUME:
             self.kill = lib.SF_KILL_RUN
+            self.day_lamports = 0  # as risk does: a person has looked, the day begins anew
 
 
 def _row(record: Record, layout: str) -> np.void:

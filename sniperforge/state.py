@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -93,7 +94,7 @@ class StateDirectory:
     def killed(self) -> int:
         """Level of the kill that is in force over restarts; 0 = none."""
         try:
-            return int((self.path / "killed").read_text())
+            return 1 if int((self.path / "killed").read_text()) == 1 else 2
         except FileNotFoundError:
             return 0
         except (OSError, ValueError):
@@ -103,6 +104,21 @@ class StateDirectory:
         """Keeps a kill of at least `level` over restarts; only `clear_killed` lowers it."""
         self.write(self.path / "killed", f"{max(level, self.killed())}\n")
 
+    def holder(self) -> int:
+        """Process of the guardian that holds the lock; 0 if nobody does."""
+        try:
+            fd = os.open(self.path / "lock", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return 0
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            text = os.read(fd, 32).decode(errors="replace").strip()
+            return int(text) if text.isdigit() else -1
+        finally:
+            os.close(fd)
+        return 0
+
     def clear_killed(self) -> None:
         """Forgets the kill."""
         (self.path / "killed").unlink(missing_ok=True)
@@ -110,7 +126,7 @@ class StateDirectory:
     @staticmethod
     def write(path: Path, text: str) -> None:
         """Replaces `path` by `text` in one step, durably."""
-        temporary = path.with_name(path.name + ".new")
+        temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.new")
         with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()

@@ -58,6 +58,7 @@ class Supervisor:
         self._stopping = False
         self._start = 1
         self._kept = 0
+        self._kept_error = ""
 
     def run(self, start: int) -> int:
         """Runs until stopped or until something dies; returns an exit code of `exits`.
@@ -126,9 +127,14 @@ class Supervisor:
         control = instance.control
 
         def kill(level: str) -> dict[str, str]:
-            self._state.set_killed(1 if level == "reduce" else 2)
-            control.raise_kill(level, by="person")
+            control.raise_kill(level, by="person")  # first of all, also when the disk refuses the mark
             commands.event("kill", f"raised to {level} by a person")
+            try:
+                self._state.set_killed(1 if level == "reduce" else 2)
+            except OSError as error:
+                raise ControlError(
+                    "refused", f"the kill word is {control.kill}, but it will not outlive a restart: {error}"
+                ) from None
             return {"kill": control.kill}
 
         def resume(_: dict[str, Any]) -> dict[str, str]:
@@ -168,13 +174,25 @@ class Supervisor:
         }
 
     def keep_kill(self, instance: Instance) -> None:
-        """Leaves a mark on disk of a kill by SIGUSR1 or by risk, so that it outlives a restart too."""
+        """Leaves a mark on disk of every kill but the supervisor's own, so that it outlives a restart; and heeds
+        a mark that somebody left there while the kill word could not be reached."""
         control = instance.control
-        level = KILLS.index(control.kill)
-        if level > self._kept and control.kill_by in ("signal", "risk"):
+        marked = self._state.killed()
+        if marked > KILLS.index(control.kill):
+            control.raise_kill(KILLS[marked], by="person")
+        level, by = KILLS.index(control.kill), control.kill_by
+        if level <= self._kept or by in ("none", "supervisor"):
+            return
+        try:
             self._state.set_killed(level)
-            self._say(f"kill word is {control.kill}, raised by {control.kill_by}: nothing is traded until a resume")
+        except OSError as error:
+            if self._kept_error != str(error):
+                self._say(f"kill word is {control.kill}, but it will not outlive a restart: {error}")
+            self._kept_error = str(error)
+            return
         self._kept = level
+        if by != "person":
+            self._say(f"kill word is {control.kill}, raised by {by}: nothing is traded until a resume")
 
     @property
     def stopping(self) -> bool:
@@ -230,6 +248,8 @@ class _Loop:
         self._due: dict[str, float] = {}
         self._watched = time.monotonic()
         self._heard: dict[str, tuple[int, float]] = {}
+        self._control_path = instance.directory / "control"
+        self._control_inode = self._control_path.stat().st_ino
 
     def run(self) -> int:
         while True:
@@ -237,7 +257,7 @@ class _Loop:
                 return self._stop()
             self._instance.control.beat()
             self._commands.turn(0)
-            self._server.poll()
+            more = self._server.poll()
             if self._is_due("watch", _WATCH_S):
                 self._supervisor.keep_kill(self._instance)
                 fault = self._fault()
@@ -249,7 +269,7 @@ class _Loop:
                 self._server.publish("snapshot", status.collect(self._instance, memory=False))
             if self._supervisor.progress and self._is_due("report", self._config.supervisor.report_ms / 1000):
                 self._supervisor.say(line(status.collect(self._instance, memory=False)))
-            wait_ms = 2 if not self._trading else int(_BEAT_S * 1000)
+            wait_ms = 0 if more else 2 if not self._trading else int(_BEAT_S * 1000)
             if self._poller.poll(wait_ms):
                 ended = self._groups.ended()
                 if ended:
@@ -285,7 +305,13 @@ class _Loop:
         return True
 
     def _fault(self) -> str:
-        """What is wrong with the tiles, as a sentence; empty if nothing is."""
+        """What is wrong with the tiles or their shared memory, as a sentence; empty if nothing is."""
+        try:
+            reachable = self._control_path.stat().st_ino == self._control_inode
+        except OSError:
+            reachable = False
+        if not reachable:
+            return f"{self._control_path} was removed: the kill word could not be reached any more"
         ended = self._groups.ended()
         if ended:
             return ended
@@ -320,6 +346,7 @@ class _Loop:
 
     def _fail(self, fault: str) -> int:
         """Fails the whole instance fast."""
+        self._supervisor.keep_kill(self._instance)
         self._instance.control.set_trading(False)
         self._instance.control.raise_kill("halt", by="supervisor")
         self._supervisor.say(fault)
@@ -330,6 +357,7 @@ class _Loop:
     def _stop(self) -> int:
         """Stops in order: no new order, open ones resolved, tiles halted along the data path."""
         self._supervisor.say("stopping")
+        self._supervisor.keep_kill(self._instance)
         self._instance.control.set_trading(False)
         deadline = time.monotonic() + self._config.supervisor.stop_timeout_ms / 1000
         while time.monotonic() < deadline and not self._groups.ended():
@@ -340,4 +368,5 @@ class _Loop:
             self._commands.turn(0)
             time.sleep(0.01)
         clean = self._groups.halt(deadline + self._config.supervisor.stop_timeout_ms / 1000)
+        self._supervisor.keep_kill(self._instance)
         return self._launch.finish(status.collect(self._instance, memory=False), clean)

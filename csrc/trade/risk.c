@@ -60,10 +60,14 @@ typedef struct verdict {
 #define PASS \
   return ( verdict_t ) { 0, 0, 0 }
 
+/* An exit: the only thing that may go on when trading is to be reduced. */
+static int reduces( sf_risk_t const * r, sf_intent_t const * i ) {
+  return i->flags & SF_INTENT_REDUCE && i->kind == SF_INTENT_SWAP && i->token_out == r->base;
+}
+
 static verdict_t check_kill( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v ) {
   if( v->kill >= SF_KILL_HALT ) DENY( KILLED, v->kill, SF_KILL_RUN );
-  int reduces = i->flags & SF_INTENT_REDUCE && i->kind == SF_INTENT_SWAP && i->token_out == r->base;
-  if( v->kill == SF_KILL_REDUCE && !reduces ) DENY( KILLED, v->kill, SF_KILL_RUN );
+  if( v->kill == SF_KILL_REDUCE && !reduces( r, i ) ) DENY( KILLED, v->kill, SF_KILL_RUN );
   if( i->bot < SF_RISK_BOT_MAX && r->bot[i->bot].name[0] && !r->bot[i->bot].running )
     DENY( KILLED, SF_KILL_HALT, SF_KILL_RUN );
   PASS;
@@ -136,8 +140,7 @@ static verdict_t check_cost( sf_risk_t const * r, sf_intent_t const * i, uint64_
   sf_limit_row_t const * l = &r->limit;
   uint64_t loss            = ( l->today_lamports < 0 ? 0 - (uint64_t)l->today_lamports : 0 ) + r->open_cost;
   uint64_t used            = l->today_fee_lamports + r->open_cost;
-  if( !( i->flags & SF_INTENT_REDUCE ) &&
-      ( cost > l->max_daily_loss_lamports || loss > l->max_daily_loss_lamports - cost ) )
+  if( !reduces( r, i ) && ( cost > l->max_daily_loss_lamports || loss > l->max_daily_loss_lamports - cost ) )
     DENY( DAILY_LOSS, loss + cost, l->max_daily_loss_lamports );
   if( i->tip_lamports > l->max_tip_lamports ) DENY( FEE, i->tip_lamports, l->max_tip_lamports );
   if( fee - SF_SIGNATURE_LAMPORTS > l->max_priority_fee_lamports )

@@ -429,3 +429,21 @@ def test_output_into_a_closed_pipe(instance_name: str, tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdout.close()
         assert process.wait(20.0) in (exits.OK, exits.FAILED)
+
+
+def test_a_kill_from_elsewhere_outlives_a_restart_and_lost_shared_memory_ends_the_run(
+    instance_name: str, tmp_path: Path
+) -> None:
+    engine = Engine(instance_name, tmp_path / "state")
+    with running(engine):
+        run = engine.await_trading()
+        # a caller that knows the name only: its own idea of the state directory is another one
+        elsewhere = Engine(instance_name, tmp_path / "elsewhere")
+        assert elsewhere.command("kill").returncode == exits.OK
+        mark = engine.state_dir / "killed"
+        until("the mark in the engine's own state directory", mark.exists, 5.0)
+        assert engine.command("resume").returncode == exits.OK
+        (directory(instance_name) / "control").unlink()
+        until("the next run", lambda: engine.run_number() > run, 30.0)
+        assert "was removed" in engine.said()
+        assert engine.end() == exits.OK

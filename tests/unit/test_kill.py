@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ipc._core import ffi, lib
 from ipc.topology import Topology
-from sniperforge import kill
+from sniperforge import exits, kill
 from sniperforge.state import StateDirectory
 from tests.graphs import created, one_link
 
@@ -43,8 +47,8 @@ def test_the_word_is_raised_and_never_lowered(instance_name: str, tmp_path: Path
         at = instance.control.kill_ns
         assert kill.raise_word(control, 1) and instance.control.kill == "halt"
         assert instance.control.kill_ns == at
-        sentence, done = kill.kill(instance_name, tmp_path / "none", "halt")
-        assert done and "until `sniperforge resume`" in sentence
+        sentence, code = kill.kill(instance_name, tmp_path / "none", "halt")
+        assert code == exits.OK and "until `sniperforge resume`" in sentence
         assert not (tmp_path / "none").exists()
 
 
@@ -59,7 +63,33 @@ def test_files_that_are_no_control_workspace_are_left_alone(tmp_path: Path) -> N
 
 def test_the_mark_is_left_also_when_nothing_runs(instance_name: str, tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "state")
-    sentence, done = kill.kill(instance_name, state.path, "reduce")
-    assert done and "not running" in sentence and state.killed() == 1
-    sentence, done = kill.kill(instance_name, tmp_path / "other", "halt")
-    assert not done and instance_name in sentence
+    sentence, code = kill.kill(instance_name, state.path, "reduce")
+    assert code == exits.OK and "not running" in sentence and state.killed() == 1
+    sentence, code = kill.kill(instance_name, tmp_path / "other", "halt")
+    assert code == exits.NOT_RUNNING and instance_name in sentence
+
+
+def test_a_disk_that_refuses_the_mark_does_not_keep_the_word_down(
+    instance_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    state = StateDirectory(tmp_path / "state")
+    monkeypatch.setattr(StateDirectory, "write", staticmethod(refuse))
+    with created(_topology(), instance_name) as instance:
+        sentence, code = kill.kill(instance_name, state.path, "halt")
+        assert instance.control.kill == "halt"
+        assert code == exits.FAILED and "will not outlive" in sentence
+
+
+def test_a_running_engine_whose_control_page_is_gone_is_not_said_to_be_stopped(
+    instance_name: str, tmp_path: Path
+) -> None:
+    state = StateDirectory(tmp_path / "state")
+    lock = state.lock()
+    try:
+        sentence, code = kill.kill(instance_name, state.path, "halt")
+        assert code == exits.FAILED and "is gone" in sentence and state.killed() == 2
+    finally:
+        os.close(lock)
