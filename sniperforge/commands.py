@@ -76,6 +76,10 @@ class Commands(Tile):
         """What this UTC day has earned and paid in fees before this run, in lamports."""
         self._send(lib.SF_VERB_DAY, value=lamports, order=fee_lamports)
 
+    def lot(self, token: int, amount: int, cost_lamports: int) -> None:
+        """What earlier runs bought of a token and did not sell, and what it cost."""
+        self._send(lib.SF_VERB_LOT, token=token, value=amount, order=cost_lamports)
+
     def open_order(self, order: int, *, bot: int, token: int, amount_in: int) -> None:
         """An order of an earlier run whose outcome is unknown: its exposure stays reserved."""
         self._send(lib.SF_VERB_OPEN, order=order, bot=bot, token=token, value=amount_in)

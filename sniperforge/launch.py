@@ -98,6 +98,9 @@ class Launch:
         for mint, position in self.recovered.positions.items():
             if mint in rows and position.booked:
                 commands.position(rows[mint], position.booked)
+        for mint, lot in self.recovered.lots.items():
+            if mint in rows and lot.amount:
+                commands.lot(rows[mint], lot.amount, lot.cost_lamports)
         if self.recovered.day == time.time_ns() // _DAY_NS:
             commands.day(self.recovered.day_lamports, self.recovered.day_fee_lamports)
         for order in self.recovered.open_orders:

@@ -50,7 +50,7 @@ WSOL = "So11111111111111111111111111111111111111112"
 NATIVE = 0xFFFFFFFF
 """Row of SF_MSG_BALANCE for lamports that are not in a token account."""
 
-_FORMAT = 1
+_FORMAT = 2
 _REMEMBERED = 4096  # links hold fewer messages than this: records of one order lie closer together
 _DAY_NS = 86_400 * 10**9
 
@@ -99,6 +99,13 @@ class Position(msgspec.Struct):
     reverted: int = 0
 
 
+class Lot(msgspec.Struct):
+    """What was bought of a mint and not sold, and what it cost: as risk counts it (csrc/trade/risk.c)."""
+
+    amount: int = 0
+    cost_lamports: int = 0
+
+
 class BotTotals(msgspec.Struct):
     """What became of a bot's orders, over all runs."""
 
@@ -108,7 +115,7 @@ class BotTotals(msgspec.Struct):
     expired: int = 0
     dropped: int = 0
     profit_lamports: int = 0
-    """WSOL results of cycles and all changes of lamports (fees and tips taken off)."""
+    """Results of cycles in WSOL and of sales for it, and all changes of lamports (fees and tips taken off)."""
     fee_lamports: int = 0
     """Fees and tips paid."""
 
@@ -139,6 +146,8 @@ class State(msgspec.Struct):
     """Booked deltas of token rows of this run whose mint no balance record has told yet."""
     mints: dict[int, str] = {}
     """Mint of each token row of the run being read, from its balance records."""
+    lots: dict[str, Lot] = {}
+    """By mint in base58."""
     bots: dict[int, BotTotals] = {}
     lamports: int = 0
     """Sum of all changes of the wallet's lamports."""
@@ -279,6 +288,8 @@ class State(msgspec.Struct):
         result = lamports
         if int(row["kind"]) == lib.SF_INTENT_CYCLE and self.mints.get(int(row["token_in"])) == WSOL:
             result += int(row["delta_in"])
+        elif landed and int(row["kind"]) == lib.SF_INTENT_SWAP:
+            result += self._realised(row)
         self.lamports += lamports
         self.fee_lamports += fee
         self.tip_lamports += tip if landed else 0
@@ -294,6 +305,27 @@ class State(msgspec.Struct):
             self.day, self.day_lamports, self.day_fee_lamports = day, 0, 0
         self.day_lamports += result
         self.day_fee_lamports += paid
+
+    def _realised(self, row: np.void) -> int:
+        """What a swap earned in lamports: nothing when it buys; the proceeds less their cost when it sells."""
+        mint_in, mint_out = self.mints.get(int(row["token_in"])), self.mints.get(int(row["token_out"]))
+        paid, got = -int(row["delta_in"]), int(row["delta_out"])
+        if paid <= 0 or got <= 0 or mint_in is None or mint_out is None:
+            return 0
+        if mint_in == WSOL:
+            lot = self.lots.setdefault(mint_out, Lot())
+            lot.amount += got
+            lot.cost_lamports += paid
+        if mint_out != WSOL:
+            return 0
+        lot = self.lots.setdefault(mint_in, Lot())
+        part = min(paid, lot.amount)
+        if not part:
+            return 0
+        cost = lot.cost_lamports * part // lot.amount
+        lot.amount -= part
+        lot.cost_lamports -= cost
+        return got * part // paid - cost
 
     def _balance(self, row: np.void) -> None:
         token = int(row["token"])

@@ -368,6 +368,11 @@ int sf_risk_command( sf_risk_t * r, sf_command_t const * c ) {
     r->limit.today_lamports += (int64_t)c->value;
     r->limit.today_fee_lamports += c->order;
     return 0;
+  case SF_VERB_LOT:
+    if( c->token >= r->token_cnt ) return SF_ERR_ARG;
+    r->lot[c->token].amount += c->value;
+    r->lot[c->token].cost_lamports += c->order;
+    return 0;
   case SF_VERB_KILL: /* the word itself is in sf_control_t; here for the record */
   case SF_VERB_TRADE: return 0;
   default: return SF_ERR_ARG;

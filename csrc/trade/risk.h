@@ -59,7 +59,7 @@ typedef struct sf_risk_open {
   uint32_t bot;
 } sf_risk_open_t;
 
-/* What this run bought of a token and has not sold. */
+/* What was bought of a token and has not been sold, over all runs (SF_VERB_LOT). */
 typedef struct sf_risk_lot {
   uint64_t amount;
   uint64_t cost_lamports;

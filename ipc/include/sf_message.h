@@ -288,6 +288,7 @@ SF_ASSERT( sizeof(sf_turn_t)==32 )
 #define SF_VERB_OPEN      7 /* at start: an order of an earlier run that is still unknown: number, value = amount_in, token */
 #define SF_VERB_TRADE     8 /* reconciliation done */
 #define SF_VERB_DAY       9 /* at start, from the journal: value = result of this UTC day so far in lamports (int64), order = fees and tips of the day */
+#define SF_VERB_LOT       10 /* at start, from the journal: what was bought of `token` and not sold: value = amount, order = what it cost in lamports */
 
 /* SF_VERB_LIMIT: words of sf_limit_row_t, by their place */
 #define SF_LIMIT_MAX_ORDER_LAMPORTS        1

@@ -60,6 +60,28 @@ def test_fills_are_booked_by_mint(tmp_path: Path) -> None:
     assert (state.last_run, state.last_order, state.open_orders, state.unsent_orders) == (3, order_number(3, 3), [], [])
 
 
+def test_what_a_sale_earned_counts_also_when_it_was_bought_in_an_earlier_run(tmp_path: Path) -> None:
+    swap = {"bot": 2, "kind": lib.SF_INTENT_SWAP}
+    first = JournalFiles(tmp_path, 3)
+    first.balance(5, WSOL_BYTES)
+    first.balance(7, USDC_BYTES)
+    bought = {"token_in": 5, "token_out": 7, "delta_in": -1000, "delta_out": 60}
+    first.fill(order_number(3, 1), **bought, delta_lamports=-5, fee_lamports=5, **swap)
+    first.commit()
+    lot = read(tmp_path).lots[USDC]
+    assert (lot.amount, lot.cost_lamports) == (60, 1000)
+    second = JournalFiles(tmp_path, 4)
+    second.balance(1, USDC_BYTES)
+    second.balance(2, WSOL_BYTES)
+    sold = {"token_in": 1, "token_out": 2, "delta_in": -30, "delta_out": 200}
+    second.fill(order_number(4, 1), **sold, delta_lamports=-5, fee_lamports=5, **swap)
+    second.commit()
+    state = read(tmp_path)
+    assert (state.lots[USDC].amount, state.lots[USDC].cost_lamports) == (30, 500)
+    assert state.day_lamports == (200 - 500) - 5 - 5
+    assert state.bots[2].profit_lamports == state.day_lamports
+
+
 def test_a_balance_record_may_come_after_the_fill(tmp_path: Path) -> None:
     journal = JournalFiles(tmp_path, 1)
     journal.fill(order_number(1, 1), token_in=4, token_out=4, delta_in=11)
