@@ -36,6 +36,9 @@ LIMITS = {
     )
 }
 
+#: limits with a range of their own in risk (csrc/trade/risk.c)
+_MOST = {"collar_bps": 10_000, "max_orders_per_second": 1_000_000_000}
+
 
 class Commands(Tile):
     """The tile that is the supervisor: produces `command`, writes the events table."""
@@ -92,8 +95,9 @@ class Commands(Tile):
         """
         if name not in LIMITS:
             raise ControlError("bad-argument", f"there is no limit {name!r}; use one of {', '.join(LIMITS)}")
-        if not 0 <= value < 2**64:
-            raise ControlError("bad-argument", f"{name}: {value} is out of range; use 0 to 2^64-1")
+        most = _MOST.get(name, 2**63 - 1)
+        if not 0 <= value <= most:
+            raise ControlError("bad-argument", f"{name}: {value} is out of range; use 0 to {most}")
         self._try_send(lib.SF_VERB_LIMIT, number=LIMITS[name], value=value)
         self.event("limit", f"{name} set to {value}")
         return {"name": name, "value": value}

@@ -175,6 +175,8 @@ def test_limit(shared: Engine) -> None:
     done = shared.command("limit", "max_luck", "1")
     assert done.returncode == exits.USAGE and "max_order_lamports" in done.stderr
     assert shared.command("limit", "max_open_orders", "many").returncode == exits.USAGE
+    done = shared.command("limit", "collar_bps", "10001")
+    assert done.returncode == exits.USAGE and "out of range" in done.stderr
     done = shared.command("limit", "max_open_orders", "-1")
     assert done.returncode == exits.USAGE and "out of range" in done.stderr
 
