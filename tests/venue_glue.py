@@ -42,7 +42,7 @@ void state_quote( int a_to_b, int exact_in, uint64_t amount, uint64_t limit_low,
   sf_{venue}_quote( &state, a_to_b, exact_in, amount, (sf_u128_t)limit_high << 64 | limit_low, now, &q );
   uint64_t words[] = {{ q.amount_in, q.amount_out, q.status, q.error, q.fee, q.protocol_fee, (uint64_t)q.sqrt_price,
                        (uint64_t)( q.sqrt_price >> 64 ), (uint64_t)q.liquidity, (uint64_t)( q.liquidity >> 64 ),
-                       (uint64_t)(int64_t)q.tick, q.crossed, q.impact_ppm }};
+                       (uint64_t)(int64_t)q.tick, q.crossed, q.fee_in_input }};
   for( unsigned i = 0; i < sizeof( words ) / 8; i++ ) out[i] = words[i];
 }}
 double state_cost( int a_to_b, int exact_in, uint64_t amount, uint64_t rounds ) {{
@@ -58,6 +58,10 @@ double state_cost( int a_to_b, int exact_in, uint64_t amount, uint64_t rounds ) 
 
 SHARED = ["dex/ticks.c", "dex/tick_math.c", "dex/transfer_fee.c", "dex/token.c"]
 ADDRESSES = ["solana/address.c"]
+OWN = {
+    "orca_whirlpool": ["dex/orca_whirlpool.c", "dex/orca_whirlpool_swap.c"],
+    "raydium_clmm": ["dex/raydium_clmm.c", "dex/raydium_clmm_steps.c", "dex/raydium_clmm_swap.c"],
+}
 
 MASK = 2**64 - 1
 
@@ -70,7 +74,7 @@ class Core:
         ctypes.CDLL(ctypes.util.find_library("sodium"), mode=ctypes.RTLD_GLOBAL)
         self.ffi, self.lib = core_library.build(
             directory,
-            [f"dex/{venue}.c", f"dex/{venue}_swap.c", *SHARED, *ADDRESSES],
+            [*OWN[venue], *SHARED, *ADDRESSES],
             DECLARATIONS,
             GLUE.format(venue=venue) + swap_glue,
         )
@@ -107,6 +111,7 @@ class Core:
             liquidity=w[8] | w[9] << 64,
             tick=tick,
             crossed=w[11],
+            fee_in_input=w[12] == 1,
         )
 
 

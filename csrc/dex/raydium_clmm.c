@@ -28,6 +28,17 @@
 #define POOL_DYNAMIC_FEE 1096
 #define POOL_DYNAMIC_END 1176
 
+/* in the dynamic fee: constants, then variables */
+#define DYNAMIC_FILTER          0
+#define DYNAMIC_DECAY           2
+#define DYNAMIC_REDUCTION       4
+#define DYNAMIC_CONTROL         6
+#define DYNAMIC_ACCUMULATOR_MAX 10
+#define DYNAMIC_INDEX_REFERENCE 14
+#define DYNAMIC_REFERENCE       18
+#define DYNAMIC_ACCUMULATOR     22
+#define DYNAMIC_LAST_UPDATE     26
+
 #define STATUS_NO_SWAP 16
 
 #define CONFIG_PROTOCOL 43
@@ -40,8 +51,8 @@
 #define ARRAY_TICK_BYTES 168
 #define TICK_NET         4
 #define TICK_GROSS       20
-#define TICK_ORDERS      124 /* amounts of limit orders: never matched, matched in part */
-#define TICK_ORDERS_END  140
+#define TICK_ORDERS      124 /* amount of limit orders that nothing was filled of */
+#define TICK_ORDERS_PART 132 /* what is left of those filled in part */
 
 #define EXTENSION_POOL   8
 #define EXTENSION_BITMAP 40
@@ -74,10 +85,32 @@ static int layout_check( char const * what, uint8_t const * data, uint32_t len, 
   return 0;
 }
 
-/* Offset of the first byte in [from,to) that is not 0, or `to`. */
-static uint32_t first_set( uint8_t const * data, uint32_t from, uint32_t to ) {
-  while( from < to && !data[from] ) from++;
-  return from;
+/* The dynamic fee; all zero is none. */
+static int dynamic_decode( uint8_t const * data, uint32_t spacing, sf_clmm_dynamic_t * out ) {
+  uint32_t set = POOL_DYNAMIC_FEE;
+  while( set < POOL_DYNAMIC_END && !data[set] ) set++;
+  uint8_t const * d = data + POOL_DYNAMIC_FEE;
+  memset( out, 0, sizeof( *out ) );
+  if( set == POOL_DYNAMIC_END ) return 0;
+  out->enabled          = 1;
+  out->last_update      = sf_get_u64( d + DYNAMIC_LAST_UPDATE );
+  out->control          = get_u32( d + DYNAMIC_CONTROL );
+  out->accumulator_max  = get_u32( d + DYNAMIC_ACCUMULATOR_MAX );
+  out->reference        = get_u32( d + DYNAMIC_REFERENCE );
+  out->accumulator      = get_u32( d + DYNAMIC_ACCUMULATOR );
+  out->index_reference  = (int32_t)get_u32( d + DYNAMIC_INDEX_REFERENCE );
+  out->filter_period    = sf_get_u16( d + DYNAMIC_FILTER );
+  out->decay_period     = sf_get_u16( d + DYNAMIC_DECAY );
+  out->reduction_factor = sf_get_u16( d + DYNAMIC_REDUCTION );
+  if( !out->filter_period || out->decay_period <= out->filter_period || !out->reduction_factor ||
+      out->reduction_factor >= SF_CLMM_REDUCTION_OF || !out->control || out->control >= SF_CLMM_CONTROL_OF ||
+      (uint64_t)out->accumulator_max * spacing > UINT32_MAX )
+    return sf_err_set( SF_ERR_DATA, "raydium clmm pool: dynamic fee constants at offset %u", POOL_DYNAMIC_FEE );
+  if( out->reference > out->accumulator_max || out->accumulator > out->accumulator_max ||
+      out->index_reference < 2 * SF_TICK_MIN || out->index_reference > 2 * SF_TICK_MAX )
+    return sf_err_set( SF_ERR_DATA, "raydium clmm pool: dynamic fee variables at offset %u",
+                       POOL_DYNAMIC_FEE + DYNAMIC_INDEX_REFERENCE );
+  return 0;
 }
 
 void sf_raydium_clmm_clear( sf_raydium_clmm_state_t * s, uint8_t const pubkey[32] ) {
@@ -103,12 +136,12 @@ int sf_raydium_clmm_pool_decode( uint8_t const * data, uint32_t len, sf_raydium_
   if( !memcmp( data + POOL_MINT, data + POOL_MINT + 32, 32 ) ||
       !memcmp( data + POOL_VAULT, data + POOL_VAULT + 32, 32 ) )
     return sf_err_set( SF_ERR_DATA, "raydium clmm pool: both sides are the same at offset %u", POOL_MINT );
-  if( data[POOL_FEE_ON] )
-    return sf_err_set( SF_ERR_DATA, "raydium clmm pool: fees on one token only (%u at offset %u) are not priced",
-                       data[POOL_FEE_ON], POOL_FEE_ON );
-  uint32_t dynamic = first_set( data, POOL_DYNAMIC_FEE, POOL_DYNAMIC_END );
-  if( dynamic < POOL_DYNAMIC_END )
-    return sf_err_set( SF_ERR_DATA, "raydium clmm pool: a fee by volatility (offset %u) is not priced", dynamic );
+  if( data[POOL_FEE_ON] > 2 )
+    return sf_err_set( SF_ERR_DATA, "raydium clmm pool: fees on token %u at offset %u", data[POOL_FEE_ON],
+                       POOL_FEE_ON );
+  sf_clmm_dynamic_t dynamic;
+  err = dynamic_decode( data, spacing, &dynamic );
+  if( err ) return err;
   memcpy( s->config, data + POOL_CONFIG, 32 );
   memcpy( s->observation, data + POOL_OBSERVATION, 32 );
   for( int i = 0; i < 2; i++ ) {
@@ -118,6 +151,8 @@ int sf_raydium_clmm_pool_decode( uint8_t const * data, uint32_t len, sf_raydium_
   memcpy( s->bitmap, data + POOL_BITMAP, sizeof( s->bitmap ) );
   s->open_time        = sf_get_u64( data + POOL_OPEN_TIME );
   s->spacing          = spacing;
+  s->fee_on           = data[POOL_FEE_ON];
+  s->dynamic          = dynamic;
   s->swap_disabled    = ( data[POOL_STATUS] & STATUS_NO_SWAP ) != 0;
   s->ticks.sqrt_price = sqrt_price;
   s->ticks.tick       = tick;
@@ -149,6 +184,17 @@ static int array_known( sf_raydium_clmm_state_t const * s, int32_t number ) {
   return 0;
 }
 
+/* The orders of [lo,hi) become these; there are never more than ticks. */
+static void orders_replace( sf_raydium_clmm_state_t * s, int32_t lo, int32_t hi, sf_clmm_order_t const * order,
+                            uint32_t cnt ) {
+  uint32_t from = 0, to;
+  while( from < s->order_cnt && s->order[from].tick < lo ) from++;
+  for( to = from; to < s->order_cnt && s->order[to].tick < hi; to++ ) continue;
+  memmove( s->order + from + cnt, s->order + to, ( s->order_cnt - to ) * sizeof( s->order[0] ) );
+  memcpy( s->order + from, order, cnt * sizeof( s->order[0] ) );
+  s->order_cnt = s->order_cnt + cnt - ( to - from );
+}
+
 int sf_raydium_clmm_array_decode( uint8_t const * data, uint32_t len, sf_raydium_clmm_state_t * s ) {
   int err = layout_check( "tick array", data, len, SF_CLMM_ARRAY_BYTES, TAG_ARRAY );
   if( err ) return err;
@@ -164,26 +210,30 @@ int sf_raydium_clmm_array_decode( uint8_t const * data, uint32_t len, sf_raydium
     return sf_err_set( SF_ERR_FULL, "raydium clmm: more than %u tick arrays", SF_CLMM_ARRAYS_MAX );
   int32_t index[SF_CLMM_ARRAY_TICKS];
   sf_i128_t net[SF_CLMM_ARRAY_TICKS];
-  uint32_t cnt = 0;
+  sf_clmm_order_t order[SF_CLMM_ARRAY_TICKS];
+  uint32_t cnt = 0, order_cnt = 0;
   for( int32_t i = 0; i < SF_CLMM_ARRAY_TICKS; i++ ) {
     uint32_t at     = ARRAY_TICKS + ARRAY_TICK_BYTES * (uint32_t)i;
     sf_i128_t n     = (sf_i128_t)get_u128( data + at + TICK_NET );
     sf_u128_t gross = get_u128( data + at + TICK_GROSS ), size = n < 0 ? -(sf_u128_t)n : (sf_u128_t)n;
-    int32_t tick   = (int32_t)get_u32( data + at );
-    uint32_t order = first_set( data, at + TICK_ORDERS, at + TICK_ORDERS_END );
-    if( order < at + TICK_ORDERS_END )
-      return sf_err_set( SF_ERR_DATA, "raydium clmm tick array: limit orders (offset %u) are not priced", order );
+    int32_t tick    = (int32_t)get_u32( data + at );
+    uint64_t orders = sf_get_u64( data + at + TICK_ORDERS ), part = sf_get_u64( data + at + TICK_ORDERS_PART );
+    if( __builtin_add_overflow( orders, part, &orders ) )
+      return sf_err_set( SF_ERR_DATA, "raydium clmm tick array: limit orders at offset %u overflow", at + TICK_ORDERS );
     if( size > gross )
       return sf_err_set( SF_ERR_DATA, "raydium clmm tick array: liquidity at offset %u is inconsistent",
                          at + TICK_NET );
-    if( !gross ) continue;
+    if( !gross && !orders ) continue;
     if( tick != start + i * (int32_t)s->spacing || tick < SF_TICK_MIN || tick > SF_TICK_MAX )
       return sf_err_set( SF_ERR_DATA, "raydium clmm tick array: tick %d at offset %u", tick, at );
     index[cnt] = tick;
     net[cnt++] = n;
+    if( orders ) order[order_cnt++] = ( sf_clmm_order_t ){ orders, tick };
   }
   err = sf_ticks_replace( &s->ticks, start, start + span, index, net, cnt );
-  if( err || known ) return err;
+  if( err ) return err;
+  orders_replace( s, start, start + span, order, order_cnt );
+  if( known ) return 0;
   uint32_t i = s->array_cnt++;
   for( ; i && s->array[i - 1] > number; i-- ) s->array[i] = s->array[i - 1];
   s->array[i] = number;
@@ -314,7 +364,9 @@ void sf_raydium_clmm_quote( sf_raydium_clmm_state_t const * s, int a_to_b, int e
     refuse( q, error );
     return;
   }
-  sf_ticks_swap( &s->ticks, a_to_b, exact_in, swapped, stop, q );
+  if( __builtin_expect( s->dynamic.enabled | s->fee_on | s->order_cnt, 0 ) )
+    sf_raydium_clmm_steps( s, a_to_b, exact_in, swapped, stop, now, q );
+  else sf_ticks_swap( &s->ticks, a_to_b, exact_in, swapped, stop, q );
   if( q->status == SF_QUOTE_OK ) {
     error = !q->amount_in || !q->amount_out                                    ? SF_CLMM_ERR_SMALL
             : !limit && ( exact_in ? q->amount_in : q->amount_out ) != swapped ? SF_CLMM_ERR_NOT_EQUAL

@@ -8,9 +8,15 @@
    initialized tick.  The fee is taken from the input, per step, rounded up; protocol and
    fund get floored shares of it.
 
+   Builds since 2026 know three things more, and pools that have them go step by step
+   (raydium_clmm_steps.c): fees taken from one of the tokens only, so that they come off
+   the output in one direction; a fee that a volatility accumulator raises, tick spacing
+   by tick spacing; and limit orders, which a swap fills at their tick's price when it
+   comes there, before it crosses the tick.  Recorded swaps check all but these three, which
+   rest on the program's source alone.
+
    Amounts and prices are the program's own (raydium-io/raydium-clmm: instructions/swap.rs, swap_v2.rs,
-   libraries/, states/).  Pools that take fees from one token only, or by volatility, and ticks with limit orders
-   are refused as they are decoded: none of them could be checked against the program yet. */
+   libraries/, states/). */
 
 #ifndef SF_DEX_RAYDIUM_CLMM_H
 #define SF_DEX_RAYDIUM_CLMM_H
@@ -27,7 +33,8 @@ extern uint8_t const sf_raydium_clmm_program[32];
 #define SF_CLMM_EXTENSION_BYTES   1832
 #define SF_CLMM_ARRAY_TICKS       60
 #define SF_CLMM_ARRAYS_MAX        256 /* known of one pool */
-#define SF_CLMM_SWAP_ARRAYS_MAX   8   /* of one instruction */
+#define SF_CLMM_ORDERS_MAX        SF_TICKS_MAX
+#define SF_CLMM_SWAP_ARRAYS_MAX   8 /* of one instruction */
 #define SF_CLMM_SWAP_ACCOUNT_MAX  ( 14 + SF_CLMM_SWAP_ARRAYS_MAX )
 #define SF_CLMM_SWAP_DATA_BYTES   41
 #define SF_CLMM_EXTENSION_BITMAPS 14 /* on each side, of 512 arrays each */
@@ -44,6 +51,29 @@ extern uint8_t const sf_raydium_clmm_program[32];
 #define SF_CLMM_ERR_DIRECTION    6041
 #define SF_CLMM_ERR_TRANSFER_FEE 6044
 
+/* The fee by volatility: reduction_factor and control are in units of these. */
+#define SF_CLMM_REDUCTION_OF 10000u
+#define SF_CLMM_CONTROL_OF   100000u
+
+typedef struct sf_clmm_dynamic {
+  uint64_t last_update; /* unix seconds */
+  uint32_t control;
+  uint32_t accumulator_max;
+  uint32_t reference;
+  uint32_t accumulator;
+  int32_t index_reference; /* tick over tick spacing */
+  uint16_t filter_period;
+  uint16_t decay_period;
+  uint16_t reduction_factor;
+  uint16_t enabled;
+} sf_clmm_dynamic_t;
+
+/* Limit orders at a tick that are not filled. */
+typedef struct sf_clmm_order {
+  uint64_t amount;
+  int32_t tick;
+} sf_clmm_order_t;
+
 typedef struct sf_raydium_clmm_state {
   uint8_t pubkey[32];
   uint8_t config[32];
@@ -56,10 +86,14 @@ typedef struct sf_raydium_clmm_state {
   uint32_t swap_disabled;
   uint32_t config_known;
   uint32_t extension_known;
+  uint32_t fee_on; /* which token pays fees: 0 the input, 1 token 0, 2 token 1 */
+  uint32_t order_cnt;
+  sf_clmm_dynamic_t dynamic;
   uint32_t array_cnt;
   int32_t array[SF_CLMM_ARRAYS_MAX]; /* numbers of the known arrays: start tick / ( 60 * spacing ), ascending */
   uint64_t bitmap[16];
   uint64_t extension[2][SF_CLMM_EXTENSION_BITMAPS][8]; /* [0] for numbers from 512 on, [1] below -512 */
+  sf_clmm_order_t order[SF_CLMM_ORDERS_MAX];           /* by tick */
   sf_ticks_t ticks;
 } sf_raydium_clmm_state_t;
 
@@ -98,6 +132,11 @@ void sf_raydium_clmm_quote_out( sf_raydium_clmm_state_t const * s, int a_to_b, u
 /* sf_raydium_clmm_next_array returns 1 and the number of the next array with an initialized tick, from number
    `from` on (inclusive) in the direction; 0 if there is none; -1 if that is in the extension, and it is not known. */
 int sf_raydium_clmm_next_array( sf_raydium_clmm_state_t const * s, int up, int32_t from, int32_t * number );
+
+/* sf_raydium_clmm_steps is sf_ticks_swap for a pool with a dynamic fee, fees from one token or limit orders:
+   amounts without transfer fees, `stop` the price to end at. */
+void sf_raydium_clmm_steps( sf_raydium_clmm_state_t const * s, int a_to_b, int exact_in, uint64_t amount,
+                            sf_u128_t stop, uint64_t now, sf_quote_t * q );
 
 /* -- instructions and events (raydium_clmm_swap.c) ------------------------------------------------ */
 

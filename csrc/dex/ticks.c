@@ -109,8 +109,9 @@ int sf_tick_step( sf_tick_rules_t const * rules, sf_u128_t depth, sf_u128_t from
     if( rules->narrow ) return -1;
     fixed = 0; /* Raydium leaves it at that */
   }
-  out->in  = exact_in ? fixed : other;
-  out->out = exact_in ? other : fixed < left ? fixed : left;
+  out->in        = exact_in ? fixed : other;
+  out->gross_out = exact_in ? other : fixed;
+  out->out       = exact_in || fixed < left ? out->gross_out : left;
   if( !exact_in || reached ) return fee_on( out->in, fee_ppm, &out->fee );
   return __builtin_sub_overflow( left, out->in, &out->fee ) ? -1 : 0;
 }
@@ -228,9 +229,9 @@ static int ends_find( sf_ticks_t * t ) {
       return sf_err_set( SF_ERR_DATA, "ticks: the price is beyond the loaded range's end at tick %d", end->index );
     end->at = t->at;
     if( up )
-      while( end->at < t->cnt && t->price[end->at] <= end->sqrt_price ) end->at++;
+      while( end->at < t->cnt && t->index[end->at] <= end->index ) end->at++;
     else
-      while( end->at > 0 && t->price[end->at - 1] >= end->sqrt_price ) end->at--;
+      while( end->at > 0 && t->index[end->at - 1] >= end->index ) end->at--;
   }
   return 0;
 }

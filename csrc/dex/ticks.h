@@ -100,6 +100,7 @@ typedef struct sf_tick_step {
   sf_u128_t sqrt_price;
   uint64_t in; /* without fee */
   uint64_t out;
+  uint64_t gross_out; /* before it was cut to what was asked for */
   uint64_t fee;
 } sf_tick_step_t;
 

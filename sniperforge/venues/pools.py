@@ -149,13 +149,12 @@ def _clmm(dumps: Dumps, account: Account) -> Priced:
     config = dumps.need(str(pool.config), "config").data
     state = ffi.new("sf_raydium_clmm_state_t *")
     lib.sf_raydium_clmm_clear(state, bytes(Pubkey.from_string(account.address)))
-    arrays: dict[int, dict[int, int]] = {}
+    arrays: list[raydium_clmm.TickArray] = []
     extension: frozenset[int] | None = None
     first = (account, dumps[str(pool.config)])
     for other in (*first, *_of_pool(dumps, account, (8,))):
         if other.data[:8] == raydium_clmm.ARRAY_DISCRIMINATOR:
-            array = raydium_clmm.decode_array(other.data, pool.tick_spacing)
-            arrays[array.start] = array.net
+            arrays.append(raydium_clmm.decode_array(other.data, pool.tick_spacing))
         elif other.data[:8] == raydium_clmm.EXTENSION_DISCRIMINATOR:
             _, extension = raydium_clmm.decode_extension(other.data)
         elif other not in first:

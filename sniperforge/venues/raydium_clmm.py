@@ -8,11 +8,24 @@ Rates are per million.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from solders.pubkey import Pubkey
 
 from sniperforge.venues.quote import Quote
+from sniperforge.venues.raydium_clmm_swap import (
+    ARRAY_TICKS,
+    ARRAYS,
+    CONTROL_OF,
+    NOT_EQUAL,
+    OWN_ARRAYS,
+    REDUCTION_OF,
+    SMALL,
+    TRANSFER_FEE,
+    Exhausted,
+    Swap,
+)
 from sniperforge.venues.ticks import (
     PPM,
     SQRT_PRICE_MAX_RAYDIUM,
@@ -22,7 +35,6 @@ from sniperforge.venues.ticks import (
     U64,
     Refused,
     raydium_sqrt_price,
-    step,
     tick_at,
 )
 from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
@@ -32,34 +44,30 @@ POOL_BYTES = 1544
 CONFIG_BYTES = 117
 ARRAY_BYTES = 10240
 EXTENSION_BYTES = 1832
-ARRAY_TICKS = 60
-OWN_ARRAYS = 512
-SWAP_DISABLED = 16
-"""Bit of a pool's status."""
 
 POOL_DISCRIMINATOR = bytes.fromhex("f7ede3f5d7c3de46")
 CONFIG_DISCRIMINATOR = bytes.fromhex("daf42168cbcb2b6f")
 ARRAY_DISCRIMINATOR = bytes.fromhex("c09b55cd31f9812a")
 EXTENSION_DISCRIMINATOR = bytes.fromhex("3c9624db61808b99")
 
-_NOT_EQUAL = 2501
-_NOT_GREATER = 2505
-_NOT_APPROVED = 6001
-_LIMIT = 6013
-_LIQUIDITY = 6019
-_ZERO = 6024
-_SMALL = 6026
-_ARRAYS = 6027
-_DIRECTION = 6041
-_TRANSFER_FEE = 6044
-
 
 class VenueDataError(ValueError):
     """Account bytes are not what they should be; the text has the offset."""
 
 
-class Exhausted(Exception):
-    """The next array of the bitmap is not known."""
+@dataclass(frozen=True)
+class Dynamic:
+    """The fee by volatility: constants and variables."""
+
+    filter_period: int
+    decay_period: int
+    reduction_factor: int
+    control: int
+    accumulator_max: int
+    index_reference: int
+    reference: int
+    accumulator: int
+    last_update: int
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,9 @@ class Pool:
     open_time: int
     bitmap: frozenset[int]
     """Numbers of the arrays with an initialized tick, of those the pool account speaks of (-512 to 511)."""
+    fee_on: int
+    """Which token pays fees: 0 the input, 1 token 0, 2 token 1."""
+    dynamic: Dynamic | None
 
 
 @dataclass(frozen=True)
@@ -91,18 +102,19 @@ class Rates:
 
 @dataclass(frozen=True)
 class TickArray:
-    """A decoded tick array: net liquidity of its initialized ticks."""
+    """A decoded tick array: net liquidity of its initialized ticks, and what of limit orders is not filled."""
 
     pool: Pubkey
     start: int
     net: dict[int, int]
+    orders: dict[int, int]
 
 
 def decode_pool(data: bytes) -> Pool:
     """The pool in an account's bytes.
 
     Raises:
-        VenueDataError: it is none, price and tick do not fit, or it prices in a way that is not implemented.
+        VenueDataError: it is none, or price and tick do not fit.
     """
     _check(data, POOL_BYTES, POOL_DISCRIMINATOR, "pool")
     spacing = struct.unpack_from("<H", data, 235)[0]
@@ -117,10 +129,8 @@ def decode_pool(data: bytes) -> Pool:
     mints, vaults = (_key(data, 73), _key(data, 105)), (_key(data, 137), _key(data, 169))
     if mints[0] == mints[1] or vaults[0] == vaults[1]:
         raise VenueDataError("raydium clmm pool: both sides are the same at offset 73")
-    if data[390]:
-        raise VenueDataError(f"raydium clmm pool: fees on one token only ({data[390]} at offset 390) are not priced")
-    if any(data[1096:1176]):
-        raise VenueDataError("raydium clmm pool: a fee by volatility (offset 1096) is not priced")
+    if data[390] > 2:
+        raise VenueDataError(f"raydium clmm pool: fees on token {data[390]} at offset 390")
     bits = int.from_bytes(data[904:1032], "little")
     return Pool(
         config=_key(data, 9),
@@ -134,7 +144,37 @@ def decode_pool(data: bytes) -> Pool:
         status=data[389],
         open_time=struct.unpack_from("<Q", data, 1080)[0],
         bitmap=frozenset(i - OWN_ARRAYS for i in range(2 * OWN_ARRAYS) if bits >> i & 1),
+        fee_on=data[390],
+        dynamic=_decode_dynamic(data[1096:1176], spacing),
     )
+
+
+def _decode_dynamic(data: bytes, tick_spacing: int) -> Dynamic | None:
+    if not any(data):
+        return None
+    filter_period, decay_period, reduction = struct.unpack_from("<HHH", data)
+    control, top, index, reference, accumulator = struct.unpack_from("<IIiII", data, 6)
+    dynamic = Dynamic(
+        filter_period,
+        decay_period,
+        reduction,
+        control,
+        top,
+        index,
+        reference,
+        accumulator,
+        struct.unpack_from("<Q", data, 26)[0],
+    )
+    if not (
+        0 < filter_period < decay_period
+        and 0 < reduction < REDUCTION_OF
+        and 0 < control < CONTROL_OF
+        and top * tick_spacing < 1 << 32
+    ):
+        raise VenueDataError("raydium clmm pool: dynamic fee constants at offset 1096")
+    if max(reference, accumulator) > top or not 2 * TICK_MIN <= index <= 2 * TICK_MAX:
+        raise VenueDataError("raydium clmm pool: dynamic fee variables at offset 1110")
+    return dynamic
 
 
 def decode_config(data: bytes) -> Rates:
@@ -154,21 +194,24 @@ def decode_array(data: bytes, tick_spacing: int) -> TickArray:
     span = ARRAY_TICKS * tick_spacing
     if start % span or not TICK_MIN - span < start <= TICK_MAX:
         raise VenueDataError(f"raydium clmm tick array: start tick {start} at offset 40")
-    net = {}
+    net, orders = {}, {}
     for i in range(ARRAY_TICKS):
         at = 44 + 168 * i
         tick = struct.unpack_from("<i", data, at)[0]
         amount = int.from_bytes(data[at + 4 : at + 20], "little", signed=True)
         gross = _u128(data, at + 20)
-        if any(data[at + 124 : at + 140]):
-            raise VenueDataError(f"raydium clmm tick array: limit orders (offset {at + 124}) are not priced")
+        waiting = sum(struct.unpack_from("<QQ", data, at + 124))
+        if waiting >= U64:
+            raise VenueDataError(f"raydium clmm tick array: limit orders at offset {at + 124} overflow")
         if abs(amount) > gross:
             raise VenueDataError(f"raydium clmm tick array: liquidity at offset {at + 4} is inconsistent")
-        if gross:
+        if gross or waiting:
             if tick != start + i * tick_spacing or not TICK_MIN <= tick <= TICK_MAX:
                 raise VenueDataError(f"raydium clmm tick array: tick {tick} at offset {at}")
             net[tick] = amount
-    return TickArray(_key(data, 8), start, net)
+            if waiting:
+                orders[tick] = waiting
+    return TickArray(_key(data, 8), start, net, orders)
 
 
 def decode_extension(data: bytes) -> tuple[Pubkey, frozenset[int]]:
@@ -217,11 +260,16 @@ class State:
     open_time: int = 0
     status: int = 0
     transfer_fees: tuple[TransferFee, TransferFee] = (NO_FEE, NO_FEE)
+    fee_on: int = 0
+    dynamic: Dynamic | None = None
+    orders: dict[int, int] = field(default_factory=dict)
+    """Amount of limit orders that wait at a tick, in the token that is above or below the price there."""
 
     @classmethod
     def of(
-        cls, pool: Pool, rates: Rates, arrays: dict[int, dict[int, int]], extension: frozenset[int] | None = None
+        cls, pool: Pool, rates: Rates, arrays: Iterable[TickArray], extension: frozenset[int] | None = None
     ) -> State:
+        known = list(arrays)
         return cls(
             pool.tick_spacing,
             rates,
@@ -229,10 +277,13 @@ class State:
             pool.sqrt_price,
             pool.tick,
             pool.bitmap,
-            arrays,
+            {array.start: array.net for array in known},
             extension,
             pool.open_time,
             pool.status,
+            fee_on=pool.fee_on,
+            dynamic=pool.dynamic,
+            orders={tick: amount for array in known for tick, amount in array.orders.items()},
         )
 
     def quote_in(self, a_to_b: bool, amount: int, now: int, limit: int = 0) -> Quote:
@@ -245,7 +296,7 @@ class State:
         _, fee_out = self._transfer_fees(a_to_b)
         swapped = fee_out.before(amount)
         if swapped is None:
-            return Quote(0, 0, "refused", _TRANSFER_FEE)
+            return Quote(0, 0, "refused", TRANSFER_FEE)
         return self._quote(a_to_b, False, amount, swapped, now, limit)
 
     def _transfer_fees(self, a_to_b: bool) -> tuple[TransferFee, TransferFee]:
@@ -254,110 +305,20 @@ class State:
 
     def _quote(self, a_to_b: bool, exact_in: bool, amount: int, swapped: int, now: int, limit: int) -> Quote:
         fee_in, fee_out = self._transfer_fees(a_to_b)
-        swap = _Swap(self, a_to_b, exact_in, swapped)
+        swap = Swap(self, a_to_b, exact_in, swapped)
         status, error = "ok", 0
         try:
             swap.run(now, limit)
             if not swapped - swap.left or not swap.calculated:
-                raise Refused(_SMALL)
+                raise Refused(SMALL)
             if swap.left and not limit:
-                raise Refused(_NOT_EQUAL)
+                raise Refused(NOT_EQUAL)
         except Exhausted:
-            status, error = "exhausted", _ARRAYS
+            status, error = "exhausted", ARRAYS
         except Refused as reason:
             return Quote(0, 0, "refused", reason.code)
         quote = swap.quote(status, error)
         paid = amount if exact_in and quote.amount_in == swapped else fee_in.before(quote.amount_in)
         if paid is None:
-            return Quote(0, 0, "refused", _TRANSFER_FEE)
+            return Quote(0, 0, "refused", TRANSFER_FEE)
         return quote._replace(amount_in=paid, amount_out=quote.amount_out - fee_out.of(quote.amount_out))
-
-
-class _Swap:
-    """The program's loop."""
-
-    def __init__(self, state: State, a_to_b: bool, exact_in: bool, amount: int) -> None:
-        self.state, self.a_to_b, self.exact_in, self.amount = state, a_to_b, exact_in, amount
-        self.left, self.calculated, self.fee, self.kept, self.crossed = amount, 0, 0, 0, 0
-        self.price, self.tick, self.liquidity = state.sqrt_price, state.tick, state.liquidity
-        self.span = ARRAY_TICKS * state.tick_spacing
-
-    def run(self, now: int, limit: int) -> None:
-        if now <= self.state.open_time:
-            raise Refused(_NOT_GREATER)
-        if not self.amount:
-            raise Refused(_ZERO)
-        if self.state.status & SWAP_DISABLED:
-            raise Refused(_NOT_APPROVED)
-        stop = limit or (SQRT_PRICE_MIN + 1 if self.a_to_b else SQRT_PRICE_MAX_RAYDIUM - 1)
-        if not (SQRT_PRICE_MIN < stop < self.price if self.a_to_b else self.price < stop < SQRT_PRICE_MAX_RAYDIUM):
-            raise Refused(_LIMIT)
-        array = self.next_array(self.tick // self.span, _DIRECTION)
-        while self.left and self.price != stop:
-            while (tick := self.next_tick(array)) is None:
-                array = self.next_array(array + (-1 if self.a_to_b else 1), _LIQUIDITY)
-            self.step(tick, array, stop)
-
-    def next_array(self, number: int, error: int) -> int:
-        """Number of the next array with an initialized tick, from `number` on."""
-        low, high = TICK_MIN // self.span, TICK_MAX // self.span
-        while low <= number <= high:
-            own = -OWN_ARRAYS <= number < OWN_ARRAYS
-            if not own and self.state.extension is None:
-                raise Exhausted
-            if number in (self.state.bitmap if own else self.state.extension or ()):
-                if number * self.span not in self.state.arrays:
-                    raise Exhausted
-                return number
-            number += -1 if self.a_to_b else 1
-        raise Refused(error)
-
-    def next_tick(self, array: int) -> int | None:
-        ticks = self.state.arrays[array * self.span]
-        found = [tick for tick in ticks if (tick <= self.tick if self.a_to_b else tick > self.tick)]
-        return (max(found) if self.a_to_b else min(found)) if found else None
-
-    def step(self, tick: int, array: int, stop: int) -> None:
-        tick_price = raydium_sqrt_price(tick)
-        done = step(
-            liquidity=self.liquidity,
-            price=self.price,
-            target=max(stop, tick_price) if self.a_to_b else min(stop, tick_price),
-            left=self.left,
-            fee_rate=self.state.rates.trade,
-            a_to_b=self.a_to_b,
-            exact_in=self.exact_in,
-            orca=False,
-        )
-        self.left -= done.amount_in + done.fee if self.exact_in else done.amount_out
-        self.calculated += done.amount_out if self.exact_in else done.amount_in + done.fee
-        if self.calculated >= U64 or done.amount_in + done.fee >= U64:
-            raise Refused
-        self.fee += done.fee
-        self.kept += done.fee * self.state.rates.protocol // PPM + done.fee * self.state.rates.fund // PPM
-        if done.sqrt_price == tick_price:
-            net = self.state.arrays[array * self.span][tick]
-            self.liquidity += -net if self.a_to_b else net
-            self.crossed += 1
-            if not 0 <= self.liquidity < 1 << 128:
-                raise Refused
-            self.tick = tick - 1 if self.a_to_b else tick
-        elif done.sqrt_price != self.price:
-            self.tick = tick_at(done.sqrt_price, raydium_sqrt_price)
-        self.price = done.sqrt_price
-
-    def quote(self, status: str, error: int) -> Quote:
-        specified = self.amount - self.left
-        amount_in, amount_out = (specified, self.calculated) if self.exact_in else (self.calculated, specified)
-        return Quote(
-            amount_in,
-            amount_out,
-            status,
-            error,
-            fee=self.fee,
-            protocol_fee=self.kept,
-            sqrt_price=self.price,
-            liquidity=self.liquidity,
-            tick=self.tick,
-            crossed=self.crossed,
-        )

@@ -106,6 +106,8 @@ class Step(NamedTuple):
     amount_out: int
     fee: int
     sqrt_price: int
+    gross_out: int
+    """What it gave before that was cut to what was asked for."""
 
 
 def step(
@@ -148,9 +150,11 @@ def step(
     else:
         fixed = 0  # what Raydium is left with where the whole way overflows, but rounding ends there
     if exact_in and reached != target:
-        return Step(fixed, other, left - fixed, reached)
-    amount_in, amount_out = (fixed, other) if exact_in else (other, min(fixed, left))
-    return Step(amount_in, amount_out, _fits(ceil_div(amount_in * fee_rate, PPM - fee_rate)), reached)
+        return Step(fixed, other, left - fixed, reached, other)
+    amount_in, gross_out = (fixed, other) if exact_in else (other, fixed)
+    amount_out = gross_out if exact_in else min(gross_out, left)
+    fee = _fits(ceil_div(amount_in * fee_rate, PPM - fee_rate))
+    return Step(amount_in, amount_out, fee, reached, gross_out)
 
 
 def _fits(amount: int) -> int:

@@ -64,7 +64,9 @@ int LLVMFuzzerTestOneInput( uint8_t const * bytes, size_t size ) {
     sf_raydium_clmm_quote( &state, i & 1, i >> 1 & 1, amount, i >> 2 ? (sf_u128_t)limit << ( amount % 40 ) : 0, NOW,
                            &q );
     if( q.status != SF_QUOTE_OK ) continue;
-    if( q.fee > q.amount_in || q.protocol_fee > q.fee || ( i >> 1 & 1 ? q.amount_in : q.amount_out ) > amount ) abort();
+    if( ( q.fee_in_input && q.fee > q.amount_in ) || q.protocol_fee > q.fee ||
+        ( i >> 1 & 1 ? q.amount_in : q.amount_out ) > amount )
+      abort();
   }
   return 0;
 }

@@ -6,6 +6,8 @@ import base64
 import json
 import random
 import struct
+from collections.abc import Mapping
+from dataclasses import astuple, replace
 from typing import Any
 
 import pytest
@@ -64,9 +66,11 @@ def pool_bytes(state: clmm.State) -> bytes:
     data[237:253] = state.liquidity.to_bytes(16, "little")
     data[253:269] = state.sqrt_price.to_bytes(16, "little")
     struct.pack_into("<i", data, 269, state.tick)
-    data[389] = state.status
+    data[389], data[390] = state.status, state.fee_on
     data[904:1032] = sum(1 << number + 512 for number in state.bitmap).to_bytes(128, "little")
     struct.pack_into("<Q", data, 1080, state.open_time)
+    if state.dynamic is not None:
+        struct.pack_into("<HHHIIiIIQ", data, 1096, *astuple(state.dynamic))
     for place, at in enumerate((73, 105, 137, 169)):
         data[at] = place + 1
     return bytes(data)
@@ -79,7 +83,7 @@ def config_bytes(rates: clmm.Rates) -> bytes:
     return bytes(data)
 
 
-def array_bytes(start: int, net: dict[int, int], tick_spacing: int) -> bytes:
+def array_bytes(start: int, net: dict[int, int], tick_spacing: int, orders: Mapping[int, int] = {}) -> bytes:
     data = bytearray(10240)
     data[:8], data[8:40] = clmm.ARRAY_DISCRIMINATOR, POOL
     struct.pack_into("<i", data, 40, start)
@@ -87,7 +91,10 @@ def array_bytes(start: int, net: dict[int, int], tick_spacing: int) -> bytes:
         at = 44 + 168 * ((tick - start) // tick_spacing)
         struct.pack_into("<i", data, at, tick)
         data[at + 4 : at + 20] = amount.to_bytes(16, "little", signed=True)
-        data[at + 20 : at + 36] = max(abs(amount), 1).to_bytes(16, "little")
+        waiting = orders.get(tick, 0)
+        # a tick may be there for its orders alone
+        data[at + 20 : at + 36] = max(abs(amount), 0 if waiting else 1).to_bytes(16, "little")
+        struct.pack_into("<QQ", data, at + 124, waiting - waiting // 3, waiting // 3)
     data[10124] = len(net)
     return bytes(data)
 
@@ -104,6 +111,35 @@ def extension_bytes(numbers: frozenset[int]) -> bytes:
 
 
 # -- random pools -------------------------------------------------------------------------------------------
+
+
+def some_dynamic(rng: random.Random, spacing: int, tick: int) -> clmm.Dynamic:
+    top = min(rng.choice([0, 9_999, 50_000, 350_000, 1_000_000]), (2**32 - 1) // spacing)
+    filter_period = rng.choice([1, 30, 600])
+    index = tick // spacing + rng.choice([0, 0, 1, -1, 7, -30, 300])
+    return clmm.Dynamic(
+        filter_period,
+        filter_period + rng.choice([1, 600]),
+        rng.choice([1, 5000, 9999]),
+        rng.choice([1, 500, 40_000, 99_999]),
+        top,
+        index,
+        rng.randrange(top + 1),
+        rng.randrange(top + 1),
+        NOW - rng.choice([-5, 0, 1, 30, 31, 400, 1300]),
+    )
+
+
+def with_features(rng: random.Random, state: clmm.State) -> clmm.State:
+    """Some of what the program knows since 2026."""
+    at = [tick for net in state.arrays.values() for tick in net]
+    orders = {tick: max(1, some_amount(rng)) for tick in at if rng.randrange(3) == 0}
+    return replace(
+        state,
+        fee_on=rng.randrange(3),
+        dynamic=some_dynamic(rng, state.tick_spacing, state.tick) if rng.randrange(2) else None,
+        orders=orders if rng.randrange(2) else {},
+    )
 
 
 def some_state(rng: random.Random) -> clmm.State:
@@ -156,7 +192,7 @@ def some_state(rng: random.Random) -> clmm.State:
 
 def loaded(core: Core, state: clmm.State) -> int:
     accounts = [pool_bytes(state), config_bytes(state.rates)]
-    accounts += [array_bytes(start, net, state.tick_spacing) for start, net in state.arrays.items()]
+    accounts += [array_bytes(start, net, state.tick_spacing, state.orders) for start, net in state.arrays.items()]
     if state.extension is not None:
         accounts.append(extension_bytes(state.extension))
     code = core.load(POOL, accounts)
@@ -181,12 +217,13 @@ def some_limit(rng: random.Random, state: clmm.State, a_to_b: bool) -> int:
     return raydium_sqrt_price(max(TICK_MIN, min(TICK_MAX, tick))) + rng.randrange(2)
 
 
-def test_core_and_reference_agree(core: Core) -> None:
+@pytest.mark.parametrize("features", [False, True])
+def test_core_and_reference_agree(core: Core, features: bool) -> None:
     rng = random.Random(20260426)
     tried = {"ok": 0, "refused": 0, "exhausted": 0}
     crossings = 0
     for _ in range(STATES):
-        state = some_state(rng)
+        state = with_features(rng, some_state(rng)) if features else some_state(rng)
         assert loaded(core, state) == 0, core.error
         amounts = [some_amount(rng) for _ in range(QUOTES // 4)]
         for a_to_b in (False, True):
@@ -248,7 +285,7 @@ def test_every_capture_to_its_ends(core: Core) -> None:
         decoded = [clmm.decode_array(array, pool.tick_spacing) for array in arrays]
         address = bytes(Pubkey.from_string(capture["pool_address"]))
         assert core.load(address, [data, config_bytes(rates), *arrays]) == 0, core.error
-        state = clmm.State.of(pool, rates, {array.start: array.net for array in decoded})
+        state = clmm.State.of(pool, rates, decoded)
         for _ in range(400):
             a_to_b, exact_in, amount = rng.randrange(2) == 1, rng.randrange(2) == 1, some_amount(rng)
             want = (state.quote_in if exact_in else state.quote_out)(a_to_b, amount, NOW + 10**8)
@@ -285,33 +322,37 @@ def test_wrong_bytes_are_refused(core: Core) -> None:
         60, clmm.Rates(400), 10**12, raydium_sqrt_price(100), 100, frozenset([0]), {0: {60: 10**12, 600: -(10**12)}}
     )
     pool, array, config = pool_bytes(state), array_bytes(0, state.arrays[0], 60), config_bytes(state.rates)
-    assert core.load(POOL, [pool, config, array]) == 0
+    dynamic = pool_bytes(replace(state, dynamic=clmm.Dynamic(30, 600, 5000, 500, 350_000, 1, 0, 0, NOW)))
+    orders = array_bytes(0, state.arrays[0], 60, {60: 2**64 - 1})
+    for good in ([pool, config, array], [dynamic, config, orders]):
+        assert core.load(POOL, good) == 0, core.error
     for data, at, value, text in (
         (pool, 0, 0, "offset 0"),
         (pool, 235, 0, "offset 235"),
         (pool, 269, 7, "offset 269"),
         (pool, 268, 255, "offset 253"),
-        (pool, 390, 1, "offset 390"),
+        (pool, 390, 3, "offset 390"),
         (pool, 1096, 1, "offset 1096"),
+        (dynamic, 1121, 1, "offset 1110"),
         (array, 8, 99, "offset 8"),
         (array, 40, 1, "offset 40"),
         (array, 44 + 168, 3, "offset 212"),
         (array, 44 + 168 + 19, 127, "offset 216"),
-        (array, 44 + 168 + 124, 1, "limit orders"),
+        (orders, 44 + 168 + 131, 255, "offset 336 overflow"),
         (config, 50, 255, "offset 47"),
     ):
         wrong = bytearray(data)
         wrong[at] = value
+        kind = {len(pool): "pool", len(config): "config", len(array): "array"}[len(data)]
         if at != 8:
             with pytest.raises(clmm.VenueDataError, match=text):
-                if data is pool:
+                if kind == "pool":
                     clmm.decode_pool(bytes(wrong))
-                elif data is config:
+                elif kind == "config":
                     clmm.decode_config(bytes(wrong))
                 else:
                     clmm.decode_array(bytes(wrong), 60)
-        accounts = [bytes(wrong) if data is one else one for one in (pool, config, array)]
-        assert core.load(POOL, accounts) < 0
+        assert core.load(POOL, [bytes(wrong) if len(data) == len(one) else one for one in (pool, config, array)]) < 0
         assert text in core.error
     for data in (pool, config, array, extension_bytes(frozenset([512, -513]))):
         for cut in (0, 7, 8, len(data) - 1):

@@ -76,7 +76,7 @@ class Captures:
             check(lib.sf_raydium_clmm_account(account, len(account), state))
         check(lib.sf_raydium_clmm_fee_set(state, self.rates.trade, 0, 0))
         check(lib.sf_raydium_clmm_prepare(state))
-        python = clmm.State.of(pool, self.rates, {array.start: array.net for array in decoded})
+        python = clmm.State.of(pool, self.rates, decoded)
         return state, python, capture.swap.block_time
 
     def in_c(self, name: str, a_to_b: bool, exact_in: bool, amount: int) -> Quote:
