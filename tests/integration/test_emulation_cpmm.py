@@ -16,10 +16,10 @@ import pytest
 from solders.account import Account
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
-from tests.data import data_dir
 
 from sniperforge.simnet import cpmm_accounts, sbf
 from sniperforge.simnet.cpmm_accounts import TOKEN_PROGRAM_ID
+from tests.data import data_dir
 from tests.integration.cpmm_machine import (
     EPOCH,
     TOKEN_2022_PROGRAM_ID,
