@@ -66,7 +66,6 @@ class Launch:
     baseline: dict[str, int]
     recovered: recovery.State
     pools: int
-    mints: list[str]
     topology: Topology
     notes: list[str] = field(default_factory=list)
 
@@ -183,7 +182,6 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
         baseline=baseline,
         recovered=recovered,
         pools=len(pools),
-        mints=[str(mint) for mint, _ in raydium_cpmm.mints(pools)],
         topology=topology,
         notes=notes,
     )

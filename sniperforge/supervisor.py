@@ -88,7 +88,7 @@ class Supervisor:
             instance.control.beat()
             killed = self._state.killed()
             if killed:
-                instance.control.raise_kill("reduce" if killed == 1 else "halt", by="person")
+                instance.control.raise_kill(KILLS[killed], by="person")
                 self._say("the kill of a person is in force: nothing is traded until `sniperforge resume`")
             groups = Groups(instance, self._config, self._passphrase)
             closing.callback(groups.kill)
@@ -130,7 +130,7 @@ class Supervisor:
             control.raise_kill(level, by="person")  # first of all, also when the disk refuses the mark
             commands.event("kill", f"raised to {level} by a person")
             try:
-                self._state.set_killed(1 if level == "reduce" else 2)
+                self._state.set_killed(KILLS.index(level))
             except OSError as error:
                 raise ControlError(
                     "refused", f"the kill word is {control.kill}, but it will not outlive a restart: {error}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -10,20 +11,20 @@ from tuning.host import Host
 
 
 @dataclass(frozen=True)
-class Action:
+class Action(ABC):
     """One change.  `do` returns what was found, in words JSON knows; `undo` takes that back."""
 
     kind: ClassVar[str]
     survives_boot: ClassVar[bool] = False
 
-    def __str__(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def __str__(self) -> str: ...
 
-    def do(self, host: Host) -> str | None:
-        raise NotImplementedError
+    @abstractmethod
+    def do(self, host: Host) -> str | None: ...
 
-    def undo(self, host: Host, found: str | None) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def undo(self, host: Host, found: str | None) -> None: ...
 
     def as_json(self) -> dict[str, Any]:
         return {"kind": self.kind, **asdict(self)}
