@@ -54,7 +54,14 @@ SF_ASSERT( sizeof(sf_raw_slot_t)==32 )
 
 /* -- market --------------------------------------------------------------- */
 
-#define SF_VENUE_RAYDIUM_CPMM 1
+#define SF_VENUE_RAYDIUM_CPMM    1
+#define SF_VENUE_RAYDIUM_AMM_V4  2
+#define SF_VENUE_RAYDIUM_CLMM    3
+#define SF_VENUE_ORCA_WHIRLPOOL  4
+#define SF_VENUE_METEORA_DLMM    5
+#define SF_VENUE_METEORA_DAMM_V2 6
+#define SF_VENUE_PUMP_SWAP       7
+#define SF_VENUE_PUMP_FUN        8
 
 #define SF_POOL_SIMULATED       1 /* state came from a simulation */
 #define SF_POOL_DISABLED        2 /* the program refuses swaps on it now */
