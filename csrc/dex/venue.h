@@ -1,92 +1,143 @@
 /* venue.h: a venue is one on-chain exchange program; a pool is one market account of it.
 
-   All that the engine has to know of a venue is one row of function pointers:
+   All that the engine has to know of a venue is one row of function pointers over
+   two structs of the venue's own:
 
-     pool account ──┐
-     config account ├─▶ price ──▶ sf_pool_update_t ──▶ quote_in, quote_out, curve
-     two vaults ────┘                              └─▶ swap_accounts, swap_data
+     accounts ──▶ work ──price──▶ work ──travel──▶ state ──▶ quote_in, quote_out, curve
+                (book's, whole)                  (in the pools table   └─▶ swap_accounts, swap_data
+                                                  and in messages)
 
-   `price` is the only place where account bytes become a price, and an update
-   holds all of it: quotes need nothing else.  A quote is exactly what the
-   program would pay, in its own rounding; where the program would refuse, the quote
-   is 0 and there is no price.  Decoders return SF_ERR_DATA with the offset of what
-   is wrong.  A new venue is a file with its row and a line in venue.c. */
+   `work` is all that is known of a pool, as large as it needs to be, and only book has it.  `state` is what
+   a quote needs, at most SF_POOL_STATE_MAX bytes without a pointer, so that it can be copied between processes
+   as it is: a bot that holds a market message quotes exactly what the program would pay.  Where a venue has
+   ticks or bins the state holds those next to the price, as many as fit and as the tick or bin arrays in
+   `arrays` cover; a quote that goes further is SF_QUOTE_EXHAUSTED.  For venues without lists work and state are
+   one struct.
+
+   Decoders return SF_ERR_DATA with the offset of what is wrong.  A new venue is a file with its row and
+   a line in venue.c. */
 
 #ifndef SF_DEX_VENUE_H
 #define SF_DEX_VENUE_H
 
 #include <stdint.h>
 
+#include "dex/quote.h"
 #include "sf_message.h"
 #include "sf_rows.h"
 #include "solana/message.h"
 
-#define SF_SWAP_ACCOUNT_MAX    24 /* accounts of one swap instruction */
+#define SF_SWAP_ACCOUNT_MAX    32   /* accounts of one swap instruction */
 #define SF_SWAP_DATA_BYTES_MAX 48
 
 /* what an account of a venue's program is */
 #define SF_ACCOUNT_OTHER  0 /* nothing that prices a pool */
 #define SF_ACCOUNT_POOL   1
-#define SF_ACCOUNT_CONFIG 2
+#define SF_ACCOUNT_SHARED 2 /* prices many pools: a config, a fee config */
+#define SF_ACCOUNT_OWN    3 /* names its pool: a tick or bin array, a bitmap, an oracle */
 
-/* A pool account.  Side 0 is token a, side 1 token b. */
-typedef struct sf_pool_state {
-  uint8_t config[32];
-  uint8_t vault[2][32];
-  uint8_t mint[2][32];
-  uint8_t program[2][32]; /* token program of the mint */
-  uint8_t observation[32];
-  uint64_t owed[2];   /* part of the vault that is fees, not reserve */
-  uint64_t open_time; /* unix seconds; swaps are refused before */
-  uint32_t decimals[2];
-  uint32_t creator_fee_on;      /* as sf_pool_update_t */
-  uint32_t creator_fee_enabled; /* 0 or 1 */
-  uint32_t swap_disabled;       /* 0 or 1: the program refuses swaps now */
-} sf_pool_state_t;
+/* what decode is given */
+#define SF_PART_POOL     0
+#define SF_PART_VAULT_A  1 /* token accounts */
+#define SF_PART_VAULT_B  2
+#define SF_PART_MINT_A   3
+#define SF_PART_MINT_B   4
+#define SF_PART_OWN      5
+#define SF_PART_SHARED_0 6 /* in masks only */
+#define SF_PART_SHARED_1 7
+#define SF_PART_BIT( part ) ( 1u << ( part ) )
 
-/* A config account: rates per 10^6. */
-typedef struct sf_pool_config {
-  uint32_t trade_fee_ppm;
-  uint32_t creator_fee_ppm;
-} sf_pool_config_t;
+/* What a pool is made of; it never changes in the pool's life. */
+typedef struct sf_pool_names {
+  uint8_t mint[2][32];    /* token a and b; mint[0] all zero: the pool's token account says it (pump.fun) */
+  uint8_t program[2][32]; /* token programs; all zero: the mint's owner is it */
+  uint8_t vault[2][32];   /* watched if SF_PART_VAULT_* is in `needs` */
+  uint8_t vault_owner[32];
+  uint8_t shared[2][32]; /* accounts that price it and others; all zero = none */
+  uint32_t needs;        /* SF_PART_BITs without which there is no price */
+  uint32_t moves;        /* SF_PART_BITs that a swap changes together (see dex/parts.h); only POOL, VAULT_A, VAULT_B */
+} sf_pool_names_t;
 
-/* One direction of a pool as a curve for searching: out = y*g*f*v / (x + f*v) in doubles, f = in_factor,
-   g = out_factor.  Near the current price if the venue is not a constant product. */
+/* One direction near the present price, in doubles, for searching: out = rate*v / (1 + depth*v) for an input v
+   up to limit, fees included.  rate 0: nothing can be swapped. */
 typedef struct sf_curve {
-  double x;
-  double y;
-  double in_factor;
-  double out_factor;
+  double rate;
+  double depth;
+  double limit; /* base units; infinite where there is no end */
 } sf_curve_t;
+
+/* A swap of exact input as an order asks for it. */
+typedef struct sf_swap_ask {
+  uint8_t const * payer; /* 32 bytes each */
+  uint8_t const * user_in;
+  uint8_t const * user_out;
+  uint64_t amount_in;
+  uint64_t min_out;
+  int a_to_b;
+  uint32_t array_cnt;
+  int32_t array[SF_SWAP_ARRAYS]; /* as `arrays` gave them when the order was made */
+} sf_swap_ask_t;
 
 typedef struct sf_venue {
   uint16_t venue; /* SF_VENUE_* */
   char const * name;
   uint8_t program[32];
-  uint8_t authority[32]; /* owner of the vaults */
+  uint32_t work_bytes;
+  uint32_t shared_bytes;  /* of the largest decoded shared account; 0 = it has none */
+  uint32_t compute_units; /* of a swap, generously */
 
   /* account_kind tells by length and discriminator what data is: SF_ACCOUNT_*, or SF_ERR_DATA if one
      of the two is a known kind's and the other is not. */
   int ( *account_kind )( uint8_t const * data, uint32_t len );
 
-  int ( *pool_decode )( uint8_t const * data, uint32_t len, sf_pool_state_t * out );
-  int ( *config_decode )( uint8_t const * data, uint32_t len, sf_pool_config_t * out );
+  /* meet sets up work (zeroed) and names from a pool account that was not seen before, and decodes it. */
+  int ( *meet )( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, void * work, sf_pool_names_t * names );
 
-  /* price fills the reserves, rates and flags of an update from decoded accounts and vault amounts; the
-     rest of it stays.  Fails with SF_ERR_DATA if they do not fit together. */
-  int ( *price )( sf_pool_state_t const * state, sf_pool_config_t const * config, uint64_t vault_a, uint64_t vault_b,
-                  sf_pool_update_t * out );
+  /* own_pool writes the pool that an account of kind SF_ACCOUNT_OWN names; NULL if the venue has none. */
+  int ( *own_pool )( uint8_t const * data, uint32_t len, uint8_t pool[32] );
 
-  /* quote_in is what comes out for amount_in; quote_out is the least input that gives amount_out.  0: the
-     program would fail.  They do not look at flags, open_time or staleness. */
-  uint64_t ( *quote_in )( sf_pool_update_t const * pool, int a_to_b, uint64_t amount_in );
-  uint64_t ( *quote_out )( sf_pool_update_t const * pool, int a_to_b, uint64_t amount_out );
+  /* decode puts one of a pool's own accounts into work: SF_PART_POOL (fails if what the pool is made of changed),
+     _VAULT_*, _MINT_*, _OWN.  `epoch` is for transfer fees.  After SF_ERR_DATA work is as it was. */
+  int ( *decode )( void * work, uint32_t part, uint8_t const owner[32], uint8_t const * data, uint32_t len,
+                   uint64_t slot, uint64_t epoch );
 
-  void ( *curve )( sf_pool_update_t const * pool, int a_to_b, sf_curve_t * out );
+  /* shared_decode decodes a shared account, whichever it is, into shared_bytes. */
+  int ( *shared_decode )( uint8_t const * data, uint32_t len, void * shared );
 
-  int ( *swap_accounts )( sf_pool_row_t const * pool, int a_to_b, uint8_t const user_in[32], uint8_t const user_out[32],
-                          uint8_t const payer[32], sf_account_meta_t * out, uint32_t * cnt );
-  int ( *swap_data )( uint64_t amount_in, uint64_t min_out, uint8_t * out, uint32_t * len );
+  /* price works out all that quotes need, once all parts in `needs` are there; shared[i] is NULL where names.shared[i]
+     is none.  SF_ERR_DATA if they do not fit together. */
+  int ( *price )( void * work, void const * const shared[2], uint64_t slot );
+
+  /* whole says (1) that the accounts in work belong to one moment as far as can be told; NULL where `moves` is all
+     there is to it.  If 0 book waits for the end of the slot and then takes them as they are. */
+  int ( *whole )( void const * work );
+
+  /* travel writes the state of a priced work (room for SF_POOL_STATE_MAX) and returns its bytes. */
+  uint32_t ( *travel )( void const * work, void * state );
+
+  /* -- on a state ------------------------------------------------------------ */
+
+  /* as sf_<venue>_quote_in and _out; now is unix seconds */
+  void ( *quote_in )( void const * state, int a_to_b, uint64_t amount_in, uint64_t now, sf_quote_t * q );
+  void ( *quote_out )( void const * state, int a_to_b, uint64_t amount_out, uint64_t now, sf_quote_t * q );
+
+  void ( *curve )( void const * state, int a_to_b, uint64_t now, sf_curve_t * out );
+
+  /* reserves are what the venue prices by; of a concentrated pool the virtual ones of the present range. */
+  void ( *reserves )( void const * state, uint64_t out[2] );
+
+  /* arrays writes the start or number of the tick or bin arrays a swap in that direction names, and returns how many;
+     NULL if the venue has none. */
+  uint32_t ( *arrays )( void const * state, int a_to_b, int32_t out[SF_SWAP_ARRAYS] );
+
+  uint32_t ( *open_time )( void const * state ); /* unix seconds from which swaps pass, 0 = none; NULL = none */
+  int ( *disabled )( void const * state );       /* 1: the program refuses all swaps now; NULL = never */
+
+  /* swap_accounts writes the accounts in the program's order (room for SF_SWAP_ACCOUNT_MAX) and their count; may derive
+     addresses: cold.  swap_data writes the data (room for SF_SWAP_DATA_BYTES_MAX) and its length: hot; the length
+     depends on nothing but the direction. */
+  int ( *swap_accounts )( void const * state, sf_swap_ask_t const * ask, sf_account_meta_t * out, uint32_t * cnt );
+  int ( *swap_data )( void const * state, sf_swap_ask_t const * ask, uint8_t * out, uint32_t * len );
 } sf_venue_t;
 
 /* sf_venue_get returns the row of SF_VENUE_*, or NULL if there is no such venue. */
@@ -95,40 +146,12 @@ sf_venue_t const * sf_venue_get( uint32_t venue );
 /* sf_venue_of_program returns the row of an account's owner, or NULL. */
 sf_venue_t const * sf_venue_of_program( uint8_t const program[32] );
 
-/* sf_venue_quote_in is quote_in of the pool's venue; 0 also if the venue is unknown.  Hot. */
-uint64_t sf_venue_quote_in( sf_pool_update_t const * pool, int a_to_b, uint64_t amount_in );
+/* The state behind the head of an update, in a message or in a row of pools. */
+static inline void const * sf_pool_state( sf_pool_update_t const * update ) { return update + 1; }
 
-/* sf_venue_swap_accounts writes the accounts of an exact-input swap instruction in the program's order
-   (room for SF_SWAP_ACCOUNT_MAX) and their count.  user_in and user_out are the payer's token accounts.
-   Returns 0 or SF_ERR_ARG if the venue is unknown. */
-int sf_venue_swap_accounts( sf_pool_row_t const * pool, int a_to_b, uint8_t const user_in[32],
-                            uint8_t const user_out[32], uint8_t const payer[32], sf_account_meta_t * out,
-                            uint32_t * cnt );
-
-/* sf_venue_swap_data writes the data of that instruction (room for SF_SWAP_DATA_BYTES_MAX) and its length.
-   Returns 0 or SF_ERR_ARG. */
-int sf_venue_swap_data( sf_pool_row_t const * pool, int a_to_b, uint64_t amount_in, uint64_t min_out, uint8_t * out,
-                        uint32_t * len );
-
-/* sf_pool_row_make is the row of a pool that has no price yet: its constants, venue and tokens, stale. */
-void sf_pool_row_make( sf_venue_t const * venue, uint8_t const pubkey[32], sf_pool_state_t const * state,
-                       sf_pool_update_t const * update, sf_pool_row_t * out );
-
-/* sf_pool_row_update is the priced state in the row of pool number `pool`. */
-static inline void sf_pool_row_update( sf_pool_row_t const * row, uint32_t pool, sf_pool_update_t * out ) {
-  out->pool            = pool;
-  out->venue           = row->venue;
-  out->flags           = row->flags;
-  out->slot            = row->slot;
-  out->reserve_a       = row->reserve_a;
-  out->reserve_b       = row->reserve_b;
-  out->token_a         = row->token_a;
-  out->token_b         = row->token_b;
-  out->trade_fee_ppm   = row->trade_fee_ppm;
-  out->creator_fee_ppm = row->creator_fee_ppm;
-  out->creator_fee_on  = row->creator_fee_on;
-  out->open_time       = row->open_time;
-  for( int i = 0; i < 4; i++ ) out->more[i] = row->more[i];
-}
+/* sf_pool_quote_in is what the venue of an update says of amount_in at the update's own time; sf_pool_quote_out of
+   amount_out.  Refused if the venue is unknown.  They do not look at flags, open_time or staleness.  Hot. */
+void sf_pool_quote_in( sf_pool_update_t const * update, int a_to_b, uint64_t amount_in, sf_quote_t * q );
+void sf_pool_quote_out( sf_pool_update_t const * update, int a_to_b, uint64_t amount_out, sf_quote_t * q );
 
 #endif

@@ -66,25 +66,32 @@ SF_ASSERT( sizeof(sf_raw_slot_t)==32 )
 #define SF_POOL_SIMULATED       1 /* state came from a simulation */
 #define SF_POOL_DISABLED        2 /* the program refuses swaps on it now */
 
-/* The whole priced state of a pool, so that a bot needs nothing but messages.
-   Constant product: reserve_a, reserve_b and the rates.  Concentrated
-   liquidity will use `more`. */
+#define SF_POOL_STATE_MAX 3584 /* bytes of a venue's state; a multiple of 64 */
+#define SF_SWAP_ARRAYS    3    /* tick or bin arrays that a swap names at most */
+
+/* The whole priced state of a pool, so that a bot needs nothing but messages: this
+   head, which is the same for every venue, and behind it the venue's own state
+   (dex/venue.h), from which exact quotes are made.  Of what has two entries, [0] is for
+   a to b, or token a. */
 typedef struct sf_pool_update {
   uint32_t pool;             /* row of the pools table; also in the message's tag */
   uint16_t venue;            /* SF_VENUE_* */
   uint16_t flags;            /* SF_POOL_* */
   uint64_t slot;
-  uint64_t reserve_a;        /* what the program prices with: vault minus fees owed */
-  uint64_t reserve_b;
+  uint64_t unix_s;           /* wall clock when the bytes came in: what quotes take for now */
+  uint64_t reserve[2];       /* what the venue prices by; virtual where liquidity is concentrated */
   uint32_t token_a;          /* row of the tokens table */
   uint32_t token_b;
-  uint32_t trade_fee_ppm;    /* per 10^6 */
-  uint32_t creator_fee_ppm;  /* 0 if not enabled */
-  uint32_t creator_fee_on;   /* CPMM creator_fee_on: 0 both, 1 only token a, 2 only token b */
   uint32_t open_time;        /* unix seconds; swaps are refused before (0 if none) */
-  uint64_t more[4];
+  uint16_t state_bytes;      /* bytes behind this head; a multiple of 16 */
+  uint8_t  array_cnt[2];     /* by direction: what an order's hop says of the arrays its swap goes through */
+  double   rate[2];          /* by direction, near the present price: out = rate*v / (1 + depth*v), fees included, */
+  double   depth[2];
+  double   limit[2];         /* for an input v up to this */
+  int32_t  array[2][SF_SWAP_ARRAYS];
+  /* uint8_t state[state_bytes] */
 } sf_pool_update_t;
-SF_ASSERT( sizeof(sf_pool_update_t)==88 )
+SF_ASSERT( sizeof(sf_pool_update_t)==128 )
 
 /* -- intent, order, denied ------------------------------------------------ */
 
@@ -93,23 +100,27 @@ SF_ASSERT( sizeof(sf_pool_update_t)==88 )
 #define SF_INTENT_CYCLE 1 /* ends in the token it begins with; atomic */
 #define SF_INTENT_SWAP  2 /* one token into another; atomic over its hops */
 
-#define SF_INTENT_REDUCE 1 /* only lowers a position: allowed under kill word `reduce` */
+#define SF_INTENT_REDUCE    1 /* only lowers a position: allowed under kill word `reduce` */
+#define SF_INTENT_CREATE    2 /* the transaction first creates the wallet's token accounts of what the hops give, where missing */
+#define SF_INTENT_PROTECTED 4 /* against being traded around: a jitodontfront account in it, a bundle lane preferred */
 
 typedef struct sf_hop {
   uint32_t pool;
   uint16_t venue;
   uint8_t  a_to_b;     /* 1: token a in, token b out */
-  uint8_t  _pad0;
+  uint8_t  array_cnt;
+  int32_t  array[SF_SWAP_ARRAYS]; /* as the update said that was quoted */
+  uint32_t _pad0;
   uint64_t amount_in;  /* the quote's input of this hop, what the instruction says */
   uint64_t min_out;    /* the least output the instruction accepts; never 0 */
 } sf_hop_t;
-SF_ASSERT( sizeof(sf_hop_t)==24 )
+SF_ASSERT( sizeof(sf_hop_t)==40 )
 
 typedef struct sf_intent {
   uint64_t intent;       /* bot's own number, 1, 2, 3 ... per bot and run */
   uint32_t bot;          /* number of the bot in the configuration */
   uint8_t  kind;         /* SF_INTENT_CYCLE, SF_INTENT_SWAP */
-  uint8_t  flags;        /* SF_INTENT_REDUCE */
+  uint8_t  flags;        /* SF_INTENT_REDUCE ... */
   uint8_t  hop_cnt;      /* 1..4 */
   uint8_t  _pad0;
   uint64_t market_seq;   /* seq of the market message that caused it */
@@ -126,13 +137,13 @@ typedef struct sf_intent {
   uint32_t _pad1;
   sf_hop_t hop[SF_HOP_MAX];
 } sf_intent_t;
-SF_ASSERT( sizeof(sf_intent_t)==192 )
+SF_ASSERT( sizeof(sf_intent_t)==256 )
 
 typedef struct sf_order {
   uint64_t    order;     /* run<<32 | 1, 2, 3 ... : never given twice in the life of a state directory */
   sf_intent_t intent;
 } sf_order_t;
-SF_ASSERT( sizeof(sf_order_t)==200 )
+SF_ASSERT( sizeof(sf_order_t)==264 )
 
 /* reasons, in the order in which risk checks */
 #define SF_DENY_KILLED        1

@@ -2,6 +2,7 @@
 
 #ifndef SF_ROWS_H
 #define SF_ROWS_H
+#include "sf_message.h"
 #include "sf_table.h"
 
 #define SF_DENY_ROWS 32 /* room for SF_DENY_* counts */
@@ -17,39 +18,27 @@ typedef struct sf_token_row {
 } sf_token_row_t;
 SF_ASSERT( sizeof(sf_token_row_t)==128 )
 
-/* pools: written by book.  The first two lines are what a quote needs. */
+/* pools: written by book.  Up to the end of the state a row is the last market message. */
 typedef struct sf_pool_row {
   uint64_t lock;
-  uint64_t slot;
-  uint64_t reserve_a;
-  uint64_t reserve_b;
-  uint32_t token_a;
-  uint32_t token_b;
-  uint32_t trade_fee_ppm;
-  uint32_t creator_fee_ppm;
-  uint32_t creator_fee_on;
-  uint32_t open_time;
-  uint16_t venue;          /* SF_VENUE_* ; 0 = row not in use */
-  uint16_t flags;          /* SF_POOL_* */
-  uint32_t stale;          /* 1 = not to be traded until the next update */
-  uint64_t more[4];
   uint64_t market_seq;     /* seq of the last message about it */
   uint64_t t_origin;       /* of that message */
-  uint8_t  _pad0[16];
-  /* constants of the pool: second and later lines */
+  uint32_t stale;          /* 1 = not to be traded until the next update */
+  uint32_t _pad0;
+  uint8_t  _pad1[32];
+  sf_pool_update_t update; /* venue 0 = row not in use */
+  uint8_t  state[SF_POOL_STATE_MAX];
+  /* constants of the pool */
   uint8_t  pool[32];
-  uint8_t  config[32];
   uint8_t  mint_a[32];
   uint8_t  mint_b[32];
-  uint8_t  vault_a[32];
-  uint8_t  vault_b[32];
   uint8_t  program_a[32];  /* token program of mint a */
   uint8_t  program_b[32];
-  uint8_t  observation[32];
-  uint8_t  authority[32];
-  uint8_t  _pad1[64];
+  uint8_t  vault_a[32];    /* zero where the venue's price does not come from vaults */
+  uint8_t  vault_b[32];
+  uint8_t  _pad2[96];
 } sf_pool_row_t;
-SF_ASSERT( sizeof(sf_pool_row_t)==512 )
+SF_ASSERT( sizeof(sf_pool_row_t)==4096 )
 
 /* chain: written by confirm, row 0 */
 typedef struct sf_chain_row {
