@@ -22,6 +22,25 @@ sf_venue_t const * sf_venue_of_program( uint8_t const program[32] ) {
   return 0;
 }
 
+void sf_pool_update_fill( sf_venue_t const * venue, void const * state, uint32_t state_bytes, uint64_t unix_s,
+                          sf_pool_update_t * update ) {
+  update->venue       = venue->venue;
+  update->flags       = venue->disabled && venue->disabled( state ) ? SF_POOL_DISABLED : 0;
+  update->unix_s      = unix_s;
+  update->open_time   = venue->open_time ? venue->open_time( state ) : 0;
+  update->state_bytes = (uint16_t)state_bytes;
+  venue->reserves( state, update->reserve );
+  memset( update->array, 0, sizeof( update->array ) );
+  for( int i = 0; i < 2; i++ ) {
+    sf_curve_t curve;
+    venue->curve( state, !i, unix_s, &curve );
+    update->rate[i]      = curve.rate;
+    update->depth[i]     = curve.depth;
+    update->limit[i]     = curve.limit;
+    update->array_cnt[i] = venue->arrays ? (uint8_t)venue->arrays( state, !i, update->array[i] ) : 0;
+  }
+}
+
 void sf_pool_quote_in( sf_pool_update_t const * update, int a_to_b, uint64_t amount_in, sf_quote_t * q ) {
   sf_venue_t const * venue = sf_venue_get( update->venue );
   if( __builtin_expect( !venue, 0 ) ) return sf_quote_refuse( q, 0 );

@@ -27,7 +27,7 @@
 #include "sf_rows.h"
 #include "solana/message.h"
 
-#define SF_SWAP_ACCOUNT_MAX    32   /* accounts of one swap instruction */
+#define SF_SWAP_ACCOUNT_MAX    32 /* accounts of one swap instruction */
 #define SF_SWAP_DATA_BYTES_MAX 48
 
 /* what an account of a venue's program is */
@@ -37,14 +37,14 @@
 #define SF_ACCOUNT_OWN    3 /* names its pool: a tick or bin array, a bitmap, an oracle */
 
 /* what decode is given */
-#define SF_PART_POOL     0
-#define SF_PART_VAULT_A  1 /* token accounts */
-#define SF_PART_VAULT_B  2
-#define SF_PART_MINT_A   3
-#define SF_PART_MINT_B   4
-#define SF_PART_OWN      5
-#define SF_PART_SHARED_0 6 /* in masks only */
-#define SF_PART_SHARED_1 7
+#define SF_PART_POOL        0
+#define SF_PART_VAULT_A     1 /* token accounts */
+#define SF_PART_VAULT_B     2
+#define SF_PART_MINT_A      3
+#define SF_PART_MINT_B      4
+#define SF_PART_OWN         5
+#define SF_PART_SHARED_0    6 /* in masks only */
+#define SF_PART_SHARED_1    7
 #define SF_PART_BIT( part ) ( 1u << ( part ) )
 
 /* What a pool is made of; it never changes in the pool's life. */
@@ -145,6 +145,11 @@ sf_venue_t const * sf_venue_get( uint32_t venue );
 
 /* sf_venue_of_program returns the row of an account's owner, or NULL. */
 sf_venue_t const * sf_venue_of_program( uint8_t const program[32] );
+
+/* sf_pool_update_fill writes what the head of an update says of the state behind it: reserves, curves, arrays,
+   open_time, SF_POOL_DISABLED if the venue says so, state_bytes, unix_s.  The rest is the caller's. */
+void sf_pool_update_fill( sf_venue_t const * venue, void const * state, uint32_t state_bytes, uint64_t unix_s,
+                          sf_pool_update_t * update );
 
 /* The state behind the head of an update, in a message or in a row of pools. */
 static inline void const * sf_pool_state( sf_pool_update_t const * update ) { return update + 1; }

@@ -10,6 +10,7 @@
 #include "dex/bytes.h"
 #include "dex/raydium_cpmm.h"
 #include "dex/token.h"
+#include "dex/venue.h"
 #include "solana/program.h"
 
 /* A raw account as feed publishes it. */
@@ -50,7 +51,7 @@ static inline uint16_t fixture_length( fixture_account_t const * a ) {
 /* Pool number p over two mints, with config 0, 6 and 9 decimals as mints have them below. */
 static inline void fixture_pool( fixture_account_t * a, uint32_t p, uint32_t mint_a, uint32_t mint_b, uint64_t slot,
                                  uint32_t flags ) {
-  fixture_begin( a, sf_raydium_cpmm.program, SF_CPMM_POOL_BYTES, slot, flags );
+  fixture_begin( a, sf_raydium_cpmm_program, SF_RAYDIUM_CPMM_POOL_BYTES, slot, flags );
   fixture_key( a->raw.pubkey, 1, p );
   sf_put_u64( a->data, 0x46dec3d7f5e3edf7UL );
   fixture_key( a->data + 8, 2, 0 );
@@ -66,7 +67,7 @@ static inline void fixture_pool( fixture_account_t * a, uint32_t p, uint32_t min
 
 static inline void fixture_config( fixture_account_t * a, uint32_t trade, uint32_t creator, uint64_t slot,
                                    uint32_t flags ) {
-  fixture_begin( a, sf_raydium_cpmm.program, SF_CPMM_CONFIG_BYTES, slot, flags );
+  fixture_begin( a, sf_raydium_cpmm_program, SF_RAYDIUM_CPMM_CONFIG_BYTES, slot, flags );
   fixture_key( a->raw.pubkey, 2, 0 );
   sf_put_u64( a->data, 0x6f2bcbcb6821f4daUL );
   sf_put_u64( a->data + 12, trade );
@@ -78,7 +79,7 @@ static inline void fixture_vault( fixture_account_t * a, uint32_t p, uint32_t si
   fixture_begin( a, sf_program_token, SF_TOKEN_ACCOUNT_BYTES, slot, flags );
   fixture_key( a->raw.pubkey, 3, 2 * p + side );
   fixture_mint_key( a->data, mint );
-  memcpy( a->data + 32, sf_raydium_cpmm.authority, 32 );
+  memcpy( a->data + 32, sf_raydium_cpmm_authority, 32 );
   sf_put_u64( a->data + 64, amount );
   a->data[108] = 1;
 }
@@ -88,6 +89,52 @@ static inline void fixture_mint( fixture_account_t * a, uint32_t mint, uint64_t 
   fixture_mint_key( a->raw.pubkey, mint );
   a->data[44] = 9;
   a->data[45] = 1;
+}
+
+/* A market message's payload of a pool of Raydium CPMM, as book publishes it. */
+typedef struct fixture_update {
+  sf_pool_update_t u;
+  sf_raydium_cpmm_state_t s;
+} fixture_update_t;
+
+/* fixture_update_fill works out the head from the state, as book does; pool, tokens, slot stay. */
+static inline void fixture_update_fill( fixture_update_t * p ) {
+  p->s.amount[0] = p->s.reserve[0] + p->s.owed[0];
+  p->s.amount[1] = p->s.reserve[1] + p->s.owed[1];
+  sf_pool_update_fill( sf_venue_get( SF_VENUE_RAYDIUM_CPMM ), &p->s, sizeof( p->s ), p->u.unix_s, &p->u );
+}
+
+/* fixture_update makes one of pool number p between the tokens of these rows; its accounts are those of
+   fixture_pool between mints of the tokens' numbers. */
+static inline void fixture_update( fixture_update_t * out, uint32_t p, uint32_t token_a, uint32_t token_b,
+                                   uint64_t reserve_a, uint64_t reserve_b, uint32_t trade_ppm ) {
+  memset( out, 0, sizeof( *out ) );
+  fixture_account_t account;
+  fixture_pool( &account, p, token_a, token_b, 1, 0 );
+  if( sf_raydium_cpmm_pool_decode( account.raw.pubkey, account.data, account.raw.data_len, &out->s ) ) abort();
+  out->s.reserve[0]  = reserve_a;
+  out->s.reserve[1]  = reserve_b;
+  out->s.rates.trade = trade_ppm;
+  out->u.pool        = p;
+  out->u.slot        = 1;
+  out->u.unix_s      = 1000;
+  out->u.token_a     = token_a;
+  out->u.token_b     = token_b;
+  fixture_update_fill( out );
+}
+
+/* fixture_pool_row is the row of pools that book would have of it. */
+static inline void fixture_pool_row( fixture_update_t const * p, sf_pool_row_t * row ) {
+  memset( row, 0, sizeof( *row ) );
+  row->update = p->u;
+  memcpy( row->state, &p->s, sizeof( p->s ) );
+  memcpy( row->pool, p->s.pubkey, 32 );
+  memcpy( row->mint_a, p->s.mint[0], 32 );
+  memcpy( row->mint_b, p->s.mint[1], 32 );
+  memcpy( row->program_a, p->s.program[0], 32 );
+  memcpy( row->program_b, p->s.program[1], 32 );
+  memcpy( row->vault_a, p->s.vault[0], 32 );
+  memcpy( row->vault_b, p->s.vault[1], 32 );
 }
 
 /* The data of an account dump (`solana account --output json`) in $SNIPERFORGE_DATA, or beside the checkout that
