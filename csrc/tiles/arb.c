@@ -9,8 +9,12 @@
    Our quote of a pool is out of date while our own order over it is under way, so the pools of a cycle are
    held out of the search until its fill or denial comes, or cooldown_slots have passed.
 
+   A token of which neither a balance nor a landed fill has told is one whose account may be missing: an intent
+   over it has its accounts created.
+
    Deterministic: it knows only messages (and the mints in `tokens`, which never change). */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -26,13 +30,12 @@
 enum { IN_MARKET, IN_DENIED, IN_FILL };
 
 enum { C_UPDATES, C_CANDIDATES, C_INTENTS, C_BELOW_COST, C_BAD, C_RELEASED, C_TIMED_OUT, C_CNT };
-enum { G_CYCLES, G_POOLS, G_UNDER_WAY, G_DROPPED, G_CNT };
+enum { G_POOLS, G_UNDER_WAY, G_CUT, G_CNT };
 static char const * const counter_names[C_CNT] = {
   "pool_updates", "candidate_cycles", "intents",          "cycles_below_cost",
   "bad_updates",  "cycles_released",  "cycles_timed_out",
 };
-static char const * const gauge_names[G_CNT] = { "cycles_listed", "pools_known", "cycles_under_way",
-                                                 "cycles_left_out" };
+static char const * const gauge_names[G_CNT] = { "pools_known", "cycles_under_way", "searches_cut" };
 
 typedef struct under_way {
   uint64_t intent;
@@ -48,8 +51,7 @@ typedef struct arb {
   uint64_t bot;
   uint64_t min_profit;
   uint64_t tip_bps;
-  uint64_t cu_limit_per_hop;
-  uint64_t cu_price;
+  sf_cost_t cost; /* of an intent without a limit, by which its limit is made */
   uint64_t cooldown_slots;
   uint64_t slippage_bps;
   uint64_t intent_cnt;
@@ -57,6 +59,7 @@ typedef struct arb {
   uint32_t token_end; /* tokens [0,token_end) have been compared with base_mint */
   uint32_t under_way_cnt;
   under_way_t under_way[UNDER_WAY];
+  uint8_t * held; /* by token: 1 = the wallet has an account for it */
   uint8_t in_kind[8];
   int counter[C_CNT];
   int gauge[G_CNT];
@@ -71,9 +74,18 @@ static void release( arb_t * a, uint32_t at ) {
   *u = a->under_way[--a->under_way_cnt];
 }
 
-static void release_intent( sf_tile_t * t, arb_t * a, uint64_t intent ) {
+static void token_hold( arb_t * a, uint32_t token ) {
+  if( token < a->tokens->row_cnt ) a->held[token] = 1;
+}
+
+static void release_intent( sf_tile_t * t, arb_t * a, uint64_t intent, int landed ) {
   for( uint32_t i = 0; i < a->under_way_cnt; i++ )
     if( a->under_way[i].intent == intent ) {
+      for( uint32_t h = 0; landed && h < a->under_way[i].hop_cnt; h++ ) {
+        sf_pool_update_t const * u = sf_cycles_pool( &a->cycles, 2 * a->under_way[i].pool[h] );
+        token_hold( a, u->token_a );
+        token_hold( a, u->token_b );
+      }
       release( a, i );
       sf_tile_count( t, a->counter[C_RELEASED], 1 );
       return;
@@ -94,34 +106,48 @@ static void slot_set( sf_tile_t * t, arb_t * a, uint64_t slot ) {
 
 typedef struct plan {
   sf_route_t route;
-  uint64_t cost; /* fee and tip */
-  uint64_t tip;
-  int64_t profit; /* expected, after cost */
-  uint32_t cu_limit;
+  sf_intent_t intent; /* hops, cost and tip so far */
+  int64_t profit;     /* expected, after cost */
 } plan_t;
+
+/* The hops of a route and what goes with them; each hop's amounts but the last one's min_out. */
+static void hops_fill( arb_t const * a, sf_route_t const * route, sf_intent_t * i ) {
+  i->hop_cnt                 = (uint8_t)route->hop_cnt;
+  i->cu_price_micro_lamports = a->cost.cu_price_micro_lamports;
+  for( uint32_t h = 0; h < route->hop_cnt; h++ ) {
+    uint32_t edge = route->edge[h], side = edge & 1;
+    sf_pool_update_t const * u = sf_cycles_pool( &a->cycles, edge );
+    sf_hop_t * hop             = &i->hop[h];
+    hop->pool                  = edge >> 1;
+    hop->venue                 = u->venue;
+    hop->a_to_b                = !side;
+    hop->array_cnt             = u->array_cnt[side];
+    hop->amount_in             = route->amount_in[h];
+    hop->min_out               = route->min_out[h];
+    for( uint32_t n = 0; n < SF_SWAP_ARRAYS; n++ ) hop->array[n] = u->array[side][n];
+    if( !a->held[side ? u->token_a : u->token_b] ) i->flags |= SF_INTENT_CREATE;
+  }
+  uint64_t units = sf_cost_units( &a->cost, i );
+  i->cu_limit    = (uint32_t)( units > SF_COMPUTE_UNITS_MAX ? SF_COMPUTE_UNITS_MAX : units );
+}
 
 /* Fills the plan of a cycle; 0 if it does not earn enough. */
 static int plan_make( arb_t const * a, sf_cycle_t const * cycle, plan_t * p ) {
   if( !sf_cycles_route( &a->cycles, cycle, &p->route ) ) return 0;
-  uint64_t units = a->cu_limit_per_hop * p->route.hop_cnt;
-  p->cu_limit    = (uint32_t)( units > SF_COMPUTE_UNITS_MAX ? SF_COMPUTE_UNITS_MAX : units );
-
-  sf_intent_t const asked = { .cu_limit                = p->cu_limit,
-                              .cu_price_micro_lamports = a->cu_price,
-                              .hop_cnt                 = (uint8_t)p->route.hop_cnt };
-  sf_cost_t const none    = { 0 };
-  uint64_t fee            = sf_cost_fee_lamports( &none, &asked );
-  uint64_t gross          = p->route.expected_out - p->route.amount_in[0];
+  memset( &p->intent, 0, sizeof( p->intent ) );
+  hops_fill( a, &p->route, &p->intent );
+  uint64_t fee   = sf_cost_fee_lamports( &a->cost, &p->intent );
+  uint64_t gross = p->route.expected_out - p->route.amount_in[0];
   if( gross <= fee ) return 0;
-  p->tip    = sf_bps_of( gross - fee, a->tip_bps );
-  p->cost   = fee + p->tip;
-  p->profit = (int64_t)( gross - p->cost );
+  p->intent.tip_lamports  = sf_bps_of( gross - fee, a->tip_bps );
+  p->intent.cost_lamports = fee + p->intent.tip_lamports;
+  p->profit               = (int64_t)( gross - p->intent.cost_lamports );
   return (uint64_t)p->profit >= a->min_profit;
 }
 
 /* The last hop gives at least the input and all costs back, and is not far from its quote. */
 static uint64_t last_min_out( arb_t const * a, plan_t const * p ) {
-  uint64_t even  = p->route.amount_in[0] + p->cost;
+  uint64_t even  = p->route.amount_in[0] + p->intent.cost_lamports;
   uint64_t quote = sf_bps_of( p->route.expected_out, SF_BPS - a->slippage_bps );
   return quote > even ? quote : even;
 }
@@ -131,34 +157,22 @@ static void intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, pl
   sf_intent_t * i          = (sf_intent_t *)( slot + 1 );
   sf_route_t const * route = &p->route;
   under_way_t * u          = &a->under_way[a->under_way_cnt++];
-  memset( i, 0, sizeof( *i ) );
-  i->intent                  = ++a->intent_cnt;
-  i->bot                     = (uint32_t)a->bot;
-  i->kind                    = SF_INTENT_CYCLE;
-  i->hop_cnt                 = (uint8_t)route->hop_cnt;
-  i->market_seq              = m->seq;
-  i->slot                    = ( (sf_pool_update_t const *)( m + 1 ) )->slot;
-  i->token_in                = a->cycles.base;
-  i->token_out               = a->cycles.base;
-  i->amount_in               = route->amount_in[0];
-  i->expected_out            = route->expected_out;
-  i->min_out                 = last_min_out( a, p );
-  i->cost_lamports           = p->cost;
-  i->tip_lamports            = p->tip;
-  i->cu_price_micro_lamports = a->cu_price;
-  i->cu_limit                = p->cu_limit;
-  u->intent                  = i->intent;
-  u->slot                    = a->slot;
-  u->hop_cnt                 = route->hop_cnt;
-  for( uint32_t h = 0; h < route->hop_cnt; h++ ) {
-    uint32_t edge       = route->edge[h];
-    i->hop[h].pool      = edge >> 1;
-    i->hop[h].venue     = a->cycles.pool[edge >> 1].venue;
-    i->hop[h].a_to_b    = !( edge & 1 );
-    i->hop[h].amount_in = route->amount_in[h];
-    i->hop[h].min_out   = h + 1 < route->hop_cnt ? route->min_out[h] : i->min_out;
-    u->pool[h]          = edge >> 1;
-  }
+  *i                       = p->intent;
+  i->intent                = ++a->intent_cnt;
+  i->bot                   = (uint32_t)a->bot;
+  i->kind                  = SF_INTENT_CYCLE;
+  i->market_seq            = m->seq;
+  i->slot                  = ( (sf_pool_update_t const *)( m + 1 ) )->slot;
+  i->token_in              = a->cycles.base;
+  i->token_out             = a->cycles.base;
+  i->amount_in             = route->amount_in[0];
+  i->expected_out          = route->expected_out;
+  i->min_out               = last_min_out( a, p );
+  i->hop[i->hop_cnt - 1].min_out = i->min_out;
+  u->intent                = i->intent;
+  u->slot                  = a->slot;
+  u->hop_cnt               = route->hop_cnt;
+  for( uint32_t h = 0; h < route->hop_cnt; h++ ) u->pool[h] = route->edge[h] >> 1;
   sf_tile_publish( t, a->out, slot, SF_MSG_INTENT, sizeof( *i ), (uint32_t)a->bot, m->t_origin );
   for( uint32_t h = 0; h < u->hop_cnt; h++ ) sf_cycles_hold( &a->cycles, u->pool[h], 1 );
   sf_tile_count( t, a->counter[C_INTENTS], 1 );
@@ -185,7 +199,8 @@ static void base_find( arb_t * a, sf_pool_update_t const * u ) {
 
 static void on_market( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
   sf_pool_update_t const * u = (sf_pool_update_t const *)( m + 1 );
-  if( m->length != sizeof( *u ) || ( m->kind != SF_MSG_POOL && m->kind != SF_MSG_STALE ) ) {
+  if( m->length < sizeof( *u ) || m->length != sizeof( *u ) + u->state_bytes ||
+      ( m->kind != SF_MSG_POOL && m->kind != SF_MSG_STALE ) ) {
     sf_tile_count( t, a->counter[C_BAD], 1 );
     return;
   }
@@ -201,13 +216,30 @@ static void on_market( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
   if( __builtin_expect( !list.cnt, 1 ) ) return;
   intent_prefetch( t, a );
   plan_t best = { .profit = -1 }, plan;
-  for( uint32_t c = 0; c < list.cnt; c++ ) { /* by falling profit, which costs and rounding only lower */
-    if( list.cycle[c].profit <= (double)best.profit ) break;
+  for( uint32_t c = 0; c < list.cnt; c++ ) {
+    /* costs and rounding only lower the profit of a cycle that no limit caps */
+    if( !list.cycle[c].capped && list.cycle[c].profit <= (double)best.profit ) continue;
     if( plan_make( a, &list.cycle[c], &plan ) && plan.profit > best.profit ) best = plan;
   }
   sf_tile_count( t, a->counter[C_CANDIDATES], list.cnt );
   if( best.profit >= 0 ) intent_publish( t, a, m, &best );
   else sf_tile_count( t, a->counter[C_BELOW_COST], 1 );
+}
+
+static void on_fill( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
+  if( m->kind == SF_MSG_BALANCE && m->length == sizeof( sf_balance_t ) ) {
+    sf_balance_t const * b = (sf_balance_t const *)( m + 1 );
+    if( b->amount ) token_hold( a, b->token );
+    return;
+  }
+  sf_fill_t const * f = (sf_fill_t const *)( m + 1 );
+  if( m->kind != SF_MSG_FILL || m->length != sizeof( *f ) ) return;
+  int landed = f->outcome == SF_FILL_LANDED;
+  if( landed ) {
+    token_hold( a, f->token_in );
+    token_hold( a, f->token_out );
+  }
+  if( f->bot == a->bot && !( f->flags & SF_FILL_RECOVERED ) ) release_intent( t, a, f->intent, landed );
 }
 
 static void arb_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
@@ -216,28 +248,28 @@ static void arb_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   case IN_MARKET: on_market( t, a, m ); return;
   case IN_DENIED: {
     sf_denied_t const * d = (sf_denied_t const *)( m + 1 );
-    if( m->kind == SF_MSG_DENIED && m->length == sizeof( *d ) && d->bot == a->bot ) release_intent( t, a, d->intent );
+    if( m->kind == SF_MSG_DENIED && m->length == sizeof( *d ) && d->bot == a->bot )
+      release_intent( t, a, d->intent, 0 );
     return;
   }
-  default: {
-    sf_fill_t const * f = (sf_fill_t const *)( m + 1 );
-    if( m->kind == SF_MSG_FILL && m->length == sizeof( *f ) && f->bot == a->bot && !( f->flags & SF_FILL_RECOVERED ) )
-      release_intent( t, a, f->intent );
-    return;
-  }
+  default: on_fill( t, a, m ); return;
   }
 }
 
 static void arb_house( sf_tile_t * t, uint64_t now_ns ) {
   (void)now_ns;
   arb_t * a = sf_tile_state( t );
-  sf_tile_set( t, a->gauge[G_CYCLES], a->cycles.cycle_cnt );
   sf_tile_set( t, a->gauge[G_POOLS], a->cycles.pool_end );
   sf_tile_set( t, a->gauge[G_UNDER_WAY], a->under_way_cnt );
-  sf_tile_set( t, a->gauge[G_DROPPED], a->cycles.dropped );
+  sf_tile_set( t, a->gauge[G_CUT], a->cycles.cut_searches );
 }
 
-static void arb_fini( sf_tile_t * t ) { sf_cycles_close( &( (arb_t *)sf_tile_state( t ) )->cycles ); }
+static void arb_fini( sf_tile_t * t ) {
+  arb_t * a = sf_tile_state( t );
+  sf_cycles_close( &a->cycles );
+  free( a->held );
+  a->held = NULL;
+}
 
 static int ports_find( sf_tile_t * t, arb_t * a ) {
   uint32_t cnt = sf_tile_in_count( t );
@@ -262,7 +294,7 @@ static int ports_find( sf_tile_t * t, arb_t * a ) {
 static int arb_init( sf_tile_t * t ) {
   arb_t * a = sf_tile_state( t );
   char const * mint;
-  uint64_t max_amount, max_hops, max_cycles;
+  uint64_t max_amount, max_hops;
   int err;
   if( ( err = ports_find( t, a ) ) || ( err = sf_tile_param_text( t, "base_mint", &mint ) ) ||
       ( err = sf_pubkey_decode( mint, a->base_mint ) ) || ( err = sf_tile_param_u64( t, "bot", 0, 63, &a->bot ) ) ||
@@ -270,11 +302,11 @@ static int arb_init( sf_tile_t * t ) {
       ( err = sf_tile_param_u64( t, "max_amount_lamports", 1, INT64_MAX, &max_amount ) ) ||
       ( err = sf_tile_param_u64( t, "max_hops", 2, SF_CYCLE_HOPS, &max_hops ) ) ||
       ( err = sf_tile_param_u64( t, "tip_bps", 0, SF_BPS - 1, &a->tip_bps ) ) ||
-      ( err = sf_tile_param_u64( t, "cu_limit_per_hop", 1000, SF_COMPUTE_UNITS_MAX, &a->cu_limit_per_hop ) ) ||
-      ( err = sf_tile_param_u64( t, "cu_price_micro_lamports", 1, 1000000000000UL, &a->cu_price ) ) ||
+      ( err = sf_tile_param_u64( t, "cu_limit_per_hop", 0, SF_COMPUTE_UNITS_MAX, &a->cost.cu_limit_per_hop ) ) ||
+      ( err = sf_tile_param_u64( t, "cu_price_micro_lamports", 1, 1000000000000UL,
+                                 &a->cost.cu_price_micro_lamports ) ) ||
       ( err = sf_tile_param_u64( t, "slippage_bps", 0, SF_BPS - 1, &a->slippage_bps ) ) ||
-      ( err = sf_tile_param_u64( t, "cooldown_slots", 0, 1000000, &a->cooldown_slots ) ) ||
-      ( err = sf_tile_param_u64( t, "max_cycles", 1, 10000000, &max_cycles ) ) )
+      ( err = sf_tile_param_u64( t, "cooldown_slots", 0, 1000000, &a->cooldown_slots ) ) )
     return err;
   if( memcmp( a->base_mint, sf_mint_wrapped_sol, 32 ) )
     return sf_err_set( SF_ERR_ARG, "%s: base_mint=%s; fees are paid in lamports, so only WSOL's mint will do",
@@ -285,8 +317,10 @@ static int arb_init( sf_tile_t * t ) {
     if( ( a->gauge[i] = sf_tile_gauge( t, gauge_names[i] ) ) < 0 ) return a->gauge[i];
   sf_table_t const * pools = sf_tile_table( t, "pools" );
   if( !pools ) return SF_ERR_NOTFOUND;
-  return sf_cycles_open( &a->cycles, pools->row_cnt, a->tokens->row_cnt, (uint32_t)max_cycles, (uint32_t)max_hops,
-                         (uint32_t)a->slippage_bps, max_amount );
+  a->held = calloc( a->tokens->row_cnt, 1 );
+  if( !a->held ) return sf_err_set( SF_ERR_LIMIT, "%s: no memory for %u tokens", sf_tile_name( t ), a->tokens->row_cnt );
+  return sf_cycles_open( &a->cycles, pools->row_cnt, a->tokens->row_cnt, (uint32_t)max_hops, (uint32_t)a->slippage_bps,
+                         max_amount );
 }
 
 sf_tile_ops_t const sf_tile_arb = {

@@ -241,7 +241,7 @@ static void wire_write( build_t const * b, sf_order_t const * order, entry_t con
   for( uint32_t i = 0; i < intent->hop_cnt; i++ ) {
     sf_hop_t const * hop = &intent->hop[i];
     uint32_t len;
-    e->venue[i]->swap_data( hop->amount_in, hop->min_out, tx + *at++, &len );
+    sf_swap_data( e->venue[i], NULL, hop, tx + *at++, &len );
   }
 }
 

@@ -7,6 +7,7 @@
    The gate itself is trade/risk.h; this tile gives it what it must see.  It quotes on the pools table, not
    on what the bot saw.  The tables positions, bots and limits show its state as of the last housekeeping. */
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -19,7 +20,8 @@
 #include "tile/tile.h"
 #include "trade/risk.h"
 
-#define POOL_LINES 128 /* of a pool's row: all that changes */
+#define HEAD_BYTES offsetof( sf_pool_row_t, state )
+#define HEAD_TRIES 4 /* a state may grow between two looks at its row */
 
 enum { IN_INTENT, IN_FILL, IN_COMMAND };
 
@@ -49,6 +51,7 @@ static char const * const counter_names[C_DENY + SF_DENY_MAX] = {
   [C_DENY + SF_DENY_BALANCE]      = "denied_balance",
   [C_DENY + SF_DENY_UNPROFITABLE] = "denied_unprofitable",
   [C_DENY + SF_DENY_CREDIT]       = "denied_credit",
+  [C_DENY + SF_DENY_QUOTE]        = "denied_quote",
 };
 
 typedef struct risk_tile {
@@ -67,18 +70,24 @@ typedef struct risk_tile {
   int counter[C_DENY + SF_DENY_MAX];
   sf_chain_row_t chain_row;
   sf_risk_view_t view;
+  sf_pool_row_t pool[SF_HOP_MAX]; /* what of the rows was read last */
   sf_risk_t risk;
 } risk_tile_t;
 
 /* -- what the gate sees --------------------------------------------------- */
 
-/* The priced state of a pool now: SF_RISK_POOL_*. */
-static uint32_t pool_read( sf_table_t const * pools, uint32_t p, sf_pool_update_t * out ) {
-  sf_pool_row_t row; /* its first lines */
-  int err = sf_table_read_head( pools, p, &row, POOL_LINES );
-  if( err ) return err == SF_ERR_OVERRUN ? SF_RISK_POOL_STALE : SF_RISK_POOL_UNKNOWN;
-  sf_pool_row_update( &row, p, out );
-  return !row.venue ? SF_RISK_POOL_UNKNOWN : row.stale ? SF_RISK_POOL_STALE : SF_RISK_POOL_GOOD;
+/* The priced state of a pool now, as much of its row as there is: SF_RISK_POOL_*. */
+static uint32_t pool_read( sf_table_t const * pools, uint32_t p, sf_pool_row_t * row ) {
+  uint32_t bytes = HEAD_BYTES;
+  for( uint32_t n = 0; n < HEAD_TRIES; n++ ) {
+    int err = sf_table_read_head( pools, p, row, bytes );
+    if( err ) return err == SF_ERR_OVERRUN ? SF_RISK_POOL_STALE : SF_RISK_POOL_UNKNOWN;
+    uint32_t needed = HEAD_BYTES + row->update.state_bytes;
+    if( !row->update.venue || needed > offsetof( sf_pool_row_t, pool ) ) return SF_RISK_POOL_UNKNOWN;
+    if( needed <= bytes ) return row->stale ? SF_RISK_POOL_STALE : SF_RISK_POOL_GOOD;
+    bytes = needed;
+  }
+  return SF_RISK_POOL_STALE;
 }
 
 static void tokens_meet( risk_tile_t * s ) {
@@ -110,7 +119,10 @@ static void on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) 
   uint32_t hops              = m->length == sizeof( *intent ) && intent->hop_cnt <= SF_HOP_MAX ? intent->hop_cnt : 0;
   order_prefetch( t, s );
   tokens_meet( s );
-  for( uint32_t h = 0; h < hops; h++ ) v->pool_state[h] = pool_read( s->pools, intent->hop[h].pool, &v->pool[h] );
+  for( uint32_t h = 0; h < hops; h++ ) {
+    v->pool_state[h] = pool_read( s->pools, intent->hop[h].pool, &s->pool[h] );
+    v->pool[h]       = &s->pool[h].update;
+  }
   uint64_t heartbeat = sf_load_acquire( &s->control->supervisor_heartbeat_ns );
   v->now_ns          = sf_tile_now( t );
   if( m->t_pub > v->now_ns ) v->now_ns = m->t_pub; /* the turn began before the intent came */

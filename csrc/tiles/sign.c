@@ -168,8 +168,8 @@ static refusal_t order_check( sign_t * s, sf_intent_t const * intent ) {
     sf_pool_row_t * row  = &s->pool[i];
     if( sf_table_read( s->pools, hop->pool, row ) || sf_swap_make( &s->swap[i], hop, row, &s->wallet ) )
       return ( refusal_t ){ SF_REFUSE_MISMATCH, hop->pool };
-    if( token != ( hop->a_to_b ? row->token_a : row->token_b ) ) return ( refusal_t ){ SF_REFUSE_MISMATCH, token };
-    token = hop->a_to_b ? row->token_b : row->token_a;
+    if( token != ( hop->a_to_b ? row->update.token_a : row->update.token_b ) ) return ( refusal_t ){ SF_REFUSE_MISMATCH, token };
+    token = hop->a_to_b ? row->update.token_b : row->update.token_a;
     if( !hop->amount_in || !hop->min_out || ( i && hop->amount_in > intent->hop[i - 1].min_out ) )
       return ( refusal_t ){ SF_REFUSE_LIMIT, hop->amount_in };
   }

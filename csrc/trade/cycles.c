@@ -8,43 +8,104 @@
 #include "base/err.h"
 #include "dex/bps.h"
 
-#define LANES 8 /* entries of a list come in multiples of this */
-
-static inline uint32_t edge_one( sf_cycles_t const * c ) { return 2 * c->pool_max; }
-
-static inline uint32_t edge_none( sf_cycles_t const * c ) { return 2 * c->pool_max + 1; }
+#define LANES       8    /* a list is padded to a multiple of this */
+#define ROOM_SMALL  1024 /* bytes kept of a pool whose first update is not larger; the others get room for any */
+#define ROOM_MAX    ( sizeof( sf_pool_update_t ) + SF_POOL_STATE_MAX )
+#define DOUBLINGS   48 /* of an input, looking for one that earns less */
+#define GOLDEN_HOT  24 /* steps of the golden section; each leaves 0.618 of the range */
+#define GOLDEN_FULL 100
+#define NEAR        8 /* outputs on both sides of the best that sf_cycles_all tries */
+#define FROM        0 /* of best: from the base token */
+#define TO          1
 
 static inline uint32_t edge_from( sf_cycles_t const * c, uint32_t e ) {
-  return e & 1 ? c->pool[e >> 1].token_b : c->pool[e >> 1].token_a;
+  sf_pool_update_t const * u = c->pool[e >> 1].update;
+  return e & 1 ? u->token_b : u->token_a;
 }
 
 static inline uint32_t edge_to( sf_cycles_t const * c, uint32_t e ) { return edge_from( c, e ^ 1 ); }
 
-/* -- the best few --------------------------------------------------------- */
+static inline double edge_rate( sf_cycles_t const * c, uint32_t e ) { return c->pool[e >> 1].rate[e & 1]; }
 
-/* Not inlined: compiled once for the plain processor, so that all screens round alike. */
-static __attribute__( ( noinline ) ) void consider( sf_cycles_t const * c, uint32_t edge, uint32_t i,
-                                                    sf_cycle_list_t * list ) {
-  uint32_t next = c->next[i], last = c->last[i], a = edge, b = next, d = last;
-  double R     = c->rate[edge] * c->rate[next] * c->rate[last];
-  double worst = list->cnt == SF_CYCLE_BEST ? list->cycle[SF_CYCLE_BEST - 1].profit : 0.;
-  if( ( R - 1. ) * c->max_input <= worst ) return; /* no input earns more than its share at the best rate */
-  if( edge_to( c, edge ) == c->base ) a = next, b = last, d = edge;
-  else if( edge_from( c, edge ) != c->base ) a = last, b = edge, d = next;
-  double D = c->depth[a] + c->rate[a] * ( c->depth[b] + c->rate[b] * c->depth[d] );
-  double s = sqrt( R ) - 1.;
-  if( s * s <= worst * D ) return;
-  double per_D = 1. / D, input = s * per_D, profit = s * s * per_D;
-  if( input > c->max_input ) {
-    input  = c->max_input;
-    profit = R * input / ( 1. + D * input ) - input;
-    if( profit <= worst ) return;
+/* -- screens ---------------------------------------------------------------- */
+
+uint32_t sf_cycles_screen_plain( double const * rate, uint32_t const * other, double const * best, double r,
+                                 uint32_t first, uint32_t end, uint32_t * hit ) {
+  uint32_t cnt = 0;
+  for( uint32_t i = first; i < end; i++ )
+    if( r * rate[i] * best[other[i]] > 1. ) hit[cnt++] = i;
+  return cnt;
+}
+
+__attribute__( ( target( "avx2" ) ) ) uint32_t sf_cycles_screen_avx2( double const * rate, uint32_t const * other,
+                                                                      double const * best, double r, uint32_t first,
+                                                                      uint32_t end, uint32_t * hit ) {
+  __m256d all = _mm256_set1_pd( r ), one = _mm256_set1_pd( 1. );
+  uint32_t cnt = 0;
+  for( uint32_t i = first; i < end; i += 4 ) {
+    __m128i at    = _mm_loadu_si128( (__m128i const *)( other + i ) );
+    __m256d p     = _mm256_mul_pd( _mm256_mul_pd( all, _mm256_loadu_pd( rate + i ) ), _mm256_i32gather_pd( best, at, 8 ) );
+    uint32_t bits = (uint32_t)_mm256_movemask_pd( _mm256_cmp_pd( p, one, _CMP_GT_OQ ) );
+    for( ; __builtin_expect( bits, 0 ); bits &= bits - 1 ) hit[cnt++] = i + (uint32_t)__builtin_ctz( bits );
   }
-  sf_cycle_t cycle = {
-    .hop_cnt = last == edge_one( c ) ? 2 : 3, .edge = { a, b, d }, .input = input, .profit = profit
-  };
-  if( cycle.hop_cnt == 2 ) cycle.edge[1] = edge == a ? next : edge; /* without ONE, wherever that is */
+  return cnt;
+}
 
+__attribute__( ( target( "avx512f,avx2" ) ) ) uint32_t sf_cycles_screen_avx512( double const * rate,
+                                                                                uint32_t const * other,
+                                                                                double const * best, double r,
+                                                                                uint32_t first, uint32_t end,
+                                                                                uint32_t * hit ) {
+  __m512d all = _mm512_set1_pd( r ), one = _mm512_set1_pd( 1. );
+  uint32_t cnt = 0;
+  for( uint32_t i = first; i < end; i += 8 ) {
+    __m256i at    = _mm256_loadu_si256( (__m256i const *)( other + i ) );
+    __m512d p     = _mm512_mul_pd( _mm512_mul_pd( all, _mm512_loadu_pd( rate + i ) ), _mm512_i32gather_pd( at, best, 8 ) );
+    uint32_t bits = _mm512_cmp_pd_mask( p, one, _CMP_GT_OQ );
+    for( ; __builtin_expect( bits, 0 ); bits &= bits - 1 ) hit[cnt++] = i + (uint32_t)__builtin_ctz( bits );
+  }
+  return cnt;
+}
+
+/* -- weighing ---------------------------------------------------------------- */
+
+/* The largest input of a cycle that brings a hop no more than its limit, if R*v / (1 + D*v) comes to the hop. */
+static inline double input_of( double limit, double R, double D ) {
+  return R > D * limit ? limit / ( R - D * limit ) : INFINITY;
+}
+
+/* Fills a cycle over these edges with its input and profit; 0 if it cannot earn more than `least`. */
+static int cycle_weigh( sf_cycles_t const * c, uint32_t const * edge, uint32_t n, double least, sf_cycle_t * out ) {
+  double R = 1., D = 0., most = INFINITY;
+  for( uint32_t h = 0; h < n; h++ ) {
+    sf_cycle_pool_t const * p = &c->pool[edge[h] >> 1];
+    uint32_t side             = edge[h] & 1;
+    double input              = input_of( p->limit[side], R, D );
+    if( input < most ) most = input;
+    D += R * p->depth[side];
+    R *= p->rate[side];
+  }
+  double s = sqrt( R ) - 1.;
+  if( !( s > 0. ) ) return 0;
+  double best  = s / D; /* infinite where D is 0 */
+  out->capped  = best > most && most < c->max_input;
+  double input = best < most ? best : most;
+  if( input > c->max_input ) input = c->max_input;
+  double profit = R * input / ( 1. + D * input ) - input;
+  if( profit <= least ) return 0;
+  out->hop_cnt = n;
+  out->input   = input;
+  out->profit  = profit;
+  for( uint32_t h = 0; h < n; h++ ) out->edge[h] = edge[h];
+  return 1;
+}
+
+/* Puts a cycle among the best if it belongs there. */
+static void consider( sf_cycles_t const * c, uint32_t first, uint32_t second, uint32_t third, sf_cycle_list_t * list ) {
+  uint32_t const edge[SF_CYCLE_HOPS] = { first, second, third };
+  double worst                       = list->cnt == SF_CYCLE_BEST ? list->cycle[SF_CYCLE_BEST - 1].profit : 0.;
+  sf_cycle_t cycle;
+  if( !cycle_weigh( c, edge, third == SF_CYCLE_NONE ? 2 : 3, worst, &cycle ) ) return;
   uint32_t at = list->cnt;
   while( at && list->cycle[at - 1].profit < cycle.profit ) at--;
   if( at == SF_CYCLE_BEST ) return;
@@ -53,39 +114,7 @@ static __attribute__( ( noinline ) ) void consider( sf_cycles_t const * c, uint3
   list->cycle[at] = cycle;
 }
 
-void sf_cycles_screen_plain( sf_cycles_t const * c, uint32_t edge, sf_cycle_list_t * list ) {
-  double r = c->rate[edge];
-  for( uint32_t i = c->first[edge], end = c->first[edge + 1]; i < end; i++ )
-    if( r * c->rate[c->next[i]] * c->rate[c->last[i]] > 1. ) consider( c, edge, i, list );
-}
-
-__attribute__( ( target( "avx2" ) ) ) void sf_cycles_screen_avx2( sf_cycles_t const * c, uint32_t edge,
-                                                                  sf_cycle_list_t * list ) {
-  __m256d r = _mm256_set1_pd( c->rate[edge] ), one = _mm256_set1_pd( 1. );
-  for( uint32_t i = c->first[edge], end = c->first[edge + 1]; i < end; i += 4 ) {
-    __m128i next = _mm_cvtepu16_epi32( _mm_loadl_epi64( (__m128i const *)( c->next + i ) ) );
-    __m128i last = _mm_cvtepu16_epi32( _mm_loadl_epi64( (__m128i const *)( c->last + i ) ) );
-    __m256d p    = _mm256_mul_pd( _mm256_mul_pd( r, _mm256_i32gather_pd( c->rate, next, 8 ) ),
-                                  _mm256_i32gather_pd( c->rate, last, 8 ) );
-    uint32_t hit = (uint32_t)_mm256_movemask_pd( _mm256_cmp_pd( p, one, _CMP_GT_OQ ) );
-    for( ; __builtin_expect( hit, 0 ); hit &= hit - 1 ) consider( c, edge, i + (uint32_t)__builtin_ctz( hit ), list );
-  }
-}
-
-__attribute__( ( target( "avx512f,avx2" ) ) ) void sf_cycles_screen_avx512( sf_cycles_t const * c, uint32_t edge,
-                                                                            sf_cycle_list_t * list ) {
-  __m512d r = _mm512_set1_pd( c->rate[edge] ), one = _mm512_set1_pd( 1. );
-  for( uint32_t i = c->first[edge], end = c->first[edge + 1]; i < end; i += 8 ) {
-    __m256i next = _mm256_cvtepu16_epi32( _mm_load_si128( (__m128i const *)( c->next + i ) ) );
-    __m256i last = _mm256_cvtepu16_epi32( _mm_load_si128( (__m128i const *)( c->last + i ) ) );
-    __m512d p    = _mm512_mul_pd( _mm512_mul_pd( r, _mm512_i32gather_pd( next, c->rate, 8 ) ),
-                                  _mm512_i32gather_pd( last, c->rate, 8 ) );
-    uint32_t hit = _mm512_cmp_pd_mask( p, one, _CMP_GT_OQ );
-    for( ; __builtin_expect( hit, 0 ); hit &= hit - 1 ) consider( c, edge, i + (uint32_t)__builtin_ctz( hit ), list );
-  }
-}
-
-/* -- memory --------------------------------------------------------------- */
+/* -- memory ------------------------------------------------------------------ */
 
 static void * take( uint64_t cnt, uint64_t bytes ) {
   uint64_t size = ( cnt * bytes + 63 ) & ~63UL;
@@ -94,232 +123,408 @@ static void * take( uint64_t cnt, uint64_t bytes ) {
   return p;
 }
 
-int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint32_t cycle_max, uint32_t hop_max,
-                    uint32_t slippage_bps, uint64_t max_input ) {
+int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint32_t hop_max, uint32_t slippage_bps,
+                    uint64_t max_input ) {
   memset( c, 0, sizeof( *c ) );
-  if( !pool_max || pool_max > 32767 )
-    return sf_err_set( SF_ERR_ARG, "cycles: %u pools; an edge is 16 bits: use 1 to 32767", pool_max );
+  if( !pool_max || pool_max > 1u << 24 || !token_max || token_max > 1u << 24 )
+    return sf_err_set( SF_ERR_ARG, "cycles: %u pools, %u tokens; use 1 to %u", pool_max, token_max, 1u << 24 );
   if( hop_max < 2 || hop_max > SF_CYCLE_HOPS ) return sf_err_set( SF_ERR_ARG, "cycles: %u hops; use 2 or 3", hop_max );
   if( slippage_bps >= SF_BPS )
     return sf_err_set( SF_ERR_ARG, "cycles: slippage of %u basis points; use less than %u", slippage_bps, SF_BPS );
-  uint32_t edges   = 2 * pool_max + 2;
-  uint64_t entries = (uint64_t)SF_CYCLE_HOPS * cycle_max + (uint64_t)LANES * edges;
+  uint64_t entries = 2ul * pool_max + (uint64_t)( LANES - 1 ) * ( token_max < 2 * pool_max ? token_max : 2 * pool_max );
   c->pool_max      = pool_max;
   c->token_max     = token_max;
-  c->cycle_max     = cycle_max;
   c->hop_max       = hop_max;
   c->slippage_bps  = slippage_bps;
   c->max_input     = (double)max_input;
   c->base          = SF_CYCLE_NONE;
   c->pool          = take( pool_max, sizeof( *c->pool ) );
-  c->held          = take( pool_max, 1 );
-  c->stale         = take( pool_max, 1 );
-  c->rate          = take( edges, sizeof( *c->rate ) );
-  c->depth         = take( edges, sizeof( *c->depth ) );
-  c->first         = take( edges, sizeof( *c->first ) );
-  c->next          = take( entries, sizeof( *c->next ) );
-  c->last          = take( entries, sizeof( *c->last ) );
   c->added         = take( pool_max, sizeof( *c->added ) );
-  c->out_first     = take( token_max + 1, sizeof( *c->out_first ) );
-  c->out_end_base  = take( token_max, sizeof( *c->out_end_base ) );
-  c->out_edge      = take( edges, sizeof( *c->out_edge ) );
-  c->cursor        = take( edges > token_max ? edges : token_max, sizeof( *c->cursor ) );
-  if( !c->pool || !c->held || !c->stale || !c->rate || !c->depth || !c->first || !c->next || !c->last || !c->added ||
-      !c->out_first || !c->out_end_base || !c->out_edge || !c->cursor ) {
+  c->best[FROM]    = take( token_max + 1, sizeof( double ) ); /* the last one is that of padding: 0 */
+  c->best[TO]      = take( token_max + 1, sizeof( double ) );
+  c->first         = take( token_max + 1, sizeof( *c->first ) );
+  c->end_base      = take( token_max, sizeof( *c->end_base ) );
+  c->edge          = take( entries, sizeof( *c->edge ) );
+  c->other         = take( entries, sizeof( *c->other ) );
+  c->rate[FROM]    = take( entries, sizeof( double ) );
+  c->rate[TO]      = take( entries, sizeof( double ) );
+  c->hit           = take( entries, sizeof( *c->hit ) );
+  if( !c->pool || !c->added || !c->best[0] || !c->best[1] || !c->first || !c->end_base || !c->edge || !c->other ||
+      !c->rate[0] || !c->rate[1] || !c->hit ) {
     sf_cycles_close( c );
-    return sf_err_set( SF_ERR_LIMIT, "cycles: no memory for %u pools and %u cycles", pool_max, cycle_max );
+    return sf_err_set( SF_ERR_LIMIT, "cycles: no memory for %u pools and %u tokens", pool_max, token_max );
   }
-  c->rate[edge_one( c )] = 1.;
-  c->screen              = __builtin_cpu_supports( "avx512f" ) ? sf_cycles_screen_avx512
-                           : __builtin_cpu_supports( "avx2" )  ? sf_cycles_screen_avx2
-                                                               : sf_cycles_screen_plain;
+  c->screen = __builtin_cpu_supports( "avx512f" ) ? sf_cycles_screen_avx512
+              : __builtin_cpu_supports( "avx2" )  ? sf_cycles_screen_avx2
+                                                  : sf_cycles_screen_plain;
   return 0;
 }
 
 void sf_cycles_close( sf_cycles_t * c ) {
-  void * all[] = { c->pool, c->held,  c->stale,     c->rate,         c->depth,    c->first, c->next,
-                   c->last, c->added, c->out_first, c->out_end_base, c->out_edge, c->cursor };
+  for( uint32_t p = 0; c->pool && p < c->pool_max; p++ ) free( c->pool[p].update );
+  void * all[] = { c->pool,     c->added, c->best[0], c->best[1], c->first, c->end_base,
+                   c->edge,     c->other, c->rate[0], c->rate[1], c->hit };
   for( uint32_t i = 0; i < sizeof( all ) / sizeof( all[0] ); i++ ) free( all[i] );
   memset( c, 0, sizeof( *c ) );
 }
 
-/* -- lists ---------------------------------------------------------------- */
+/* -- lists ------------------------------------------------------------------- */
 
-/* Sorts the edges by the token they leave; those to the base token come first. */
-static void edges_sort( sf_cycles_t * c ) {
-  uint32_t edges = 2 * c->pool_end;
-  memset( c->out_first, 0, ( c->token_max + 1 ) * sizeof( *c->out_first ) );
-  for( uint32_t e = 0; e < edges; e++ )
-    if( c->pool[e >> 1].venue ) c->out_first[edge_from( c, e ) + 1]++;
-  for( uint32_t t = 0; t < c->token_max; t++ ) c->out_first[t + 1] += c->out_first[t];
-  memcpy( c->cursor, c->out_first, c->token_max * sizeof( *c->cursor ) );
-  for( uint32_t e = 0; e < edges; e++ )
-    if( c->pool[e >> 1].venue && edge_to( c, e ) == c->base ) c->out_edge[c->cursor[edge_from( c, e )]++] = e;
-  memcpy( c->out_end_base, c->cursor, c->token_max * sizeof( *c->cursor ) );
-  for( uint32_t e = 0; e < edges; e++ )
-    if( c->pool[e >> 1].venue && edge_to( c, e ) != c->base ) c->out_edge[c->cursor[edge_from( c, e )]++] = e;
+/* The best rates between a token and the base token, over its pools with it. */
+static void best_set( sf_cycles_t * c, uint32_t token ) {
+  double from = 0., to = 0.;
+  for( uint32_t i = c->first[token]; i < c->end_base[token]; i++ ) {
+    if( c->rate[FROM][i] > from ) from = c->rate[FROM][i];
+    if( c->rate[TO][i] > to ) to = c->rate[TO][i];
+  }
+  c->best[FROM][token] = from;
+  c->best[TO][token]   = to;
 }
 
-/* Counts a cycle's entries, or (fill) writes them. */
-static void cycle_list( sf_cycles_t * c, uint32_t const * edge, uint32_t n, int fill ) {
-  for( uint32_t k = 0; k < n; k++ ) {
-    if( !fill ) {
-      c->cursor[edge[k]]++;
-      continue;
-    }
-    uint32_t i = c->cursor[edge[k]]++;
-    c->next[i] = (uint16_t)edge[( k + 1 ) % n];
-    c->last[i] = (uint16_t)( n == 2 ? edge_one( c ) : edge[( k + 2 ) % n] );
+/* Writes a pool's rates into the lists. */
+static void place_set( sf_cycles_t * c, sf_cycle_pool_t const * p ) {
+  for( uint32_t side = 0; side < 2; side++ ) {
+    c->rate[TO][p->place[side]]   = p->rate[side];
+    c->rate[FROM][p->place[side]] = p->rate[!side];
   }
 }
 
-/* Goes through all cycles, at most cycle_max; returns how many there are. */
-static uint32_t cycles_visit( sf_cycles_t * c, int fill ) {
-  uint32_t cnt = 0, edge[SF_CYCLE_HOPS];
-  for( uint32_t i = c->out_first[c->base]; i < c->out_first[c->base + 1]; i++ ) {
-    edge[0]        = c->out_edge[i];
-    uint32_t token = edge_to( c, edge[0] );
-    for( uint32_t j = c->out_first[token]; j < c->out_first[token + 1]; j++ ) {
-      edge[1] = c->out_edge[j];
-      if( j < c->out_end_base[token] ) {
-        if( edge[1] == ( edge[0] ^ 1 ) ) continue;
-        if( cnt == c->cycle_max ) return SF_CYCLE_NONE;
-        cycle_list( c, edge, 2, fill );
-        cnt++;
-      } else if( c->hop_max >= 3 ) {
-        uint32_t third = edge_to( c, edge[1] );
-        for( uint32_t k = c->out_first[third]; k < c->out_end_base[third]; k++ ) {
-          edge[2] = c->out_edge[k];
-          if( cnt == c->cycle_max ) return SF_CYCLE_NONE;
-          cycle_list( c, edge, 3, fill );
-          cnt++;
-        }
-      }
+/* Makes the lists anew: each token's pools, those with the base token first, padded. */
+static void lists_make( sf_cycles_t * c ) {
+  uint32_t edges = 2 * c->pool_end, at = 0;
+  uint32_t * cursor = c->end_base;
+  memset( cursor, 0, c->token_max * sizeof( *cursor ) );
+  for( uint32_t e = 0; e < edges; e++ )
+    if( c->pool[e >> 1].update ) cursor[edge_from( c, e )]++;
+  for( uint32_t t = 0; t < c->token_max; t++ ) {
+    uint32_t cnt = cursor[t];
+    c->first[t] = cursor[t] = at;
+    at += ( cnt + LANES - 1 ) / LANES * LANES;
+    for( uint32_t i = c->first[t] + cnt; i < at; i++ ) {
+      c->edge[i] = SF_CYCLE_NONE;
+      c->other[i] = c->token_max;
+      c->rate[FROM][i] = c->rate[TO][i] = 0.;
     }
   }
-  return cnt;
-}
-
-static void cycles_build( sf_cycles_t * c ) {
-  uint32_t edges = 2 * c->pool_end;
-  edges_sort( c );
-  memset( c->cursor, 0, edges * sizeof( *c->cursor ) );
-  c->cycle_cnt = cycles_visit( c, 0 );
-  c->dropped   = c->cycle_cnt == SF_CYCLE_NONE;
-  if( c->dropped ) c->cycle_cnt = c->cycle_max;
-  uint32_t end = 0;
-  for( uint32_t e = 0; e < edges; e++ ) {
-    uint32_t entries = c->cursor[e];
-    c->first[e] = c->cursor[e] = end;
-    end += ( entries + LANES - 1 ) / LANES * LANES;
-    for( uint32_t i = c->first[e] + entries; i < end; i++ ) c->next[i] = c->last[i] = (uint16_t)edge_none( c );
+  c->first[c->token_max] = at;
+  for( uint32_t with_base = 2; with_base-- > 0; ) {
+    for( uint32_t e = 0; e < edges; e++ ) {
+      if( !c->pool[e >> 1].update || ( edge_to( c, e ) == c->base ) != with_base ) continue;
+      uint32_t i = cursor[edge_from( c, e )]++;
+      c->edge[i]  = e;
+      c->other[i] = edge_to( c, e );
+      c->pool[e >> 1].place[e & 1] = i;
+    }
   }
-  c->first[edges] = end;
-  cycles_visit( c, 1 );
+  for( uint32_t p = 0; p < c->pool_end; p++ )
+    if( c->pool[p].update ) place_set( c, &c->pool[p] );
+  for( uint32_t t = 0; t < c->token_max; t++ ) {
+    c->end_base[t] = c->first[t];
+    while( c->end_base[t] < c->first[t + 1] && c->other[c->end_base[t]] == c->base ) c->end_base[t]++;
+    best_set( c, t );
+  }
+  c->best[FROM][c->base] = c->best[TO][c->base] = 1.;
+  c->listed                                     = 1;
 }
 
-/* -- what the owner calls ------------------------------------------------- */
+/* -- what the owner calls ----------------------------------------------------- */
 
 static void rate_set( sf_cycles_t * c, uint32_t pool ) {
-  sf_pool_update_t const * u = &c->pool[pool];
-  int usable                 = u->venue && !c->held[pool] && !c->stale[pool] && !( u->flags & SF_POOL_DISABLED );
-  for( uint32_t e = 2 * pool; e < 2 * pool + 2; e++ ) {
-    sf_curve_t k = { 0 };
-    if( usable ) sf_venue_get( u->venue )->curve( u, !( e & 1 ), &k );
-    c->rate[e] = c->depth[e] = 0.;
-    if( !( k.x > 0. ) ) continue;
-    c->depth[e] = k.in_factor / k.x;
-    c->rate[e]  = k.out_factor * k.in_factor * k.y / k.x;
-    if( edge_to( c, e ) != c->base ) c->rate[e] *= (double)( SF_BPS - c->slippage_bps ) / SF_BPS;
+  sf_cycle_pool_t * p        = &c->pool[pool];
+  sf_pool_update_t const * u = p->update;
+  if( !u ) return;
+  int usable = !p->held && !p->stale && !( u->flags & SF_POOL_DISABLED ) && u->open_time <= u->unix_s;
+  double give = (double)( SF_BPS - c->slippage_bps ) / SF_BPS;
+  for( uint32_t side = 0; side < 2; side++ ) {
+    int good       = usable && u->rate[side] > 0.;
+    int last       = ( side ? u->token_a : u->token_b ) == c->base;
+    p->rate[side]  = !good ? 0. : last ? u->rate[side] : u->rate[side] * give;
+    p->depth[side] = good ? u->depth[side] : 0.;
+    p->limit[side] = good ? u->limit[side] : 0.;
   }
+  if( !c->listed || p->place[0] == SF_CYCLE_NONE ) return;
+  place_set( c, p );
+  if( u->token_a == c->base ) best_set( c, u->token_b );
+  else if( u->token_b == c->base ) best_set( c, u->token_a );
 }
 
 void sf_cycles_base( sf_cycles_t * c, uint32_t token ) {
-  c->base = token;
+  c->base   = token;
+  c->listed = 0;
   for( uint32_t p = 0; p < c->pool_end; p++ ) rate_set( c, p );
 }
 
-int sf_cycles_update( sf_cycles_t * c, sf_pool_update_t const * pool, int stale ) {
-  uint32_t p               = pool->pool;
-  sf_venue_t const * venue = sf_venue_get( pool->venue );
-  if( p >= c->pool_max || !venue || pool->token_a >= c->token_max || pool->token_b >= c->token_max ||
-      pool->token_a == pool->token_b )
+/* Room for an update; 0 if there is no memory. */
+static int room_make( sf_cycle_pool_t * p, uint32_t bytes ) {
+  uint32_t room        = bytes <= ROOM_SMALL && !p->update ? ( bytes + 63 ) & ~63u : (uint32_t)ROOM_MAX;
+  sf_pool_update_t * u = take( room, 1 );
+  if( !u ) return 0;
+  if( p->update ) memcpy( u, p->update, sizeof( *u ) );
+  free( p->update );
+  p->update = u;
+  p->room   = room;
+  return 1;
+}
+
+int sf_cycles_update( sf_cycles_t * c, sf_pool_update_t const * update, int stale ) {
+  uint32_t at    = update->pool;
+  uint32_t bytes = (uint32_t)sizeof( *update ) + update->state_bytes;
+  if( at >= c->pool_max || !sf_venue_get( update->venue ) || update->token_a >= c->token_max ||
+      update->token_b >= c->token_max || update->token_a == update->token_b || bytes > ROOM_MAX )
     return SF_ERR_ARG;
-  int added = !c->pool[p].venue;
-  if( added ) {
-    c->added[c->added_cnt++] = p;
-    if( p >= c->pool_end ) c->pool_end = p + 1;
-  } else if( c->pool[p].token_a != pool->token_a || c->pool[p].token_b != pool->token_b ) {
-    return SF_ERR_ARG;
+  sf_cycle_pool_t * p = &c->pool[at];
+  int added           = !p->update;
+  if( !added && ( p->update->token_a != update->token_a || p->update->token_b != update->token_b ) ) return SF_ERR_ARG;
+  if( __builtin_expect( bytes > p->room, 0 ) && !room_make( p, bytes ) ) return SF_ERR_LIMIT;
+  memcpy( p->update, update, bytes );
+  p->stale = (uint8_t)stale;
+  if( __builtin_expect( added, 0 ) ) {
+    p->place[0] = p->place[1] = SF_CYCLE_NONE;
+    c->added[c->added_cnt++] = at;
+    if( at >= c->pool_end ) c->pool_end = at + 1;
   }
-  c->pool[p]  = *pool;
-  c->stale[p] = (uint8_t)stale;
-  rate_set( c, p );
+  rate_set( c, at );
   return added;
 }
 
 void sf_cycles_hold( sf_cycles_t * c, uint32_t pool, int held ) {
   if( pool >= c->pool_max ) return;
-  c->held[pool] = (uint8_t)held;
+  c->pool[pool].held = (uint8_t)held;
   rate_set( c, pool );
 }
 
-static void search_one( sf_cycles_t const * c, uint32_t pool, sf_cycle_list_t * list ) {
-  if( c->rate[2 * pool] > 0. ) c->screen( c, 2 * pool, list );
-  if( c->rate[2 * pool + 1] > 0. ) c->screen( c, 2 * pool + 1, list );
+/* -- search ------------------------------------------------------------------- */
+
+/* The cycles whose first (TO) or last (FROM) hop is this edge between the base token and token X. */
+static void search_end( sf_cycles_t * c, uint32_t edge, uint32_t token, uint32_t way, sf_cycle_list_t * list ) {
+  double r           = edge_rate( c, edge );
+  double const * all = c->rate[way];
+  uint32_t end       = c->hop_max == 2 ? c->end_base[token] : c->first[token + 1];
+  if( c->hop_max == 2 ) end = ( end + LANES - 1 ) / LANES * LANES; /* beyond, best is 0 or there is a third hop */
+  uint32_t hits = c->screen( all, c->other, c->best[way], r, c->first[token], end, c->hit ), work = SF_CYCLE_WORK;
+  for( uint32_t n = 0; n < hits; n++ ) {
+    uint32_t i = c->hit[n], middle = way == TO ? c->edge[i] : c->edge[i] ^ 1, next = c->other[i];
+    if( middle >> 1 == edge >> 1 ) continue;
+    if( next == c->base ) {
+      if( way == TO ) consider( c, edge, middle, SF_CYCLE_NONE, list );
+      else consider( c, middle, edge, SF_CYCLE_NONE, list );
+      continue;
+    }
+    if( c->hop_max == 2 ) continue;
+    for( uint32_t k = c->first[next]; k < c->end_base[next]; k++ ) {
+      if( !( r * all[i] * all[k] > 1. ) ) continue;
+      if( !work-- ) {
+        c->cut_searches++;
+        return;
+      }
+      if( way == TO ) consider( c, edge, middle, c->edge[k], list );
+      else consider( c, c->edge[k] ^ 1, middle, edge, list );
+    }
+  }
+}
+
+/* The cycles whose second hop is this edge from token X to token Y. */
+static void search_middle( sf_cycles_t * c, uint32_t edge, uint32_t x, uint32_t y, sf_cycle_list_t * list ) {
+  double r      = edge_rate( c, edge );
+  uint32_t work = SF_CYCLE_WORK;
+  if( c->hop_max == 2 || __builtin_expect( !( c->best[FROM][x] * r * c->best[TO][y] > 1. ), 1 ) ) return;
+  for( uint32_t i = c->first[x]; i < c->end_base[x]; i++ ) {
+    double so_far = c->rate[FROM][i] * r;
+    if( !( so_far * c->best[TO][y] > 1. ) ) continue;
+    for( uint32_t k = c->first[y]; k < c->end_base[y]; k++ ) {
+      if( !( so_far * c->rate[TO][k] > 1. ) ) continue;
+      if( !work-- ) {
+        c->cut_searches++;
+        return;
+      }
+      consider( c, c->edge[i] ^ 1, edge, c->edge[k], list );
+    }
+  }
+}
+
+static void search_pool( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list ) {
+  sf_pool_update_t const * u = c->pool[pool].update;
+  if( !u ) return;
+  for( uint32_t side = 0; side < 2; side++ ) {
+    uint32_t edge = 2 * pool + side, from = side ? u->token_b : u->token_a, to = side ? u->token_a : u->token_b;
+    if( !( c->pool[pool].rate[side] > 0. ) ) continue;
+    if( from == c->base ) search_end( c, edge, to, TO, list );
+    else if( to == c->base ) search_end( c, edge, from, FROM, list );
+    else search_middle( c, edge, from, to, list );
+  }
 }
 
 void sf_cycles_search( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list ) {
   list->cnt = 0;
   if( c->base == SF_CYCLE_NONE || pool >= c->pool_end ) return;
-  if( __builtin_expect( c->added_cnt != 0, 0 ) ) {
-    cycles_build( c );
+  if( __builtin_expect( c->added_cnt || !c->listed, 0 ) ) {
+    lists_make( c );
     for( uint32_t i = 0; i < c->added_cnt; i++ )
-      if( c->added[i] != pool ) search_one( c, c->added[i], list );
+      if( c->added[i] != pool ) search_pool( c, c->added[i], list );
     c->added_cnt = 0;
   }
-  search_one( c, pool, list );
+  search_pool( c, pool, list );
 }
 
-/* -- exact quote ---------------------------------------------------------- */
+/* -- exact quote -------------------------------------------------------------- */
 
-/* Quotes the cycle forwards from `input`; 0 if a hop fails. */
-static int route_forward( sf_cycles_t const * c, sf_cycle_t const * cycle, uint64_t input, sf_route_t * out ) {
-  uint64_t v   = input;
-  out->hop_cnt = cycle->hop_cnt;
+/* Quotes the cycle forwards from `input`: what comes out, 0 if a hop fails. */
+static uint64_t forward( sf_cycles_t const * c, sf_cycle_t const * cycle, uint64_t input, sf_route_t * out ) {
+  uint64_t v        = input;
+  out->hop_cnt      = cycle->hop_cnt;
+  out->expected_out = 0;
   for( uint32_t h = 0; h < cycle->hop_cnt; h++ ) {
-    uint32_t e        = cycle->edge[h];
+    uint32_t e = cycle->edge[h];
+    sf_quote_t q;
     out->edge[h]      = e;
     out->amount_in[h] = v;
-    v                 = sf_venue_quote_in( &c->pool[e >> 1], !( e & 1 ), v );
+    sf_pool_quote_in( sf_cycles_pool( c, e ), !( e & 1 ), v, &q );
+    if( q.status != SF_QUOTE_OK ) return 0;
+    v = q.amount_out;
     if( h + 1 == cycle->hop_cnt ) break;
     v               = sf_bps_of( v, SF_BPS - c->slippage_bps );
     out->min_out[h] = v;
     if( !v ) return 0;
   }
-  out->expected_out = v;
-  return v != 0;
+  return out->expected_out = v;
 }
 
 /* The least input that still gives `need`, by the exact quotes backwards; 0 if there is none. */
-static uint64_t route_backward( sf_cycles_t const * c, sf_cycle_t const * cycle, uint64_t need ) {
+static uint64_t backward( sf_cycles_t const * c, sf_cycle_t const * cycle, uint64_t need ) {
   for( uint32_t h = cycle->hop_cnt; h-- > 0; ) {
-    uint32_t e                    = cycle->edge[h];
-    sf_pool_update_t const * pool = &c->pool[e >> 1];
-    need                          = sf_venue_get( pool->venue )->quote_out( pool, !( e & 1 ), need );
+    uint32_t e = cycle->edge[h];
+    sf_quote_t q;
+    sf_pool_quote_out( sf_cycles_pool( c, e ), !( e & 1 ), need, &q );
+    if( q.status != SF_QUOTE_OK ) return 0;
+    need = q.amount_in;
     if( !need || !h ) return need;
     need = sf_bps_before( need, SF_BPS - c->slippage_bps );
   }
   return need;
 }
 
-int sf_cycles_route( sf_cycles_t const * c, sf_cycle_t const * cycle, sf_route_t * out ) {
-  uint64_t input = cycle->input >= 18446744073709549568. ? UINT64_MAX : (uint64_t)cycle->input;
-  if( !input || !route_forward( c, cycle, input, out ) ) return 0;
-  /* the same output may cost less: rounding leaves a remainder in every hop */
+/* Profit of an input; the least number if a hop fails. */
+static int64_t earned( sf_cycles_t const * c, sf_cycle_t const * cycle, uint64_t input, sf_route_t * scratch ) {
+  uint64_t out = forward( c, cycle, input, scratch );
+  return out ? (int64_t)( out - input ) : INT64_MIN;
+}
+
+/* The input that earns most, looked for around the one in the cycle: doubled or halved until a range holds the summit,
+   then by golden section. */
+static uint64_t input_search( sf_cycles_t const * c, sf_cycle_t const * cycle, uint64_t input, uint64_t most,
+                              uint32_t steps ) {
+  sf_route_t r;
+  uint64_t low, high;
+  int64_t now = earned( c, cycle, input, &r ), then = INT64_MIN;
+  high        = input;
+  for( uint32_t n = 0; n < DOUBLINGS && high < most; n++ ) {
+    high = input > most / 2 ? most : 2 * input;
+    then = earned( c, cycle, high, &r );
+    if( then <= now ) break;
+    input = high;
+    now   = then;
+  }
+  low = input / 2;
+  for( uint32_t n = 0; n < DOUBLINGS && low; n++ ) {
+    then = earned( c, cycle, low, &r );
+    if( then <= now && now != INT64_MIN ) break;
+    high  = input;
+    input = low;
+    now   = then;
+    low   = input / 2;
+  }
+  if( now == INT64_MIN ) return 0;
+  /* the summit lies in [low,high], the best so far is input; left and right are the probes */
+  double const g = 0.6180339887498949;
+  uint64_t best = input, left = high - (uint64_t)( g * (double)( high - low ) ),
+           right      = low + (uint64_t)( g * (double)( high - low ) );
+  int64_t best_profit = now, l = earned( c, cycle, left, &r ), m = earned( c, cycle, right, &r );
+  for( uint32_t n = 0; n < steps && high - low > 2; n++ ) {
+    if( l > best_profit ) best = left, best_profit = l;
+    if( m > best_profit ) best = right, best_profit = m;
+    if( l >= m ) {
+      high  = right;
+      right = left;
+      m     = l;
+      left  = high - (uint64_t)( g * (double)( high - low ) );
+      l     = earned( c, cycle, left, &r );
+    } else {
+      low   = left;
+      left  = right;
+      l     = m;
+      right = low + (uint64_t)( g * (double)( high - low ) );
+      m     = earned( c, cycle, right, &r );
+    }
+  }
+  if( l > best_profit ) best = left, best_profit = l;
+  if( m > best_profit ) best = right;
+  return best;
+}
+
+static uint64_t to_amount( double v ) { return v >= 18446744073709549568. ? UINT64_MAX : (uint64_t)v; }
+
+/* The same output may cost less: rounding leaves a remainder in every hop. */
+static void tighten( sf_cycles_t const * c, sf_cycle_t const * cycle, uint64_t want, sf_route_t * best ) {
   sf_route_t tight;
-  uint64_t less = route_backward( c, cycle, out->expected_out );
-  if( less && less < input && route_forward( c, cycle, less, &tight ) && tight.expected_out >= out->expected_out )
-    *out = tight;
+  uint64_t input = backward( c, cycle, want );
+  if( !input || (double)input > c->max_input || !forward( c, cycle, input, &tight ) ) return;
+  if( (int64_t)( tight.expected_out - input ) > (int64_t)( best->expected_out - best->amount_in[0] ) ) *best = tight;
+}
+
+static int route_find( sf_cycles_t const * c, sf_cycle_t const * cycle, uint32_t steps, uint64_t near,
+                       sf_route_t * out ) {
+  uint64_t most = to_amount( c->max_input ), input = to_amount( cycle->input );
+  if( !input ) input = 1;
+  int found = forward( c, cycle, input, out ) != 0;
+  if( cycle->capped || !found || steps > GOLDEN_HOT ) {
+    input = input_search( c, cycle, input, most, steps );
+    if( !input || !forward( c, cycle, input, out ) ) return 0;
+  }
+  uint64_t want = out->expected_out;
+  tighten( c, cycle, want, out );
+  for( uint64_t n = 1; n <= near; n++ ) {
+    if( want > n ) tighten( c, cycle, want - n, out );
+    tighten( c, cycle, want + n, out );
+  }
   return out->expected_out > out->amount_in[0];
+}
+
+int sf_cycles_route( sf_cycles_t const * c, sf_cycle_t const * cycle, sf_route_t * out ) {
+  return route_find( c, cycle, GOLDEN_HOT, 0, out );
+}
+
+/* -- all there are -------------------------------------------------------------- */
+
+static int tell( sf_cycles_t const * c, uint32_t const * edge, uint32_t n, sf_cycles_each_t * each, void * arg,
+                 int * cnt ) {
+  sf_cycle_t cycle;
+  sf_route_t route;
+  if( !cycle_weigh( c, edge, n, 0., &cycle ) || !route_find( c, &cycle, GOLDEN_FULL, NEAR, &route ) ) return 0;
+  ++*cnt;
+  return each( arg, &route );
+}
+
+int sf_cycles_all( sf_cycles_t * c, sf_cycles_each_t * each, void * arg ) {
+  int cnt = 0, told = 0;
+  if( c->base == SF_CYCLE_NONE ) return 0;
+  if( c->added_cnt || !c->listed ) lists_make( c );
+  c->added_cnt = 0;
+  for( uint32_t i = c->first[c->base]; i < c->first[c->base + 1] && !told; i++ ) {
+    uint32_t x = c->other[i], edge[SF_CYCLE_HOPS] = { c->edge[i] };
+    if( x == c->token_max ) break;
+    for( uint32_t j = c->first[x]; j < c->first[x + 1] && !told; j++ ) {
+      uint32_t y = c->other[j];
+      edge[1]    = c->edge[j];
+      if( y == c->token_max || !( c->rate[TO][i] * c->rate[TO][j] * c->best[TO][y] > 1. ) ) continue;
+      if( y == c->base ) {
+        if( edge[0] >> 1 != edge[1] >> 1 ) told = tell( c, edge, 2, each, arg, &cnt );
+        continue;
+      }
+      for( uint32_t k = c->first[y]; c->hop_max > 2 && k < c->end_base[y] && !told; k++ ) {
+        edge[2] = c->edge[k];
+        told    = tell( c, edge, 3, each, arg, &cnt );
+      }
+    }
+  }
+  return told ? told : cnt;
 }

@@ -1,27 +1,23 @@
-/* cycles.h: finds the cycle of swaps that earns most after a pool has changed.
+/* cycles.h: finds the cycle of swaps that earns most after a pool has changed, over all venues together.
 
-   A pool is two directed edges: 2*pool leads from token a to token b, 2*pool+1
-   back.  A cycle begins and ends in the base token and has two or three hops over
-   as many pools.  All cycles are listed once per edge they use, so a change of a pool
-   looks only at the lists of its two edges:
+   A pool is two directed edges: 2*pool leads from token a to token b, 2*pool+1 back.  A cycle begins and ends in the
+   base token and has two or three hops over as many pools.
 
-     first[e] ..first[e+1]      entries of edge e, padded to a multiple of 8
-     next[i], last[i]           the cycle's other edges, in the order they follow e; a
-                                two-hop cycle has the edge ONE (rate 1) as its last
+   No cycle is listed anywhere: a token lists its pools, and knows the best rate from and to the base token over them.
 
-   An edge that leaves the base token is a cycle's first hop, one that leads to it the last, any other the
-   second: so e itself says where the cycle begins.
+     update of base-X   for each pool X-Y: r * rate(X,Y) * best(Y,base) > 1 ?     (a two-hop cycle has Y = base, best 1)
+     update of X-Y      best(base,X) * r * best(Y,base) > 1 ?
 
-   Search: the product R of the three rates must exceed 1 (AVX-512, AVX2 or plain; all give the same), then the
-   closed form gives input and profit in doubles, and the best few are quoted again in the venues' exact
-   integers.  Doubles only choose: amounts are integers.
+   The first runs over X's list with AVX-512, AVX2 or plainly (all give the same); only where the best passes are the
+   single pools behind it looked at.  So an update costs as many steps as the token has pools, and memory is per
+   pool.  At most SF_CYCLE_WORK cycles are weighed for one edge; searches in which there were more are counted.
 
-   Closed form: over curves out = y*g*f*v / (x + f*v) a cycle gives R*v / (1 + D*v), where
-   D = d1 + r1*d2 + r1*r2*d3, r = g*f*y/x is a hop's rate and d = f/x.  Profit is best at
-   v = (sqrt(R)-1) / D and is (sqrt(R)-1)^2 / D there.
+   Weighing: near the present price a hop is out = r*v / (1 + d*v) for v up to a limit (sf_curve_t).  Three of them
+   give R*v / (1 + D*v), D = d1 + r1*d2 + r1*r2*d3; profit is best at v = (sqrt(R)-1) / D and is (sqrt(R)-1)^2 / D
+   there.  If a hop's limit is below that, the input is capped there: what is beyond is for the exact quotes.
 
-   Lists are made anew at the first update after pools were added; the work is bounded by
-   cycle_max.  Deterministic: same calls, same results. */
+   Doubles only choose.  sf_cycles_route looks for the best input on the venues' exact integers, also across ticks and
+   bins.  Deterministic: same calls, same results. */
 
 #ifndef SF_TRADE_CYCLES_H
 #define SF_TRADE_CYCLES_H
@@ -31,14 +27,16 @@
 #include "dex/venue.h"
 
 #define SF_CYCLE_HOPS 3
-#define SF_CYCLE_BEST 4 /* cycles a search keeps for the exact quote */
+#define SF_CYCLE_BEST 4    /* cycles a search keeps for the exact quote */
+#define SF_CYCLE_WORK 2048 /* cycles weighed for one edge at most */
 #define SF_CYCLE_NONE 0xffffffffu
 
 typedef struct sf_cycle {
   uint32_t edge[SF_CYCLE_HOPS]; /* from the base token on */
   uint32_t hop_cnt;
-  double input;  /* base units of the base token */
-  double profit; /* without costs */
+  uint32_t capped; /* 1 = a hop's limit ends the input: the best one may be larger, and profit too */
+  double input;    /* base units of the base token */
+  double profit;   /* at input, without costs */
 } sf_cycle_t;
 
 /* The best cycles of a search, best first. */
@@ -56,54 +54,60 @@ typedef struct sf_route {
   uint64_t expected_out; /* exact quote of the last hop */
 } sf_route_t;
 
-typedef struct sf_cycles sf_cycles_t;
+/* A screen writes the i of [first,end) with r * rate[i] * best[other[i]] > 1 to hit and returns how many. */
+typedef uint32_t sf_cycle_screen_t( double const * rate, uint32_t const * other, double const * best, double r,
+                                    uint32_t first, uint32_t end, uint32_t * hit );
 
-typedef void sf_cycle_screen_t( sf_cycles_t const * c, uint32_t edge, sf_cycle_list_t * list );
+typedef struct sf_cycle_pool {
+  sf_pool_update_t * update; /* the last one, its state behind it; NULL = unknown */
+  uint32_t room;             /* bytes there */
+  uint8_t held;              /* 1 = taken out by the owner */
+  uint8_t stale;             /* 1 = its last update said so */
+  uint32_t place[2];         /* in the lists of token a and b */
+  double rate[2];            /* per edge, less slippage if it is no last hop; 0 = not to be used */
+  double depth[2];
+  double limit[2];
+} sf_cycle_pool_t;
 
-/* Private to cycles.c but for `screen`, `cycle_cnt` and `dropped`. */
-struct sf_cycles {
+/* Private to cycles.c but for base, pool_end, cut_searches. */
+typedef struct sf_cycles {
   uint32_t pool_max;
   uint32_t token_max;
-  uint32_t cycle_max;
   uint32_t hop_max;
   uint32_t base; /* token all cycles begin with; SF_CYCLE_NONE until known */
   uint32_t slippage_bps;
   double max_input;
-  uint32_t pool_end;  /* pools [0,pool_end) may be known */
-  uint32_t added_cnt; /* pools added since the lists were made */
-  uint32_t cycle_cnt;
-  uint32_t dropped; /* 1 = there are more than cycle_max */
+  uint32_t pool_end;     /* pools [0,pool_end) may be known */
+  uint32_t added_cnt;    /* pools added since the lists were made */
+  uint32_t listed;       /* 1 = the lists are those of the present base */
+  uint64_t cut_searches; /* of an edge, that stopped at SF_CYCLE_WORK */
   sf_cycle_screen_t * screen;
-  sf_pool_update_t * pool; /* last update of each; venue 0 = unknown */
-  uint8_t * held;          /* 1 = taken out by the owner */
-  uint8_t * stale;         /* 1 = its last update said so */
-  double * rate;           /* r per edge, less slippage if it is no last hop; 0 = not to be used; then ONE, NONE */
-  double * depth;          /* d per edge, ONE and NONE */
-  uint32_t * first;
-  uint16_t * next;
-  uint16_t * last;
+  sf_cycle_pool_t * pool;
   uint32_t * added;
-  uint32_t * out_first; /* scratch of the listing: edges by the token they leave */
-  uint32_t * out_end_base;
-  uint32_t * out_edge;
-  uint32_t * cursor;
-};
+  double * best[2];    /* by token: from the base token, to it; the base token's own is 1 */
+  uint32_t * first;    /* by token: its list, padded to a multiple of 8; */
+  uint32_t * end_base; /* the pools with the base token stand first in it */
+  uint32_t * edge;     /* lists: edge from the token, */
+  uint32_t * other;    /* token at its end, */
+  double * rate[2];    /* rate of the edge back, and of the edge itself */
+  uint32_t * hit;
+} sf_cycles_t;
 
-/* sf_cycles_open takes memory for pool_max pools (at most 32767), token_max tokens and cycle_max cycles.  Cycles have at
-   most hop_max (2 or 3) hops; each hop but the last gives up slippage_bps of its output; no input is larger
-   than max_input.  Returns 0, or SF_ERR_ARG, SF_ERR_LIMIT. */
-int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint32_t cycle_max, uint32_t hop_max,
-                    uint32_t slippage_bps, uint64_t max_input );
+/* sf_cycles_open takes memory for pool_max pools and token_max tokens.  Cycles have at most hop_max (2 or 3) hops; each
+   hop but the last gives up slippage_bps of its output; no input is larger than max_input.  Returns 0, or SF_ERR_ARG,
+   SF_ERR_LIMIT. */
+int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint32_t hop_max, uint32_t slippage_bps,
+                    uint64_t max_input );
 
 void sf_cycles_close( sf_cycles_t * c );
 
 /* sf_cycles_base says which token cycles begin with. */
 void sf_cycles_base( sf_cycles_t * c, uint32_t token );
 
-/* sf_cycles_update takes a pool's new state.  The first update adds the pool.  A pool that is stale or
-   disabled has no rate until the next.  Returns 1 if the pool is new, 0 if not, SF_ERR_ARG if its
-   numbers are out of range or its tokens changed.  Hot but for new pools. */
-int sf_cycles_update( sf_cycles_t * c, sf_pool_update_t const * pool, int stale );
+/* sf_cycles_update takes a copy of a pool's update and the state behind it.  The first update adds the pool.  A pool that
+   is stale, disabled or not open yet has no rate until the next.  Returns 1 if the pool is new, 0 if not, SF_ERR_ARG if
+   its numbers are out of range or its tokens changed, SF_ERR_LIMIT without memory.  Hot but for new pools. */
+int sf_cycles_update( sf_cycles_t * c, sf_pool_update_t const * update, int stale );
 
 /* sf_cycles_hold takes a pool out of the search, or (held = 0) back into it. */
 void sf_cycles_hold( sf_cycles_t * c, uint32_t pool, int held );
@@ -112,10 +116,21 @@ void sf_cycles_hold( sf_cycles_t * c, uint32_t pool, int held );
    the lists, and looks at the added pools too.  Hot. */
 void sf_cycles_search( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list );
 
-/* sf_cycles_route quotes a cycle in exact integers near its best input.  Each hop sells what the one before
+/* sf_cycles_route finds the cycle's best input and quotes it in exact integers.  Each hop sells what the one before
    is sure to give: amount_in[i+1] = min_out[i] = quote less slippage.  The last hop's min_out is left to
-   the caller.  Returns 1, or 0 if a hop would fail or nothing is earned. */
+   the caller.  Returns 1, or 0 if a hop would fail or nothing is earned.  Cost: one quote a hop and way for a cycle that
+   is not capped, else some forty. */
 int sf_cycles_route( sf_cycles_t const * c, sf_cycle_t const * cycle, sf_route_t * out );
+
+/* sf_cycles_all tells `each` every cycle that earns in exact integers, with the best input to the unit as far as profit
+   rises to one summit, and returns how many there are, or what `each` returned if that was not 0.  Cold. */
+typedef int sf_cycles_each_t( void * arg, sf_route_t const * route );
+int sf_cycles_all( sf_cycles_t * c, sf_cycles_each_t * each, void * arg );
+
+/* sf_cycles_pool returns the last update of the pool that an edge belongs to. */
+static inline sf_pool_update_t const * sf_cycles_pool( sf_cycles_t const * c, uint32_t edge ) {
+  return c->pool[edge >> 1].update;
+}
 
 /* The three screens, for tests.  sf_cycles_open takes the best that the processor has. */
 sf_cycle_screen_t sf_cycles_screen_plain;

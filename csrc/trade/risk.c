@@ -100,7 +100,7 @@ static verdict_t check_form( sf_risk_t const * r, sf_intent_t const * i, sf_risk
   }
   uint32_t token = i->token_in;
   for( uint32_t h = 0; h < n && v->pool_state[h] != SF_RISK_POOL_UNKNOWN; h++ ) {
-    sf_pool_update_t const * p = &v->pool[h];
+    sf_pool_update_t const * p = v->pool[h];
     if( token != ( i->hop[h].a_to_b ? p->token_a : p->token_b ) ) DENY( MALFORMED, 8, h );
     token = i->hop[h].a_to_b ? p->token_b : p->token_a;
     if( h == n - 1 && token != i->token_out ) DENY( MALFORMED, 8, n );
@@ -116,8 +116,8 @@ static verdict_t check_data( sf_risk_t const * r, sf_intent_t const * i, sf_risk
   for( uint32_t h = 0; h < i->hop_cnt; h++ )
     if( v->pool_state[h] == SF_RISK_POOL_STALE ) DENY( STALE, i->hop[h].pool, 0 );
   for( uint32_t h = 0; h < i->hop_cnt; h++ )
-    if( v->pool_state[h] != SF_RISK_POOL_GOOD || v->pool[h].venue != i->hop[h].venue ||
-        v->pool[h].flags & SF_POOL_DISABLED )
+    if( v->pool_state[h] != SF_RISK_POOL_GOOD || v->pool[h]->venue != i->hop[h].venue ||
+        v->pool[h]->flags & SF_POOL_DISABLED || v->pool[h]->open_time > v->pool[h]->unix_s )
       DENY( UNKNOWN_POOL, i->hop[h].pool, 0 );
   if( i->token_in >= r->token_cnt || i->token_out >= r->token_cnt ) DENY( UNKNOWN_POOL, i->hop[0].pool, 0 );
   PASS;
@@ -154,18 +154,36 @@ static verdict_t check_cost( sf_risk_t const * r, sf_intent_t const * i, uint64_
 static verdict_t check_price( sf_risk_t const * r, sf_intent_t const * i, uint64_t const * quote ) {
   for( uint32_t h = 0; h < i->hop_cnt; h++ ) {
     uint64_t least = sf_bps_of( quote[h], SF_BPS - r->limit.collar_bps );
-    if( i->hop[h].min_out > quote[h] ) DENY( COLLAR, i->hop[h].min_out, quote[h] );
+    if( i->hop[h].min_out > quote[h] ) DENY( QUOTE, i->hop[h].min_out, quote[h] );
     if( i->hop[h].min_out < least ) DENY( COLLAR, i->hop[h].min_out, least );
   }
   PASS;
 }
 
+/* The part of the hops' amounts that the wallet has to have in lamports. */
+static uint64_t paid_in_lamports( sf_intent_t const * i ) {
+  uint64_t sum = 0;
+  for( uint32_t h = 0; h < i->hop_cnt; h++ )
+    if( i->hop[h].venue == SF_VENUE_PUMP_FUN && !i->hop[h].a_to_b ) {
+      uint64_t amount = i->hop[h].amount_in;
+      sum             = sum + amount < sum ? UINT64_MAX : sum + amount;
+    }
+  return sum;
+}
+
+/* What the wallet has to have in its account of token_in. */
+static uint64_t paid_in_token( sf_intent_t const * i ) {
+  return i->hop[0].venue == SF_VENUE_PUMP_FUN && !i->hop[0].a_to_b ? 0 : i->amount_in;
+}
+
 static verdict_t check_result( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v, uint64_t cost ) {
   sf_position_row_t const * p = &r->position[i->token_in];
   uint64_t free = p->balance > 0 && (uint64_t)p->balance > p->reserved ? (uint64_t)p->balance - p->reserved : 0;
-  if( i->amount_in > free ) DENY( BALANCE, i->amount_in, free );
-  uint64_t lamports = v->wallet_lamports > r->open_cost ? v->wallet_lamports - r->open_cost : 0;
-  if( cost > lamports ) DENY( BALANCE, cost, lamports );
+  if( paid_in_token( i ) > free ) DENY( BALANCE, i->amount_in, free );
+  uint64_t bound    = r->open_cost + r->open_lamports;
+  uint64_t lamports = v->wallet_lamports > bound ? v->wallet_lamports - bound : 0;
+  uint64_t needed_lamports = paid_in_lamports( i );
+  if( cost > lamports || needed_lamports > lamports - cost ) DENY( BALANCE, cost + needed_lamports, lamports );
   if( i->kind == SF_INTENT_CYCLE ) {
     uint64_t needed = i->token_in == r->base ? i->amount_in + cost : i->amount_in;
     if( needed < i->amount_in || i->min_out < needed ) DENY( UNPROFITABLE, i->min_out, needed );
@@ -190,8 +208,11 @@ static verdict_t gate( sf_risk_t * r, sf_intent_t const * i, sf_risk_view_t cons
   CHECK( check_data( r, i, v ) );
 
   uint64_t quote[SF_HOP_MAX];
-  for( uint32_t h = 0; h < i->hop_cnt; h++ )
-    quote[h] = sf_venue_quote_in( &v->pool[h], i->hop[h].a_to_b, i->hop[h].amount_in );
+  for( uint32_t h = 0; h < i->hop_cnt; h++ ) {
+    sf_quote_t q;
+    sf_pool_quote_in( v->pool[h], i->hop[h].a_to_b, i->hop[h].amount_in, &q );
+    quote[h] = q.status == SF_QUOTE_OK ? q.amount_out : 0;
+  }
   uint64_t value = i->token_in == r->base ? i->amount_in : i->token_out == r->base ? quote[i->hop_cnt - 1] : UINT64_MAX;
   uint64_t fee   = sf_cost_fee_lamports( &r->cost, i );
   uint64_t cost  = fee + i->tip_lamports < fee ? UINT64_MAX : fee + i->tip_lamports;
@@ -205,12 +226,18 @@ static verdict_t gate( sf_risk_t * r, sf_intent_t const * i, sf_risk_view_t cons
   order->order      = r->run << 32 | ++r->order_cnt;
   order->intent     = *i;
   r->open_order[at] = order->order;
-  r->open[at]       = ( sf_risk_open_t ){ i->amount_in, value, cost, i->token_in, i->bot };
+  r->open[at]       = ( sf_risk_open_t ){ .value    = value,
+                                          .cost     = cost,
+                                          .lamports = paid_in_lamports( i ),
+                                          .reserved = paid_in_token( i ),
+                                          .token_in = i->token_in,
+                                          .bot      = i->bot };
   r->bucket -= NS;
   r->open_cost += cost;
+  r->open_lamports += r->open[at].lamports;
   r->limit.open_lamports += value;
   r->limit.open_orders++;
-  r->position[i->token_in].reserved += i->amount_in;
+  r->position[i->token_in].reserved += r->open[at].reserved;
   PASS;
 }
 
@@ -243,9 +270,10 @@ static int open_release( sf_risk_t * r, uint64_t order ) {
   if( at == r->open_cnt ) return 0;
   sf_risk_open_t const * open = &r->open[at];
   r->open_cost -= open->cost;
+  r->open_lamports -= open->lamports;
   r->limit.open_lamports -= open->value;
   r->limit.open_orders--;
-  r->position[open->token_in].reserved -= open->amount_in;
+  r->position[open->token_in].reserved -= open->reserved;
   r->open_cnt--;
   r->open_order[at] = r->open_order[r->open_cnt];
   r->open[at]       = r->open[r->open_cnt];
@@ -266,26 +294,32 @@ static void position_book( sf_risk_t * r, uint32_t token, int64_t delta ) {
   p->booked_today += delta;
 }
 
-/* What a landed fill earned or lost in the base token, fee and tip not counted. */
-static int64_t fill_result( sf_risk_t * r, sf_fill_t const * f ) {
-  if( f->kind == SF_INTENT_CYCLE ) return f->token_in == r->base ? f->delta_in : 0;
-  if( f->token_in == r->base && f->token_out < r->token_cnt && f->delta_in < 0 && f->delta_out > 0 ) {
+/* What a landed fill earned or lost, fee and tip (`paid`) not counted. */
+static int64_t fill_result( sf_risk_t * r, sf_fill_t const * f, uint64_t paid ) {
+  int64_t lamports = f->delta_lamports + (int64_t)paid;
+  if( f->kind == SF_INTENT_CYCLE ) return lamports + ( f->token_in == r->base ? f->delta_in : 0 );
+  if( f->token_in == r->base ) {
+    int64_t price = -( f->delta_in + lamports );
+    if( f->token_out >= r->token_cnt || price <= 0 || f->delta_out <= 0 ) return 0;
     sf_risk_lot_t * lot = &r->lot[f->token_out];
     lot->amount += (uint64_t)f->delta_out;
-    lot->cost_lamports += 0 - (uint64_t)f->delta_in;
+    lot->cost_lamports += (uint64_t)price;
+    return 0;
   }
-  if( f->token_out == r->base && f->token_in < r->token_cnt && f->delta_in < 0 && f->delta_out > 0 ) {
+  if( f->token_out == r->base ) {
+    int64_t proceeds = f->delta_out + lamports;
+    if( f->token_in >= r->token_cnt || proceeds <= 0 || f->delta_in >= 0 ) return 0;
     sf_risk_lot_t * lot = &r->lot[f->token_in];
     uint64_t sold       = 0 - (uint64_t)f->delta_in;
     uint64_t part       = sold < lot->amount ? sold : lot->amount;
     if( !part ) return 0;
-    uint64_t paid = (uint64_t)( (unsigned __int128)lot->cost_lamports * part / lot->amount );
-    uint64_t got  = (uint64_t)( (unsigned __int128)f->delta_out * part / sold );
+    uint64_t cost = (uint64_t)( (unsigned __int128)lot->cost_lamports * part / lot->amount );
+    uint64_t got  = (uint64_t)( (unsigned __int128)(uint64_t)proceeds * part / sold );
     lot->amount -= part;
-    lot->cost_lamports -= paid;
-    return (int64_t)( got - paid );
+    lot->cost_lamports -= cost;
+    return (int64_t)( got - cost );
   }
-  return 0;
+  return lamports;
 }
 
 int sf_risk_fill( sf_risk_t * r, sf_fill_t const * f, uint64_t utc_ns ) {
@@ -298,15 +332,15 @@ int sf_risk_fill( sf_risk_t * r, sf_fill_t const * f, uint64_t utc_ns ) {
   int landed             = f->outcome == SF_FILL_LANDED;
   sf_bot_row_t * bot     = f->bot < SF_RISK_BOT_MAX ? &r->bot[f->bot] : 0;
   sf_position_row_t * in = f->token_in < r->token_cnt ? &r->position[f->token_in] : 0;
+  uint64_t paid          = f->fee_lamports + ( landed ? f->tip_lamports : 0 );
   int64_t result         = 0;
   if( landed ) {
     position_book( r, f->token_in, f->delta_in );
     if( f->kind == SF_INTENT_SWAP ) position_book( r, f->token_out, f->delta_out );
     for( uint32_t i = 0; i < SF_LEG_MAX; i++ )
       if( f->leg[i].delta ) position_book( r, f->leg[i].token, f->leg[i].delta );
-    result = fill_result( r, f );
+    result = fill_result( r, f, paid );
   }
-  uint64_t paid = f->fee_lamports + ( landed ? f->tip_lamports : 0 );
   result -= (int64_t)paid;
   r->limit.today_lamports += result;
   r->limit.today_fee_lamports += paid;
@@ -331,10 +365,11 @@ static int command_open( sf_risk_t * r, sf_command_t const * c ) {
   if( past_known( r, c->order ) ) return 0;
   for( uint32_t i = 0; i < r->open_cnt; i++ )
     if( r->open_order[i] == c->order ) return 0;
-  uint64_t value    = c->token == r->base ? c->value : 0;
+  /* what another token is worth is not known yet: as much as an order may be at most */
+  uint64_t value    = c->token == r->base ? c->value : r->limit.max_order_lamports;
   uint32_t at       = r->open_cnt++;
   r->open_order[at] = c->order;
-  r->open[at]       = ( sf_risk_open_t ){ c->value, value, 0, c->token, c->bot };
+  r->open[at] = ( sf_risk_open_t ){ .value = value, .reserved = c->value, .token_in = c->token, .bot = c->bot };
   r->limit.open_lamports += value;
   r->limit.open_orders++;
   r->position[c->token].reserved += c->value;

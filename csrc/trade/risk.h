@@ -9,9 +9,12 @@
    Value: an order's size in lamports is its amount_in if it puts in the base token (WSOL), else what our
    own quote says it gives in the base token; an order with neither has no value and is denied.
    Cost: base fee, priority fee and tip at most (cost.h).
-   Profit of a fill, in lamports: a cycle in the base token: its delta.  A swap that sells what this run
-   bought: what it gave less the average price paid; what was held before has no known price and gives
-   none.  Fee and, if it landed, tip are taken off in every case.
+   Paid in lamports: what a hop puts into pump.fun's curve, whose program moves lamports where its token is the wrapped
+   mint.  Such an amount must be in the wallet's lamports, not in its account of the base token.
+   Profit of a fill, in lamports: the base token and lamports are one.  What a fill moved of both, without fee and
+   tip, is the result of a cycle, the price of a purchase and the proceeds of a sale; a sale's profit is that less the
+   average price paid, and what was held before has no known price and gives none.  Fee and, if it landed, tip are
+   taken off in every case.  A rent deposit counts as paid.
    Day: UTC, by the time of what is handled.  A person's resume begins the day's loss anew. */
 
 #ifndef SF_TRADE_RISK_H
@@ -25,7 +28,7 @@
 #include "trade/cost.h"
 
 #define SF_RISK_BOT_MAX    64
-#define SF_RISK_TOKEN_MAX  1024
+#define SF_RISK_TOKEN_MAX  4096
 #define SF_RISK_OPEN_MAX   1024 /* unfinished orders, those of former runs included */
 #define SF_RISK_PAST_MAX   1024 /* fills of former runs that are remembered */
 #define SF_RISK_MINT_MAX   64   /* mints with a limit of their own */
@@ -48,13 +51,14 @@ typedef struct sf_risk_view {
   uint64_t order_credit;           /* orders that may be published */
   uint32_t length;                 /* bytes of the intent's payload */
   uint32_t pool_state[SF_HOP_MAX]; /* SF_RISK_POOL_*, per hop */
-  sf_pool_update_t pool[SF_HOP_MAX];
+  sf_pool_update_t const * pool[SF_HOP_MAX]; /* with the state behind it; not read if the pool is not known */
 } sf_risk_view_t;
 
 typedef struct sf_risk_open {
-  uint64_t amount_in;
   uint64_t value;
   uint64_t cost;
+  uint64_t lamports; /* of amounts, beside the cost */
+  uint64_t reserved; /* of token_in */
   uint32_t token_in;
   uint32_t bot;
 } sf_risk_open_t;
@@ -74,7 +78,8 @@ typedef struct sf_risk {
   uint32_t token_cnt;
   uint64_t run;
   uint64_t order_cnt; /* orders given in this run */
-  uint64_t open_cost; /* of all open orders */
+  uint64_t open_cost;     /* of all open orders */
+  uint64_t open_lamports; /* amounts of theirs that are paid in lamports */
   uint64_t day;       /* UTC day that the counts of today belong to */
   uint64_t bucket;    /* orders that may be given now, times 10^9 */
   uint64_t bucket_ns; /* when that was so */

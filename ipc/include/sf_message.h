@@ -145,7 +145,7 @@ typedef struct sf_order {
 } sf_order_t;
 SF_ASSERT( sizeof(sf_order_t)==264 )
 
-/* reasons, in the order in which risk checks */
+/* reasons, in the order in which risk checks (QUOTE with COLLAR) */
 #define SF_DENY_KILLED        1
 #define SF_DENY_NOT_TRADING   2  /* reconciliation not done, or the supervisor is gone */
 #define SF_DENY_MALFORMED     3
@@ -159,11 +159,12 @@ SF_ASSERT( sizeof(sf_order_t)==264 )
 #define SF_DENY_RATE          11 /* orders per second */
 #define SF_DENY_DAILY_LOSS    12
 #define SF_DENY_FEE           13 /* priority fee or tip ceiling, or fee budget of the day */
-#define SF_DENY_COLLAR        14 /* min_out too far from our own quote, or zero */
+#define SF_DENY_COLLAR        14 /* min_out too far below our own quote, or zero */
 #define SF_DENY_BALANCE       15 /* wallet does not hold amount_in */
 #define SF_DENY_UNPROFITABLE  16 /* a cycle whose expected result is below its cost */
 #define SF_DENY_CREDIT        17 /* order link or journal is behind */
-#define SF_DENY_MAX           18
+#define SF_DENY_QUOTE         18 /* min_out above our own quote on the pools table: the price has moved */
+#define SF_DENY_MAX           19
 
 typedef struct sf_denied {
   uint64_t intent;
