@@ -97,3 +97,18 @@ int sf_mint_decode( uint8_t const program[32], uint8_t const * data, uint32_t le
   }
   return 0;
 }
+
+uint32_t sf_mint_brief( uint8_t const * data, uint32_t len, uint8_t out[SF_MINT_BRIEF_MAX] ) {
+  uint32_t n = len < OFF_EXTENSION ? len : OFF_EXTENSION;
+  memcpy( out, data, n );
+  for( uint32_t at = OFF_EXTENSION; at + 4 <= len; ) {
+    uint32_t type = sf_get_u16( data + at ), bytes = sf_get_u16( data + at + 2 );
+    if( type == EXTENSION_NONE ) break;
+    if( type == EXTENSION_TRANSFER_FEE && bytes == TRANSFER_FEE_BYTES && n == OFF_EXTENSION ) {
+      memcpy( out + n, data + at, 4 + TRANSFER_FEE_BYTES );
+      n += 4 + TRANSFER_FEE_BYTES;
+    }
+    at += 4 + bytes;
+  }
+  return n;
+}

@@ -12,6 +12,7 @@
 
 #define SF_TOKEN_ACCOUNT_BYTES 165
 #define SF_MINT_BYTES          82
+#define SF_MINT_BRIEF_MAX      278 /* of sf_mint_brief */
 
 #define SF_TOKEN_FROZEN 1 /* the account cannot send or receive now */
 
@@ -41,5 +42,9 @@ int sf_token_account_decode( uint8_t const program[32], uint8_t const * data, ui
    metadata, the metadata and a transfer fee of zero are harmless, everything else sets a flag.
    Returns 0 or SF_ERR_DATA. */
 int sf_mint_decode( uint8_t const program[32], uint8_t const * data, uint32_t len, sf_mint_t * out );
+
+/* sf_mint_brief writes the mint without the extensions that no price depends on: the transfer fee stays.  What it
+   writes is a mint again.  Returns its bytes.  Assumes that sf_mint_decode took data. */
+uint32_t sf_mint_brief( uint8_t const * data, uint32_t len, uint8_t out[SF_MINT_BRIEF_MAX] );
 
 #endif

@@ -27,6 +27,7 @@
 #include "sf_rows.h"
 #include "solana/message.h"
 
+#define SF_VENUE_END           9  /* SF_VENUE_* are below */
 #define SF_SWAP_ACCOUNT_MAX    32 /* accounts of one swap instruction */
 #define SF_SWAP_DATA_BYTES_MAX 48
 
@@ -85,6 +86,7 @@ typedef struct sf_venue {
   uint32_t work_bytes;
   uint32_t shared_bytes;  /* of the largest decoded shared account; 0 = it has none */
   uint32_t compute_units; /* of a swap, generously */
+  uint32_t by_supply;     /* 1: the supply of a mint is part of the price */
 
   /* account_kind tells by length and discriminator what data is: SF_ACCOUNT_*, or SF_ERR_DATA if one
      of the two is a known kind's and the other is not. */
