@@ -10,55 +10,124 @@
 
 typedef unsigned __int128 u128;
 
-static uint64_t plain_in( sf_pool_update_t const * p, int a_to_b, uint64_t v ) {
-  u128 x = a_to_b ? p->reserve_a : p->reserve_b, y = a_to_b ? p->reserve_b : p->reserve_a;
-  int on_input  = p->creator_fee_on == 0 || p->creator_fee_on == ( a_to_b ? 1u : 2u );
-  uint64_t rate = p->trade_fee_ppm + ( on_input ? p->creator_fee_ppm : 0 );
-  if( !x || !y || ( on_input && !rate ) ) return 0;
-  u128 d   = v - ( (u128)v * rate + 999999 ) / 1000000;
-  u128 out = y * d / ( x + d );
-  if( !on_input ) out -= ( out * p->creator_fee_ppm + 999999 ) / 1000000;
-  return (uint64_t)out;
+static uint64_t up( u128 n, uint64_t d ) { return (uint64_t)( n / d + ( n % d > 0 ) ); }
+
+static uint64_t withheld( sf_transfer_fee_t const * f, uint64_t v ) {
+  uint64_t fee = up( (u128)v * f->bps, 10000 );
+  return fee < f->maximum ? fee : f->maximum;
 }
 
-static void random_pool( sf_rng_t * rng, sf_pool_update_t * p ) {
-  memset( p, 0, sizeof( *p ) );
-  p->venue           = SF_VENUE_RAYDIUM_CPMM;
-  p->reserve_a       = sf_rng_next( rng ) >> sf_rng_below( rng, 64 );
-  p->reserve_b       = sf_rng_next( rng ) >> sf_rng_below( rng, 64 );
-  p->trade_fee_ppm   = (uint32_t)sf_rng_below( rng, sf_rng_below( rng, 4 ) ? 30000 : 900000 );
-  p->creator_fee_ppm = sf_rng_below( rng, 2 ) ? (uint32_t)sf_rng_below( rng, 99000 ) : 0;
-  p->creator_fee_on  = (uint32_t)sf_rng_below( rng, 3 );
+/* What swap_base_input pays; 0 if it fails.  Writes what stays of the two reserves (of the input, of the output). */
+static uint64_t plain_in( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount, uint64_t after[2] ) {
+  u128 x = s->reserve[!a_to_b], y = s->reserve[a_to_b];
+  int on_input  = s->creator_fee_on == 0 || s->creator_fee_on == ( a_to_b ? 1u : 2u );
+  uint64_t rate = s->rates.trade + ( on_input ? s->creator_fee : 0 );
+  uint64_t v    = amount - ( s->transfer_fee[!a_to_b].bps ? withheld( &s->transfer_fee[!a_to_b], amount ) : 0 );
+  if( !x || !y || !v || ( on_input && !rate ) ) return 0;
+  uint64_t fee = up( (u128)v * rate, 1000000 ), d = v - fee;
+  uint64_t out = (uint64_t)( y * d / ( x + d ) );
+  uint64_t creator =
+      on_input ? (uint64_t)( (u128)fee * s->creator_fee / rate ) : up( (u128)out * s->creator_fee, 1000000 );
+  uint64_t trade = on_input ? fee - creator : fee;
+  uint64_t gone  = (uint64_t)( (u128)trade * s->rates.protocol / 1000000 + (u128)trade * s->rates.fund / 1000000 );
+  after[0]       = (uint64_t)x + v - gone - ( on_input ? creator : 0 );
+  after[1]       = (uint64_t)y - out;
+  if( !on_input ) out -= creator;
+  if( s->transfer_fee[a_to_b].bps ) out -= withheld( &s->transfer_fee[a_to_b], out );
+  if( v > UINT64_MAX - s->amount[!a_to_b] ) return 0;
+  return out;
+}
+
+static void random_pool( sf_rng_t * rng, sf_raydium_cpmm_state_t * s ) {
+  memset( s, 0, sizeof( *s ) );
+  for( int i = 0; i < 2; i++ ) {
+    s->reserve[i] = sf_rng_next( rng ) >> sf_rng_below( rng, 64 );
+    s->owed[i]    = s->reserve[i] < UINT64_MAX / 2 ? sf_rng_below( rng, 1000 ) : 0;
+    s->amount[i]  = s->reserve[i] + s->owed[i];
+    if( sf_rng_below( rng, 3 ) ) continue;
+    s->transfer_fee[i].bps     = sf_rng_below( rng, 8 ) ? sf_rng_below( rng, 1000 ) : 10000;
+    s->transfer_fee[i].maximum = sf_rng_next( rng ) >> sf_rng_below( rng, 64 );
+  }
+  s->rates.trade    = (uint32_t)sf_rng_below( rng, sf_rng_below( rng, 4 ) ? 30000 : 900000 );
+  s->rates.protocol = (uint32_t)sf_rng_below( rng, 500000 );
+  s->rates.fund     = (uint32_t)sf_rng_below( rng, 500000 );
+  s->creator_fee    = sf_rng_below( rng, 2 ) ? (uint32_t)sf_rng_below( rng, 99000 ) : 0;
+  s->creator_fee_on = (uint32_t)sf_rng_below( rng, 3 );
+}
+
+static uint64_t in_of( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t v ) {
+  sf_quote_t q;
+  sf_raydium_cpmm_quote_in( s, a_to_b, v, 0, &q );
+  return q.status == SF_QUOTE_OK ? q.amount_out : 0;
+}
+
+static uint64_t out_of( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t v ) {
+  sf_quote_t q;
+  sf_raydium_cpmm_quote_out( s, a_to_b, v, 0, &q );
+  return q.status == SF_QUOTE_OK ? q.amount_in : 0;
 }
 
 static void test_quotes( void ) {
   sf_rng_t rng;
   sf_rng_seed( &rng, 1 );
+  uint32_t paid = 0, inverted = 0;
   for( uint32_t i = 0; i < 400000; i++ ) {
-    sf_pool_update_t p;
-    random_pool( &rng, &p );
+    sf_raydium_cpmm_state_t s;
+    sf_quote_t q;
+    random_pool( &rng, &s );
     int a_to_b = (int)sf_rng_below( &rng, 2 );
-    uint64_t v = sf_rng_next( &rng ) >> sf_rng_below( &rng, 64 );
+    uint64_t v = sf_rng_next( &rng ) >> sf_rng_below( &rng, 64 ), after[2];
     if( i % 16 == 0 ) v = UINT64_MAX - sf_rng_below( &rng, 3 );
-    if( i % 32 == 1 ) p.reserve_a = p.reserve_b = UINT64_MAX;
-    uint64_t out = sf_cpmm_quote_in( &p, a_to_b, v );
-    assert( out == plain_in( &p, a_to_b, v ) );
-    uint64_t y = a_to_b ? p.reserve_b : p.reserve_a;
-    assert( !y || out < y );
+    if( i % 32 == 1 ) s.reserve[0] = s.reserve[1] = s.amount[0] = s.amount[1] = UINT64_MAX;
+    sf_raydium_cpmm_quote_in( &s, a_to_b, v, 0, &q );
+    uint64_t out = plain_in( &s, a_to_b, v, after );
+    assert( ( q.status == SF_QUOTE_OK ) == ( out > 0 ) && q.amount_out == out );
     if( !out ) continue;
+    paid++;
+    assert( q.amount_in == v && q.fee_in_input == 1 && q.protocol_fee <= q.fee && q.impact_ppm <= 1000000 );
+    assert( ( a_to_b ? q.reserve_a : q.reserve_b ) == after[0] && ( a_to_b ? q.reserve_b : q.reserve_a ) == after[1] );
     /* the least input: gives at least `out`; one less gives less (the program's rounding may cost one more) */
-    uint64_t least = sf_cpmm_quote_out( &p, a_to_b, out );
+    uint64_t least = out_of( &s, a_to_b, out );
     if( !least ) continue;
-    assert( plain_in( &p, a_to_b, least ) >= out );
-    assert( least <= v || plain_in( &p, a_to_b, least - 1 ) <= out );
+    inverted++;
+    uint64_t again = plain_in( &s, a_to_b, least, after );
+    assert( again >= out || ( s.transfer_fee[0].bps | s.transfer_fee[1].bps ) );
+    if( !( s.transfer_fee[0].bps | s.transfer_fee[1].bps ) )
+      assert( least <= v || plain_in( &s, a_to_b, least - 1, after ) <= out );
   }
-  sf_pool_update_t p = { .venue = SF_VENUE_RAYDIUM_CPMM, .reserve_a = 1000, .reserve_b = 1000, .trade_fee_ppm = 2500 };
-  assert( !sf_cpmm_quote_in( &p, 1, 0 ) && !sf_cpmm_quote_in( &p, 1, 1 ) );
-  assert( !sf_cpmm_quote_out( &p, 1, 0 ) && !sf_cpmm_quote_out( &p, 1, 1000 ) &&
-          !sf_cpmm_quote_out( &p, 1, UINT64_MAX ) );
-  assert( sf_venue_quote_in( &p, 1, 100 ) == sf_cpmm_quote_in( &p, 1, 100 ) );
-  p.venue = 999;
-  assert( !sf_venue_quote_in( &p, 1, 100 ) );
+  assert( paid > 100000 && inverted > 50000 );
+  sf_raydium_cpmm_state_t s = { .reserve = { 1000, 1000 }, .amount = { 1000, 1000 }, .rates = { .trade = 2500 } };
+  assert( !in_of( &s, 1, 0 ) && !in_of( &s, 1, 1 ) );
+  assert( !out_of( &s, 1, 0 ) && !out_of( &s, 1, 1000 ) && !out_of( &s, 1, UINT64_MAX ) );
+  sf_quote_t q;
+  s.open_time = 100;
+  sf_raydium_cpmm_quote_in( &s, 1, 500, 99, &q );
+  assert( q.status == SF_QUOTE_REFUSED && q.error == SF_RAYDIUM_CPMM_ERR_NOT_APPROVED );
+  sf_raydium_cpmm_quote_in( &s, 1, 500, 100, &q );
+  assert( q.status == SF_QUOTE_OK );
+  s.swap_disabled = 1;
+  sf_raydium_cpmm_quote_out( &s, 1, 5, 100, &q );
+  assert( q.status == SF_QUOTE_REFUSED && q.error == SF_RAYDIUM_CPMM_ERR_NOT_APPROVED );
+}
+
+/* The message is quoted as its state is. */
+static void test_update( void ) {
+  fixture_update_t p;
+  sf_quote_t q;
+  fixture_update( &p, 3, 0, 1, 1000000, 2000000, 2500 );
+  assert( p.u.reserve[0] == 1000000 && p.u.state_bytes == sizeof( p.s ) && !p.u.flags && !p.u.array_cnt[0] );
+  sf_pool_quote_in( &p.u, 1, 1000, &q );
+  assert( q.status == SF_QUOTE_OK && q.amount_out == in_of( &p.s, 1, 1000 ) );
+  sf_pool_quote_out( &p.u, 0, 1000, &q );
+  assert( q.status == SF_QUOTE_OK && q.amount_in == out_of( &p.s, 0, 1000 ) );
+  p.u.venue = 999;
+  sf_pool_quote_in( &p.u, 1, 1000, &q );
+  assert( q.status == SF_QUOTE_REFUSED );
+  sf_pool_quote_out( &p.u, 1, 1000, &q );
+  assert( q.status == SF_QUOTE_REFUSED );
+  p.s.reserve[1] = 0;
+  fixture_update_fill( &p );
+  assert( p.u.flags == SF_POOL_DISABLED && p.u.rate[0] == 0. );
 }
 
 /* The doubles of the curve are the quote but for rounding. */
@@ -66,28 +135,33 @@ static void test_curve( void ) {
   sf_rng_t rng;
   sf_rng_seed( &rng, 2 );
   for( uint32_t i = 0; i < 20000; i++ ) {
-    sf_pool_update_t p;
-    random_pool( &rng, &p );
-    p.reserve_a = ( p.reserve_a >> 8 | 1UL << 50 );
-    p.reserve_b = ( p.reserve_b >> 8 | 1UL << 50 );
+    sf_raydium_cpmm_state_t s;
+    random_pool( &rng, &s );
+    for( int side = 0; side < 2; side++ ) {
+      s.amount[side] = s.reserve[side] = ( s.reserve[side] >> 8 | 1UL << 50 );
+      s.owed[side]                     = 0;
+      s.transfer_fee[side].maximum     = UINT64_MAX;
+    }
     for( int a_to_b = 0; a_to_b < 2; a_to_b++ ) {
       sf_curve_t k;
       uint64_t v = 1UL << 45;
-      sf_raydium_cpmm.curve( &p, a_to_b, &k );
-      double out = k.y * k.out_factor * k.in_factor * (double)v / ( k.x + k.in_factor * (double)v );
-      double is  = (double)sf_cpmm_quote_in( &p, a_to_b, v );
-      assert( out - is < 1e-9 * is + 4 && is - out < 1e-9 * is + 4 );
+      sf_venue_get( SF_VENUE_RAYDIUM_CPMM )->curve( &s, a_to_b, 0, &k );
+      double out = k.rate * (double)v / ( 1. + k.depth * (double)v );
+      double is  = (double)in_of( &s, a_to_b, v );
+      assert( out - is < 1e-9 * is + 6 && is - out < 1e-9 * is + 6 );
     }
   }
 }
 
 /* Every length and every flipped bit: an error or a value, never a crash; and what was read is inside. */
+static uint8_t const nobody[32];
+
 static void shake( char const * name, uint8_t const * data, uint32_t len ) {
-  sf_pool_state_t state;
-  sf_pool_config_t config;
+  sf_raydium_cpmm_state_t state = { 0 };
+  sf_raydium_cpmm_config_t config;
   sf_token_account_t account;
   sf_mint_t mint;
-  uint8_t const * programs[] = { sf_program_token, sf_program_token_2022, sf_raydium_cpmm.program };
+  uint8_t const * programs[] = { sf_program_token, sf_program_token_2022, sf_raydium_cpmm_program };
   uint32_t good              = 0;
   for( uint32_t l = 0; l <= len + 16; l++ ) {
     uint8_t * exact = calloc( 1, l ? l : 1 ); /* its own block, so that a sanitizer sees every byte too far */
@@ -96,9 +170,9 @@ static void shake( char const * name, uint8_t const * data, uint32_t len ) {
       good += !sf_token_account_decode( programs[i], exact, l, &account );
       good += !sf_mint_decode( programs[i], exact, l, &mint );
     }
-    good += !sf_raydium_cpmm.pool_decode( exact, l, &state );
-    good += !sf_raydium_cpmm.config_decode( exact, l, &config );
-    sf_raydium_cpmm.account_kind( exact, l );
+    good += !sf_raydium_cpmm_pool_decode( nobody, exact, l, &state );
+    good += !sf_raydium_cpmm_config_decode( exact, l, &config );
+    sf_venue_get( SF_VENUE_RAYDIUM_CPMM )->account_kind( exact, l );
     free( exact );
   }
   uint8_t flipped[1024];
@@ -107,9 +181,8 @@ static void shake( char const * name, uint8_t const * data, uint32_t len ) {
     flipped[bit / 8] ^= (uint8_t)( 1u << bit % 8 );
     sf_token_account_decode( sf_program_token_2022, flipped, len, &account );
     sf_mint_decode( sf_program_token_2022, flipped, len, &mint );
-    if( !sf_raydium_cpmm.config_decode( flipped, len, &config ) )
-      assert( config.trade_fee_ppm + config.creator_fee_ppm < 1000000 );
-    if( !sf_raydium_cpmm.pool_decode( flipped, len, &state ) ) assert( state.creator_fee_on <= 2 );
+    if( !sf_raydium_cpmm_config_decode( flipped, len, &config ) ) assert( config.trade + config.creator < 1000000 );
+    if( !sf_raydium_cpmm_pool_decode( nobody, flipped, len, &state ) ) assert( state.creator_fee_on <= 2 );
     else assert( sf_err_text()[0] );
   }
   if( !good ) {
@@ -120,30 +193,30 @@ static void shake( char const * name, uint8_t const * data, uint32_t len ) {
 
 static int test_real( void ) {
   uint8_t pool[1024], config[1024], vault[2][1024], mint[1024];
-  int pool_len = fixture_dump( "sol_usdc_pool_state", pool, sizeof( pool ) );
-  sf_pool_state_t state;
-  sf_pool_config_t rates;
+  int pool_len                  = fixture_dump( "sol_usdc_pool_state", pool, sizeof( pool ) );
+  sf_raydium_cpmm_state_t state = { 0 };
+  sf_raydium_cpmm_config_t rates;
   sf_token_account_t account[2];
   sf_mint_t wsol;
   if( pool_len < 0 ) return 0;
   int config_len   = fixture_dump( "amm_config", config, sizeof( config ) ),
       mint_len     = fixture_dump( "wsol_mint", mint, sizeof( mint ) );
   int vault_len[2] = { fixture_dump( "sol_vault", vault[0], 1024 ), fixture_dump( "usdc_vault", vault[1], 1024 ) };
-  assert( !sf_raydium_cpmm.pool_decode( pool, (uint32_t)pool_len, &state ) );
-  assert( !sf_raydium_cpmm.config_decode( config, (uint32_t)config_len, &rates ) );
-  assert( rates.trade_fee_ppm == 2500 && rates.creator_fee_ppm == 500 );
+  assert( !sf_raydium_cpmm_pool_decode( nobody, pool, (uint32_t)pool_len, &state ) );
+  assert( !sf_raydium_cpmm_config_decode( config, (uint32_t)config_len, &rates ) );
+  assert( rates.trade == 2500 && rates.creator == 500 );
   assert( state.decimals[0] == 9 && state.decimals[1] == 6 && !state.creator_fee_enabled && !state.swap_disabled );
   for( int i = 0; i < 2; i++ ) {
     assert( !sf_token_account_decode( sf_program_token, vault[i], (uint32_t)vault_len[i], &account[i] ) );
     assert( !memcmp( account[i].mint, state.mint[i], 32 ) &&
-            !memcmp( account[i].owner, sf_raydium_cpmm.authority, 32 ) );
+            !memcmp( account[i].owner, sf_raydium_cpmm_authority, 32 ) );
   }
   assert( !sf_mint_decode( sf_program_token, mint, (uint32_t)mint_len, &wsol ) && wsol.decimals == 9 && !wsol.flags );
-  sf_pool_update_t u = { 0 };
-  assert( !sf_raydium_cpmm.price( &state, &rates, account[0].amount, account[1].amount, &u ) );
-  assert( u.creator_fee_ppm == 0 && u.trade_fee_ppm == 2500 && !u.flags );
-  assert( sf_cpmm_quote_in( &u, 1, 146661601909UL ) == 34193440 ); /* what the real program paid */
-  assert( sf_raydium_cpmm.price( &state, &rates, 0, account[1].amount, &u ) == SF_ERR_DATA );
+  assert( !sf_raydium_cpmm_price( &state, account[0].amount, account[1].amount, &rates ) );
+  assert( state.creator_fee == 0 && state.rates.trade == 2500 );
+  state.open_time = 0;
+  assert( in_of( &state, 1, 146661601909UL ) == 34193440 ); /* what the real program paid */
+  assert( sf_raydium_cpmm_price( &state, 0, account[1].amount, &rates ) == SF_ERR_DATA );
   shake( "pool", pool, (uint32_t)pool_len );
   shake( "config", config, (uint32_t)config_len );
   shake( "vault", vault[0], (uint32_t)vault_len[0] );
@@ -180,32 +253,53 @@ static void test_token_2022( void ) {
 }
 
 static void test_swap( void ) {
-  sf_pool_row_t row = { .venue = SF_VENUE_RAYDIUM_CPMM };
+  sf_venue_t const * venue = sf_venue_get( SF_VENUE_RAYDIUM_CPMM );
+  fixture_update_t p;
   sf_account_meta_t meta[SF_SWAP_ACCOUNT_MAX];
   uint8_t data[SF_SWAP_DATA_BYTES_MAX], in[32] = { 1 }, out[32] = { 2 }, payer[32] = { 3 };
   uint32_t cnt, len;
-  row.vault_a[0]   = 4;
-  row.vault_b[0]   = 5;
-  row.mint_a[0]    = 6;
-  row.mint_b[0]    = 7;
-  row.program_a[0] = 8;
-  row.program_b[0] = 9;
+  assert( venue == sf_venue_of_program( sf_raydium_cpmm_program ) && !sf_venue_of_program( nobody ) );
+  assert( !sf_venue_get( 0 ) && !sf_venue_get( 999 ) );
+  fixture_update( &p, 1, 0, 1, 1000, 1000, 2500 );
+  memcpy( p.s.program[1], sf_program_token_2022, 32 );
+  sf_swap_ask_t ask = { .payer = payer, .user_in = in, .user_out = out, .amount_in = 258, .min_out = 3 };
   for( int a_to_b = 0; a_to_b < 2; a_to_b++ ) {
-    assert( !sf_venue_swap_accounts( &row, a_to_b, in, out, payer, meta, &cnt ) && cnt == 13 );
+    ask.a_to_b = a_to_b;
+    assert( !venue->swap_accounts( &p.s, &ask, meta, &cnt ) && cnt == 13 );
     assert( meta[0].signer && !meta[0].writable && meta[3].writable && meta[12].writable );
     assert( meta[4].pubkey[0] == 1 && meta[5].pubkey[0] == 2 );
-    assert( meta[6].pubkey[0] == ( a_to_b ? 4 : 5 ) && meta[7].pubkey[0] == ( a_to_b ? 5 : 4 ) );
-    assert( meta[8].pubkey[0] == ( a_to_b ? 8 : 9 ) && meta[10].pubkey[0] == ( a_to_b ? 6 : 7 ) );
+    assert( !memcmp( meta[6].pubkey, p.s.vault[!a_to_b], 32 ) && !memcmp( meta[7].pubkey, p.s.vault[a_to_b], 32 ) );
+    assert( !memcmp( meta[8].pubkey, p.s.program[!a_to_b], 32 ) && !memcmp( meta[10].pubkey, p.s.mint[!a_to_b], 32 ) );
   }
-  assert( !sf_venue_swap_data( &row, 1, 258, 3, data, &len ) && len == 24 );
+  assert( !venue->swap_data( &p.s, &ask, data, &len ) && len == 24 );
   assert( data[0] == 0x8f && data[7] == 0xde && data[8] == 2 && data[9] == 1 && data[16] == 3 );
-  row.venue = 77;
-  assert( sf_venue_swap_accounts( &row, 1, in, out, payer, meta, &cnt ) == SF_ERR_ARG );
-  assert( sf_venue_swap_data( &row, 1, 1, 1, data, &len ) == SF_ERR_ARG );
+  sf_raydium_cpmm_swap_t swap;
+  assert( !sf_raydium_cpmm_swap_parse( data, len, &swap ) && swap.exact_in && swap.amount == 258 &&
+          swap.threshold == 3 );
+  swap.exact_in = 0;
+  assert( sf_raydium_cpmm_swap_data( &swap, data ) == 24 && data[8] == 3 && data[16] == 2 );
+  assert( !sf_raydium_cpmm_swap_parse( data, len, &swap ) && !swap.exact_in && swap.amount == 258 );
+  assert( sf_raydium_cpmm_swap_parse( data, len - 1, &swap ) == SF_ERR_DATA );
+  data[0] ^= 1;
+  assert( sf_raydium_cpmm_swap_parse( data, len, &swap ) == SF_ERR_DATA );
+
+  uint8_t event[170] = { 0x40, 0xc6, 0xcd, 0xe8, 0x26, 0x08, 0x71, 0xe2 };
+  sf_raydium_cpmm_traded_t traded;
+  event[40]  = 7;
+  event[56]  = 5;
+  event[88]  = 1;
+  event[153] = 9;
+  assert( !sf_raydium_cpmm_traded_parse( event, 170, &traded ) && traded.reserve_in == 7 && traded.amount_in == 5 );
+  assert( traded.exact_in && traded.trade_fee == 9 && !traded.creator_fee );
+  assert( !sf_raydium_cpmm_traded_parse( event, 89, &traded ) && !traded.trade_fee );
+  assert( sf_raydium_cpmm_traded_parse( event, 100, &traded ) == SF_ERR_DATA );
+  event[88] = 2;
+  assert( sf_raydium_cpmm_traded_parse( event, 170, &traded ) == SF_ERR_DATA );
 }
 
 int main( void ) {
   test_quotes();
+  test_update();
   test_curve();
   test_token_2022();
   test_swap();
