@@ -18,104 +18,145 @@ static int key_in( uint8_t const key[32], uint8_t const ( *list )[32], uint32_t 
   return 0;
 }
 
-static int is_wallet( sf_policy_t const * policy, sf_transaction_t const * tx, uint32_t account ) {
-  return account < tx->account_cnt && !memcmp( sf_transaction_account( tx, account ), policy->wallet, 32 );
+/* A transaction with the keys of all its accounts, looked-up ones included. */
+typedef struct message {
+  sf_transaction_t tx;
+  uint8_t const * key[256];
+} message_t;
+
+/* Fills in the keys; 0 if a table or a place in it is not known. */
+static int keys_resolve( sf_policy_t const * policy, message_t * m ) {
+  sf_transaction_t const * tx = &m->tx;
+  uint32_t writable           = tx->account_cnt;
+  uint32_t read_only          = writable + tx->looked_up_writable;
+  for( uint32_t i = 0; i < tx->account_cnt; i++ ) m->key[i] = sf_transaction_account( tx, i );
+  uint16_t off = tx->lookup_off;
+  for( uint32_t n = 0; n < tx->lookup_cnt; n++ ) {
+    sf_lookup_view_t one;
+    sf_transaction_lookup( tx, &off, &one );
+    sf_lookup_table_t const * table = sf_lookups_table( &policy->lookups, one.table );
+    if( !table ) return 0;
+    for( uint32_t i = 0; i < one.writable_cnt; i++ ) {
+      if( one.writable[i] >= table->cnt ) return 0;
+      m->key[writable++] = table->address[one.writable[i]];
+    }
+    for( uint32_t i = 0; i < one.readonly_cnt; i++ ) {
+      if( one.readonly[i] >= table->cnt ) return 0;
+      m->key[read_only++] = table->address[one.readonly[i]];
+    }
+  }
+  return 1;
 }
 
-/* Compute budget: *limit_cnt and *price_cnt count what was there. */
-static uint32_t check_budget( sf_instruction_view_t const * one, uint32_t * limit_cnt, uint32_t * price_cnt,
-                              sf_policy_finding_t * out ) {
-  uint64_t value = 0;
-  int kind       = sf_compute_budget_read( one->data, one->data_len, &value );
-  if( kind == SF_COMPUTE_LIMIT && !( *limit_cnt )++ ) {
+static int is_key( message_t const * m, uint32_t account, uint8_t const key[32] ) {
+  return !memcmp( m->key[account], key, 32 );
+}
+
+/* What of a transaction has been seen so far. */
+typedef struct seen {
+  uint32_t limits;
+  uint32_t prices;
+  uint32_t tips;
+  uint32_t ordered;
+} seen_t;
+
+/* Compute budget.  Its accounts mean nothing to the runtime; only the protecting one may be there, not looked up. */
+static uint32_t check_budget( sf_policy_t const * policy, message_t const * m, sf_instruction_view_t const * one,
+                              sf_policy_order_t const * order, seen_t * seen, sf_policy_finding_t * out ) {
+  uint64_t value   = 0;
+  int kind         = sf_compute_budget_read( one->data, one->data_len, &value );
+  uint32_t allowed = kind == SF_COMPUTE_LIMIT && order->protect;
+  if( one->account_cnt != allowed ||
+      ( allowed && ( one->account[0] >= m->tx.account_cnt ||
+                     !is_key( m, one->account[0], policy->protect_account ) ) ) )
+    return refuse( out, SF_REFUSE_MISMATCH, one->account_cnt );
+  if( kind == SF_COMPUTE_LIMIT && !seen->limits++ ) {
     out->units = (uint32_t)value;
     return 0;
   }
-  if( kind == SF_COMPUTE_PRICE && !( *price_cnt )++ ) {
+  if( kind == SF_COMPUTE_PRICE && !seen->prices++ ) {
     out->price_micro_lamports = value;
     return 0;
   }
   return refuse( out, SF_REFUSE_FEE, value );
 }
 
-static uint32_t check_tip( sf_policy_t const * policy, sf_transaction_t const * tx, sf_instruction_view_t const * one,
-                           uint64_t tip_lamports, uint32_t * tip_cnt, sf_policy_finding_t * out ) {
+/* A tip account may not be looked up: block engines want to see it. */
+static uint32_t check_tip( sf_policy_t const * policy, message_t const * m, sf_instruction_view_t const * one,
+                           sf_policy_order_t const * order, seen_t * seen, sf_policy_finding_t * out ) {
   uint64_t lamports = 0;
   if( !sf_system_transfer_read( one->data, one->data_len, &lamports ) || one->account_cnt != 2 )
     return refuse( out, SF_REFUSE_PROGRAM, one->program );
-  if( !is_wallet( policy, tx, one->account[0] ) ||
-      !key_in( sf_transaction_account( tx, one->account[1] ), policy->tip_account, policy->tip_account_cnt ) )
+  if( !is_key( m, one->account[0], policy->wallet ) || one->account[1] >= m->tx.account_cnt ||
+      !key_in( m->key[one->account[1]], policy->tip_account, policy->tip_account_cnt ) )
     return refuse( out, SF_REFUSE_PROGRAM, one->program );
   if( lamports > policy->max_tip_lamports ) return refuse( out, SF_REFUSE_FEE, lamports );
-  if( ( *tip_cnt )++ || lamports != tip_lamports ) return refuse( out, SF_REFUSE_MISMATCH, lamports );
+  if( seen->tips++ || lamports != order->tip_lamports ) return refuse( out, SF_REFUSE_MISMATCH, lamports );
   out->tip_lamports = lamports;
   return 0;
 }
 
-static uint32_t check_swap( sf_transaction_t const * tx, sf_instruction_view_t const * one,
-                            sf_instruction_t const * swap, uint32_t index, sf_policy_finding_t * out ) {
-  if( memcmp( sf_transaction_account( tx, one->program ), swap->program, 32 ) ||
-      one->account_cnt != swap->account_cnt || one->data_len != swap->data_len ||
-      memcmp( one->data, swap->data, one->data_len ) )
+static uint32_t check_ordered( message_t const * m, sf_instruction_view_t const * one, sf_instruction_t const * ordered,
+                               uint32_t index, sf_policy_finding_t * out ) {
+  if( !is_key( m, one->program, ordered->program ) || one->account_cnt != ordered->account_cnt ||
+      one->data_len != ordered->data_len || memcmp( one->data, ordered->data, one->data_len ) )
     return refuse( out, SF_REFUSE_MISMATCH, index );
   for( uint32_t i = 0; i < one->account_cnt; i++ ) {
-    uint32_t account               = one->account[i];
-    sf_account_meta_t const * meta = &swap->account[i];
-    if( memcmp( sf_transaction_account( tx, account ), meta->pubkey, 32 ) ||
-        ( meta->writable && !sf_transaction_is_writable( tx, account ) ) )
+    sf_account_meta_t const * meta = &ordered->account[i];
+    if( !is_key( m, one->account[i], meta->pubkey ) ||
+        ( meta->writable && !sf_transaction_is_writable( &m->tx, one->account[i] ) ) )
       return refuse( out, SF_REFUSE_MISMATCH, index );
   }
   return 0;
 }
 
-static uint32_t check_instructions( sf_policy_t const * policy, sf_transaction_t const * tx,
-                                    sf_instruction_t const * swap, uint32_t swap_cnt, uint64_t tip_lamports,
+static uint32_t check_instructions( sf_policy_t const * policy, message_t const * m, sf_policy_order_t const * order,
                                     sf_policy_finding_t * out ) {
-  uint32_t limit_cnt = 0;
-  uint32_t price_cnt = 0;
-  uint32_t tip_cnt   = 0;
-  uint32_t swaps     = 0;
-  uint16_t off       = tx->instruction_off;
-  for( uint32_t i = 0; i < tx->instruction_cnt; i++ ) {
+  seen_t seen  = { 0 };
+  uint16_t off = m->tx.instruction_off;
+  for( uint32_t i = 0; i < m->tx.instruction_cnt; i++ ) {
     sf_instruction_view_t one;
-    sf_transaction_instruction( tx, &off, &one );
-    uint8_t const * program = sf_transaction_account( tx, one.program );
+    sf_transaction_instruction( &m->tx, &off, &one );
+    uint8_t const * program = m->key[one.program];
     uint32_t reason;
     if( !memcmp( program, sf_program_compute_budget, 32 ) ) {
-      reason = check_budget( &one, &limit_cnt, &price_cnt, out );
+      reason = check_budget( policy, m, &one, order, &seen, out );
     } else if( !memcmp( program, sf_program_system, 32 ) ) {
-      reason = check_tip( policy, tx, &one, tip_lamports, &tip_cnt, out );
-    } else if( !key_in( program, policy->program, policy->program_cnt ) ) {
+      reason = check_tip( policy, m, &one, order, &seen, out );
+    } else if( !key_in( program, policy->program, policy->program_cnt ) &&
+               memcmp( program, sf_program_associated_token, 32 ) ) {
       reason = refuse( out, SF_REFUSE_PROGRAM, i );
-    } else if( swaps == swap_cnt ) {
+    } else if( seen.ordered == order->cnt ) {
       reason = refuse( out, SF_REFUSE_MISMATCH, i );
     } else {
-      reason = check_swap( tx, &one, &swap[swaps++], i, out );
+      reason = check_ordered( m, &one, &order->instruction[seen.ordered++], i, out );
     }
     if( reason ) return reason;
   }
-  if( swaps != swap_cnt ) return refuse( out, SF_REFUSE_MISMATCH, swaps );
-  if( !limit_cnt ) return refuse( out, SF_REFUSE_FEE, 0 ); /* the fee would depend on the runtime's default */
+  if( seen.ordered != order->cnt ) return refuse( out, SF_REFUSE_MISMATCH, seen.ordered );
+  if( !seen.limits ) return refuse( out, SF_REFUSE_FEE, 0 ); /* the fee would depend on the runtime's default */
   return 0;
 }
 
 uint32_t sf_policy_check( sf_policy_t const * policy, uint8_t const * bytes, uint32_t len,
-                          sf_instruction_t const * swap, uint32_t swap_cnt, uint64_t tip_lamports,
-                          sf_policy_finding_t * out ) {
-  sf_transaction_t tx;
+                          sf_policy_order_t const * order, sf_policy_finding_t * out ) {
+  message_t m;
   memset( out, 0, sizeof( *out ) );
   if( len > SF_PACKET_MAX ) return refuse( out, SF_REFUSE_SIZE, len );
-  if( sf_transaction_parse( &tx, bytes, len ) ) return refuse( out, SF_REFUSE_MISMATCH, len );
-  out->message_off   = tx.message_off;
-  out->blockhash_off = tx.blockhash_off;
-  if( tx.account_cnt > SF_LOCK_MAX ) return refuse( out, SF_REFUSE_SIZE, tx.account_cnt );
-  if( tx.version != SF_VERSION_0 || tx.lookup_cnt || tx.required_signatures != 1 || !is_wallet( policy, &tx, 0 ) )
-    return refuse( out, SF_REFUSE_MISMATCH, tx.required_signatures );
+  if( sf_transaction_parse( &m.tx, bytes, len ) ) return refuse( out, SF_REFUSE_MISMATCH, len );
+  sf_transaction_t const * tx = &m.tx;
+  out->message_off            = tx->message_off;
+  out->blockhash_off          = tx->blockhash_off;
+  uint32_t locks              = (uint32_t)tx->account_cnt + tx->looked_up_writable + tx->looked_up_readonly;
+  if( locks > SF_LOCK_MAX ) return refuse( out, SF_REFUSE_SIZE, locks );
+  if( tx->version != SF_VERSION_0 || !keys_resolve( policy, &m ) || tx->required_signatures != 1 ||
+      !is_key( &m, 0, policy->wallet ) )
+    return refuse( out, SF_REFUSE_MISMATCH, tx->required_signatures );
 
-  uint32_t reason = check_instructions( policy, &tx, swap, swap_cnt, tip_lamports, out );
+  uint32_t reason = check_instructions( policy, &m, order, out );
   if( reason ) return reason;
   uint32_t units    = out->units < SF_COMPUTE_UNITS_MAX ? out->units : SF_COMPUTE_UNITS_MAX;
-  out->fee_lamports = sf_fee_lamports( tx.signature_cnt, out->price_micro_lamports, units );
+  out->fee_lamports = sf_fee_lamports( tx->signature_cnt, out->price_micro_lamports, units );
   if( out->fee_lamports > policy->max_fee_lamports ) return refuse( out, SF_REFUSE_FEE, out->fee_lamports );
   return 0;
 }

@@ -30,6 +30,8 @@ uint8_t const sf_mint_wrapped_sol[32] = { 0x06, 0x9b, 0x88, 0x57, 0xfe, 0xab, 0x
                                           0x63, 0x46, 0x18, 0xc0, 0x35, 0xda, 0xc4, 0x39, 0xdc, 0x1a, 0xeb,
                                           0x3b, 0x55, 0x98, 0xa0, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x01 };
 
+uint8_t const sf_token_account_create_data[SF_CREATE_BYTES] = { 1 };
+
 static void put_u64( uint8_t * at, uint64_t value ) { memcpy( at, &value, 8 ); }
 
 void sf_compute_limit_data( uint8_t data[SF_COMPUTE_LIMIT_BYTES], uint32_t units ) {
@@ -67,6 +69,16 @@ int sf_system_transfer_read( uint8_t const * data, uint32_t len, uint64_t * lamp
   memcpy( &tag, data, 4 );
   memcpy( lamports, data + 4, 8 );
   return tag == SF_SYSTEM_TRANSFER;
+}
+
+void sf_token_account_create( sf_account_meta_t account[SF_CREATE_ACCOUNTS], uint8_t const wallet[32],
+                              uint8_t const address[32], uint8_t const mint[32], uint8_t const program[32] ) {
+  uint8_t const * const key[SF_CREATE_ACCOUNTS] = { wallet, address, wallet, mint, sf_program_system, program };
+  for( uint32_t i = 0; i < SF_CREATE_ACCOUNTS; i++ ) {
+    memcpy( account[i].pubkey, key[i], 32 );
+    account[i].signer   = i == 0;
+    account[i].writable = i < 2;
+  }
 }
 
 uint64_t sf_fee_lamports( uint32_t signatures, uint64_t price_micro_lamports, uint32_t units ) {

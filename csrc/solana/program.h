@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "solana/message.h"
+
 extern uint8_t const sf_program_system[32];
 extern uint8_t const sf_program_compute_budget[32];
 extern uint8_t const sf_program_token[32];      /* SPL Token */
@@ -22,6 +24,11 @@ extern uint8_t const sf_mint_wrapped_sol[32];
 
 #define SF_SYSTEM_TRANSFER       2 /* u64 lamports; accounts from (signer, writable), to (writable) */
 #define SF_SYSTEM_TRANSFER_BYTES 12
+
+/* Associated token account: CreateIdempotent, which passes if the account is there. */
+#define SF_CREATE_ACCOUNTS 6
+#define SF_CREATE_BYTES    1
+extern uint8_t const sf_token_account_create_data[SF_CREATE_BYTES];
 
 #define SF_SIGNATURE_LAMPORTS 5000 /* base fee of a signature */
 
@@ -40,6 +47,11 @@ void sf_system_transfer_data( uint8_t data[SF_SYSTEM_TRANSFER_BYTES], uint64_t l
 
 /* sf_system_transfer_read returns 1 and the lamports if data is a Transfer, else 0. */
 int sf_system_transfer_read( uint8_t const * data, uint32_t len, uint64_t * lamports );
+
+/* sf_token_account_create writes the accounts of CreateIdempotent for the wallet's associated account `address` of
+   `mint` of token program `program`; the wallet pays the rent. */
+void sf_token_account_create( sf_account_meta_t account[SF_CREATE_ACCOUNTS], uint8_t const wallet[32],
+                              uint8_t const address[32], uint8_t const mint[32], uint8_t const program[32] );
 
 /* sf_fee_lamports is what the chain charges: base fee of the signatures and the priority fee, the
    price times the requested units, rounded up.  Saturates at UINT64_MAX. */

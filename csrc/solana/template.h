@@ -12,7 +12,7 @@
 
 #include "solana/message.h"
 
-#define SF_TEMPLATE_INSTRUCTION_MAX 8
+#define SF_TEMPLATE_INSTRUCTION_MAX 12
 #define SF_TEMPLATE_MESSAGE_OFF     65 /* one signature: its count and 64 bytes */
 
 typedef struct sf_template {
@@ -24,11 +24,11 @@ typedef struct sf_template {
   uint8_t tx[SF_PACKET_MAX];
 } sf_template_t;
 
-/* sf_template_compile makes the template of a v0 transaction that `wallet` pays for.  The blockhash is
-   zero.  Fails with SF_ERR_LIMIT if the transaction does not fit in a packet, locks more than
+/* sf_template_compile makes the template of a v0 transaction that `wallet` pays for, with lookups and static_cnt as
+   sf_message_compile takes them.  The blockhash is zero.  Fails with SF_ERR_LIMIT if the transaction does not fit in a packet, locks more than
    SF_LOCK_MAX accounts or has more than SF_TEMPLATE_INSTRUCTION_MAX instructions; with SF_ERR_ARG if
    somebody else than the wallet has to sign. */
 int sf_template_compile( sf_template_t * template, uint8_t const wallet[32], sf_instruction_t const * instruction,
-                         uint32_t cnt );
+                         uint32_t cnt, sf_lookups_t const * lookups, uint32_t static_cnt );
 
 #endif

@@ -9,6 +9,9 @@
    have to be, and sf_policy_check holds the bytes that will be signed against
    that.  Its limits are its own.
 
+   What the accounts of a swap are is derived once and kept (trade/swap.h): the pools table is read again only when the
+   bytes do not agree, because a pool may have changed what it is made of.
+
    The amounts of an order must carry over: what a hop takes is at most what the
    hop before it gives at least, so that no order draws more from the wallet than
    its amount_in of token_in. */
@@ -26,7 +29,7 @@
 #include "solana/policy.h"
 #include "solana/program.h"
 #include "tile/tile.h"
-#include "trade/swap.h"
+#include "trade/plan.h"
 
 #define ORDERS          2048 /* the latest ones, a power of two */
 #define HELD            128  /* messages that wait for their order */
@@ -65,8 +68,10 @@ typedef struct sign {
   int refused_messages;
   int held_messages;
   sf_token_accounts_t wallet;
-  sf_pool_row_t pool[SF_HOP_MAX];
-  sf_swap_t swap[SF_HOP_MAX];
+  sf_pool_row_t row;
+  sf_swap_t * swap[SF_HOP_MAX]; /* of the order in work, in swaps */
+  sf_plan_t plan;
+  sf_swaps_t swaps;
   held_message_t now; /* the one in work */
   held_message_t held[HELD];
   known_order_t known[ORDERS];
@@ -120,6 +125,7 @@ static int key_load( sf_tile_t * t, sign_t * s ) {
 static int sign_init( sf_tile_t * t ) {
   sign_t * s = sf_tile_state( t );
   uint64_t rate;
+  uint32_t protect_cnt;
   int err;
   if( ( err = s->in_order = sf_tile_in( t, "order" ) ) < 0 || ( err = sf_tile_in( t, "message" ) ) < 0 ||
       ( err = s->out_wire = sf_tile_out( t, "wire" ) ) < 0 )
@@ -130,8 +136,11 @@ static int sign_init( sf_tile_t * t ) {
       ( err = sf_tile_param_u64( t, "max_tip_lamports", 0, UINT64_MAX, &s->policy.max_tip_lamports ) ) ||
       ( err = sf_tile_param_u64( t, "max_signatures_per_second", 1, 1000000, &rate ) ) ||
       ( err = param_keys( t, "programs", s->policy.program, SF_POLICY_PROGRAM_MAX, &s->policy.program_cnt ) ) ||
-      ( err = param_keys( t, "tip_accounts", s->policy.tip_account, SF_POLICY_TIP_MAX, &s->policy.tip_account_cnt ) ) )
+      ( err = param_keys( t, "tip_accounts", s->policy.tip_account, SF_POLICY_TIP_MAX, &s->policy.tip_account_cnt ) ) ||
+      ( err = param_keys( t, "protect_account", &s->policy.protect_account, 1, &protect_cnt ) ) )
     return err;
+  char const * lookups = sf_tile_param( t, "lookup_tables_path" );
+  if( lookups && *lookups && ( err = sf_lookups_read( &s->policy.lookups, lookups ) ) ) return err;
   if( !s->policy.program_cnt )
     return sf_err_set( SF_ERR_ARG, "%s.programs: is empty; name the programs that may swap", sf_tile_name( t ) );
   s->signature_ns = SECOND_NS / rate;
@@ -150,11 +159,23 @@ static void sign_fini( sf_tile_t * t ) {
   s->secret = NULL;
 }
 
+/* The hops' swaps, made anew from the pools table where they are not kept or `anew` asks for it. */
+static refusal_t swaps_get( sign_t * s, sf_intent_t const * intent, int anew ) {
+  for( uint32_t i = 0; i < intent->hop_cnt; i++ ) {
+    sf_hop_t const * hop = &intent->hop[i];
+    s->swap[i]           = anew ? NULL : sf_swaps_find( &s->swaps, hop );
+    if( s->swap[i] ) continue;
+    if( !sf_table_read( s->pools, hop->pool, &s->row ) )
+      s->swap[i] = sf_swaps_make( &s->swaps, hop, &s->row, &s->wallet );
+    if( !s->swap[i] ) return ( refusal_t ){ SF_REFUSE_MISMATCH, hop->pool };
+  }
+  return nothing_against;
+}
+
 /* The order says nothing that contradicts itself or the pools, and stays within the limits. */
 static refusal_t order_check( sign_t * s, sf_intent_t const * intent ) {
   uint32_t cnt  = intent->hop_cnt;
   uint32_t last = cnt - 1u;
-  if( !cnt || cnt > SF_HOP_MAX ) return ( refusal_t ){ SF_REFUSE_MISMATCH, cnt };
   if( intent->kind != SF_INTENT_CYCLE && intent->kind != SF_INTENT_SWAP )
     return ( refusal_t ){ SF_REFUSE_MISMATCH, intent->kind };
   if( ( intent->kind == SF_INTENT_CYCLE ) != ( intent->token_in == intent->token_out ) )
@@ -165,28 +186,28 @@ static refusal_t order_check( sign_t * s, sf_intent_t const * intent ) {
   uint32_t token = intent->token_in;
   for( uint32_t i = 0; i < cnt; i++ ) {
     sf_hop_t const * hop = &intent->hop[i];
-    sf_pool_row_t * row  = &s->pool[i];
-    if( sf_table_read( s->pools, hop->pool, row ) || sf_swap_make( &s->swap[i], hop, row, &s->wallet ) )
-      return ( refusal_t ){ SF_REFUSE_MISMATCH, hop->pool };
-    if( token != ( hop->a_to_b ? row->update.token_a : row->update.token_b ) ) return ( refusal_t ){ SF_REFUSE_MISMATCH, token };
-    token = hop->a_to_b ? row->update.token_b : row->update.token_a;
+    if( token != s->swap[i]->token_in ) return ( refusal_t ){ SF_REFUSE_MISMATCH, token };
+    token = s->swap[i]->token_out;
     if( !hop->amount_in || !hop->min_out || ( i && hop->amount_in > intent->hop[i - 1].min_out ) )
       return ( refusal_t ){ SF_REFUSE_LIMIT, hop->amount_in };
   }
   if( token != intent->token_out ) return ( refusal_t ){ SF_REFUSE_MISMATCH, token };
 
-  uint8_t const * mint = intent->hop[0].a_to_b ? s->pool[0].mint_a : s->pool[0].mint_b;
-  if( !memcmp( mint, sf_mint_wrapped_sol, 32 ) && intent->amount_in > s->max_amount_lamports )
+  if( !memcmp( s->swap[0]->mint_in, sf_mint_wrapped_sol, 32 ) && intent->amount_in > s->max_amount_lamports )
     return ( refusal_t ){ SF_REFUSE_LIMIT, intent->amount_in };
   return nothing_against;
 }
 
 /* The bytes say what the order says, and what stands beside them in the message. */
 static refusal_t bytes_check( sign_t * s, sf_intent_t const * intent, sf_wire_t const * wire ) {
-  sf_instruction_t swap[SF_HOP_MAX];
   sf_policy_finding_t found;
-  for( uint32_t i = 0; i < intent->hop_cnt; i++ ) swap[i] = s->swap[i].instruction;
-  if( sf_policy_check( &s->policy, wire->tx, wire->tx_len, swap, intent->hop_cnt, intent->tip_lamports, &found ) )
+  if( sf_plan_make( &s->plan, intent, s->swap, s->wallet.wallet ) )
+    return ( refusal_t ){ SF_REFUSE_MISMATCH, intent->hop_cnt };
+  sf_policy_order_t const order = { .instruction  = s->plan.instruction,
+                                    .cnt          = s->plan.cnt,
+                                    .protect      = ( intent->flags & SF_INTENT_PROTECTED ) != 0,
+                                    .tip_lamports = intent->tip_lamports };
+  if( sf_policy_check( &s->policy, wire->tx, wire->tx_len, &order, &found ) )
     return ( refusal_t ){ found.reason, found.detail };
   if( intent->cu_price_micro_lamports && found.price_micro_lamports != intent->cu_price_micro_lamports )
     return ( refusal_t ){ SF_REFUSE_FEE, found.price_micro_lamports };
@@ -196,6 +217,19 @@ static refusal_t bytes_check( sign_t * s, sf_intent_t const * intent, sf_wire_t 
       memcmp( wire->blockhash, wire->tx + found.blockhash_off, 32 ) )
     return ( refusal_t ){ SF_REFUSE_MISMATCH, found.fee_lamports };
   return nothing_against;
+}
+
+/* Order and bytes against the swaps as they are kept; if they do not fit, once more against the pools table. */
+static refusal_t content_check( sign_t * s, sf_intent_t const * intent, sf_wire_t const * wire ) {
+  if( !intent->hop_cnt || intent->hop_cnt > SF_HOP_MAX ) return ( refusal_t ){ SF_REFUSE_MISMATCH, intent->hop_cnt };
+  refusal_t refusal = nothing_against;
+  for( int anew = 0; anew < 2; anew++ ) {
+    refusal = swaps_get( s, intent, anew );
+    if( !refusal.reason ) refusal = order_check( s, intent );
+    if( !refusal.reason ) refusal = bytes_check( s, intent, wire );
+    if( refusal.reason != SF_REFUSE_MISMATCH ) break;
+  }
+  return refusal;
 }
 
 static refusal_t rate_check( sign_t * s ) {
@@ -226,8 +260,7 @@ static refusal_t message_check( sf_tile_t * t, sign_t * s ) {
     return ( refusal_t ){ SF_REFUSE_KILLED, kill };
   if( wire->bot != intent->bot ) return ( refusal_t ){ SF_REFUSE_MISMATCH, wire->bot };
 
-  refusal_t refusal = order_check( s, intent );
-  if( !refusal.reason ) refusal = bytes_check( s, intent, wire );
+  refusal_t refusal = content_check( s, intent, wire );
   if( !refusal.reason ) refusal = rate_check( s );
   return refusal;
 }

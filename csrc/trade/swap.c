@@ -1,14 +1,23 @@
 #include "trade/swap.h"
 
+#include <string.h>
+
 #include "base/err.h"
 
-static sf_swap_ask_t ask_of( sf_hop_t const * hop ) {
-  sf_swap_ask_t ask = { .amount_in = hop->amount_in,
-                        .min_out   = hop->min_out,
-                        .a_to_b    = hop->a_to_b != 0,
-                        .array_cnt = hop->array_cnt < SF_SWAP_ARRAYS ? hop->array_cnt : SF_SWAP_ARRAYS };
-  for( uint32_t i = 0; i < SF_SWAP_ARRAYS; i++ ) ask.array[i] = hop->array[i];
-  return ask;
+void sf_swap_key( sf_hop_t const * hop, sf_swap_key_t * out ) {
+  *out = ( sf_swap_key_t ){ .pool      = hop->pool,
+                            .venue     = hop->venue,
+                            .a_to_b    = hop->a_to_b != 0,
+                            .array_cnt = hop->array_cnt < SF_SWAP_ARRAYS ? hop->array_cnt : SF_SWAP_ARRAYS };
+  for( uint32_t i = 0; i < out->array_cnt; i++ ) out->array[i] = hop->array[i];
+}
+
+static sf_swap_ask_t ask_of( sf_swap_key_t const * key, sf_hop_t const * hop ) {
+  return ( sf_swap_ask_t ){ .amount_in = hop->amount_in,
+                            .min_out   = hop->min_out,
+                            .a_to_b    = key->a_to_b,
+                            .array_cnt = key->array_cnt,
+                            .array     = { key->array[0], key->array[1], key->array[2] } };
 }
 
 /* The wallet's account for side a or b of the pool; copied, because the next call may take its place. */
@@ -17,35 +26,80 @@ static int user_account( sf_pool_row_t const * row, int side_a, sf_token_account
                                 ? sf_token_account_get( wallet, row->update.token_a, row->mint_a, row->program_a )
                                 : sf_token_account_get( wallet, row->update.token_b, row->mint_b, row->program_b );
   if( !account ) return SF_ERR_ARG;
-  for( uint32_t i = 0; i < 32; i++ ) out[i] = account[i];
+  memcpy( out, account, 32 );
   return 0;
-}
-
-int sf_swap_data( sf_venue_t const * venue, void const * state, sf_hop_t const * hop, uint8_t * out, uint32_t * len ) {
-  sf_swap_ask_t ask = ask_of( hop );
-  return venue->swap_data( state, &ask, out, len );
 }
 
 int sf_swap_make( sf_swap_t * out, sf_hop_t const * hop, sf_pool_row_t const * row, sf_token_accounts_t * wallet ) {
-  sf_swap_ask_t ask = ask_of( hop );
-  uint32_t account_cnt, data_len;
-  uint8_t user_in[32], user_out[32];
-  sf_venue_t const * venue = sf_venue_get( row->update.venue );
-  if( !venue || hop->venue != row->update.venue )
-    return sf_err_set( SF_ERR_ARG, "pool %u: venue %u asked for, it is of venue %u", hop->pool, hop->venue,
-                       row->update.venue );
-  ask.payer    = wallet->wallet;
-  ask.user_in  = user_in;
-  ask.user_out = user_out;
-  int err      = user_account( row, ask.a_to_b, wallet, user_in );
-  if( !err ) err = user_account( row, !ask.a_to_b, wallet, user_out );
-  if( !err ) err = venue->swap_accounts( row->state, &ask, out->account, &account_cnt );
-  if( !err ) err = venue->swap_data( row->state, &ask, out->data, &data_len );
+  sf_pool_update_t const * u = &row->update;
+  uint8_t user_in[32];
+  sf_swap_key( hop, &out->key );
+  out->venue = sf_venue_get( u->venue );
+  if( !out->venue || hop->venue != u->venue || u->state_bytes > SF_POOL_STATE_MAX )
+    return sf_err_set( SF_ERR_ARG, "pool %u: venue %u asked for, it is of venue %u", hop->pool, hop->venue, u->venue );
+  int a_to_b = out->key.a_to_b;
+  int err    = user_account( row, a_to_b, wallet, user_in );
+  if( !err ) err = user_account( row, !a_to_b, wallet, out->user_out );
   if( err ) return err;
-  out->instruction = ( sf_instruction_t ){ .program     = venue->program,
-                                           .account     = out->account,
-                                           .data        = out->data,
-                                           .account_cnt = (uint16_t)account_cnt,
-                                           .data_len    = (uint16_t)data_len };
-  return 0;
+  out->token_in  = a_to_b ? u->token_a : u->token_b;
+  out->token_out = a_to_b ? u->token_b : u->token_a;
+  memcpy( out->mint_in, a_to_b ? row->mint_a : row->mint_b, 32 );
+  memcpy( out->mint_out, a_to_b ? row->mint_b : row->mint_a, 32 );
+  memcpy( out->program_out, a_to_b ? row->program_b : row->program_a, 32 );
+  memcpy( out->state, row->state, u->state_bytes );
+  sf_swap_ask_t ask = ask_of( &out->key, hop );
+  ask.payer         = wallet->wallet;
+  ask.user_in       = user_in;
+  ask.user_out      = out->user_out;
+  return out->venue->swap_accounts( out->state, &ask, out->account, &out->account_cnt );
+}
+
+int sf_swap_data( sf_swap_t const * swap, sf_hop_t const * hop, uint8_t * out, uint32_t * len ) {
+  sf_swap_ask_t ask = ask_of( &swap->key, hop );
+  return swap->venue->swap_data( swap->state, &ask, out, len );
+}
+
+/* -- kept --------------------------------------------------------------------- */
+
+static sf_swap_t * set_of( sf_swaps_t * swaps, sf_swap_key_t const * key ) {
+  uint64_t h = ( key->pool * 2ul + key->a_to_b + 1 ) * 0x9e3779b97f4a7c15ul;
+  for( uint32_t i = 0; i < SF_SWAP_ARRAYS; i++ ) h = ( h ^ (uint32_t)key->array[i] ) * 0x9e3779b97f4a7c15ul;
+  return swaps->swap[( h >> 40 ) % SF_SWAPS_SETS];
+}
+
+static sf_swap_t * find( sf_swaps_t * swaps, sf_swap_key_t const * key ) {
+  sf_swap_t * set = set_of( swaps, key );
+  for( uint32_t i = 0; i < SF_SWAPS_WAYS; i++ )
+    if( set[i].used && !memcmp( &set[i].key, key, sizeof( *key ) ) ) return &set[i];
+  return NULL;
+}
+
+sf_swap_t * sf_swaps_find( sf_swaps_t * swaps, sf_hop_t const * hop ) {
+  sf_swap_key_t key;
+  sf_swap_key( hop, &key );
+  sf_swap_t * swap = find( swaps, &key );
+  if( swap ) swap->used = ++swaps->stamp;
+  return swap;
+}
+
+sf_swap_t * sf_swaps_make( sf_swaps_t * swaps, sf_hop_t const * hop, sf_pool_row_t const * row,
+                           sf_token_accounts_t * wallet ) {
+  sf_swap_key_t key;
+  sf_swap_key( hop, &key );
+  sf_swap_t * swap = find( swaps, &key );
+  if( !swap ) {
+    sf_swap_t * set = set_of( swaps, &key );
+    swap            = set;
+    for( uint32_t i = 1; i < SF_SWAPS_WAYS; i++ )
+      if( set[i].used < swap->used ) swap = &set[i];
+  }
+  swap->used = 0;
+  if( sf_swap_make( swap, hop, row, wallet ) ) return NULL;
+  swap->used = ++swaps->stamp;
+  return swap;
+}
+
+void sf_swaps_forget( sf_swaps_t * swaps, sf_swap_key_t const * key ) {
+  sf_swap_t * swap = find( swaps, key );
+  if( swap ) swap->used = 0;
 }
