@@ -30,12 +30,12 @@ from ipc.tile import Batch, Tile, run
 from ipc.topology import Topology
 from ipc.views import Instance, now_ns, remove
 from sniperforge.records import Record
-from sniperforge.strategies import Hop, Intent, PoolUpdate, PoolUpdates, Strategy
+from sniperforge.strategies import Intent, PoolUpdate, PoolUpdates, Strategy
 from sniperforge.tiles.strategies import Strategies
 
 POOLS = 1000
 BATCH = 256
-STRIDE = 128
+STRIDE = 640
 WARM_UP_SECONDS = 0.2
 
 
@@ -65,7 +65,7 @@ class Answer(Strategy):
     Config = _NoConfig
 
     def on_pool(self, pool: PoolUpdate) -> None:
-        hop = Hop(pool.pool, pool.venue, True, 1_000_000, 990_000)
+        hop = pool.hop(True, 1_000_000, 990_000)
         self.submit(
             Intent(
                 token_in=pool.token_a, token_out=pool.token_b, expected_out=1_000_000, hops=(hop,), cost_lamports=5000
@@ -81,7 +81,7 @@ class BatchAnswer(Strategy):
     def on_pools(self, updates: PoolUpdates) -> None:
         for pool in updates:
             self.look_at(pool)
-            hop = Hop(pool.pool, pool.venue, True, 1_000_000, 990_000)
+            hop = pool.hop(True, 1_000_000, 990_000)
             self.submit(
                 Intent(
                     token_in=pool.token_a,
@@ -125,8 +125,8 @@ def _topology(state_dir: Path, strategy: type[Strategy]) -> Topology:
     topology.group("strategies", wait="spin", python=True)
     topology.tile("market", kind="bench", group=None)
     topology.tile("strategies", kind="strategies", group="strategies", params={"bots": json.dumps(bots)}, burst=1)
-    topology.link("market", producer="market", depth=4096, slot_bytes=STRIDE)
-    topology.link("intent.strategies", producer="strategies", depth=1024, slot_bytes=256)
+    topology.link("market", producer="market", depth=1024, slot_bytes=STRIDE)
+    topology.link("intent.strategies", producer="strategies", depth=1024, slot_bytes=320)
     topology.edge("market", consumer="strategies")
     topology.edge("intent.strategies", consumer="market")
     topology.table("tokens", writer="market", layout="sf_token_row_t", rows=64)
@@ -136,20 +136,16 @@ def _topology(state_dir: Path, strategy: type[Strategy]) -> Topology:
 
 def _updates() -> bytes:
     """A batch of pool updates as the market link carries them, without padding between."""
-    header, update = Record("sf_message_t"), Record("sf_pool_update_t")
+    header = Record("sf_message_t")
+    state, update = ffi.new("sf_raydium_cpmm_state_t *"), ffi.new("sf_pool_update_t *")
+    state.rates.trade = 2500
+    venue = lib.sf_venue_get(lib.SF_VENUE_RAYDIUM_CPMM)
     data = b""
     for number in range(BATCH):
-        payload = update.build(
-            {
-                "pool": number * 7 % POOLS,
-                "venue": lib.SF_VENUE_RAYDIUM_CPMM,
-                "slot": 1000 + number,
-                "reserve_a": 10**12 + number,
-                "reserve_b": 10**13 - number,
-                "token_b": 1,
-                "trade_fee_ppm": 2500,
-            }
-        )
+        state.reserve = state.amount = [10**12 + number, 10**13 - number]
+        lib.sf_pool_update_fill(venue, state, ffi.sizeof(state[0]), 1, update)
+        update.pool, update.slot, update.token_b = number * 7 % POOLS, 1000 + number, 1
+        payload = bytes(ffi.buffer(update)) + bytes(ffi.buffer(state))
         head = header.build({"kind": lib.SF_MSG_POOL, "length": len(payload), "t_origin": 1})
         data += (head + payload).ljust(STRIDE, b"\0")
     return data

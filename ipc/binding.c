@@ -9,6 +9,7 @@
 #include "dex/meteora_damm_v2.h"
 #include "dex/meteora_dlmm.h"
 #include "dex/orca_whirlpool.h"
+#include "dex/pools.h"
 #include "dex/pump_fun.h"
 #include "dex/pump_swap.h"
 #include "dex/quote.h"
@@ -141,11 +142,15 @@ static void ipc_quote_wide( sf_quote_t const * q, uint64_t out[4] ) {
   out[3] = (uint64_t)( q->liquidity >> 64 );
 }
 
-static int ipc_cpmm_load( uint8_t const * pool, uint32_t pool_len, uint8_t const * config, uint32_t config_len,
-                          uint64_t vault_a, uint64_t vault_b, sf_pool_update_t * out ) {
-  sf_pool_state_t state;
-  sf_pool_config_t rates;
-  int err = sf_raydium_cpmm.pool_decode( pool, pool_len, &state );
-  if( !err ) err = sf_raydium_cpmm.config_decode( config, config_len, &rates );
-  return err ? err : sf_raydium_cpmm.price( &state, &rates, vault_a, vault_b, out );
+static int ipc_pool_quote( void const * payload, uint64_t bytes, int a_to_b, int exact_in, uint64_t amount,
+                           sf_quote_t * q ) {
+  sf_pool_slot_t slot; /* aligned, and as large as a message may be */
+  if( bytes < sizeof( slot.update ) || bytes > sizeof( slot ) )
+    return sf_err_set( SF_ERR_DATA, "pool update: %lu bytes", bytes );
+  memcpy( &slot, payload, bytes );
+  if( slot.update.state_bytes != bytes - sizeof( slot.update ) )
+    return sf_err_set( SF_ERR_DATA, "pool update: %lu bytes, of which a state of %u", bytes, slot.update.state_bytes );
+  if( exact_in ) sf_pool_quote_in( &slot.update, a_to_b, amount, q );
+  else sf_pool_quote_out( &slot.update, a_to_b, amount, q );
+  return 0;
 }

@@ -272,11 +272,62 @@ int sf_transfer_fee_decode( uint8_t const program[32], uint8_t const * data, uin
 /* ipc_quote_wide is sqrt_price and liquidity of a quote, the lower word of each first. */
 void ipc_quote_wide( sf_quote_t const * q, uint64_t out[4] );
 
+/* dex: pools of any venue (dex/venue.h) */
+typedef struct sf_venue sf_venue_t;
+sf_venue_t const * sf_venue_get( uint32_t venue );
+void sf_pool_update_fill( sf_venue_t const * venue, void const * state, uint32_t state_bytes, uint64_t unix_s,
+                          sf_pool_update_t * update );
+
+/* ipc_pool_quote is sf_pool_quote_in (exact_in = 1) or sf_pool_quote_out on a market message's payload, which need not
+   be aligned.  SF_ERR_DATA if the payload is not as long as it says. */
+int ipc_pool_quote( void const * payload, uint64_t bytes, int a_to_b, int exact_in, uint64_t amount, sf_quote_t * q );
+
 /* dex: raydium_cpmm */
-int ipc_cpmm_load( uint8_t const * pool, uint32_t pool_len, uint8_t const * config, uint32_t config_len,
-                   uint64_t vault_a, uint64_t vault_b, sf_pool_update_t * out );
-uint64_t sf_cpmm_quote_in( sf_pool_update_t const * pool, int a_to_b, uint64_t amount_in );
-uint64_t sf_cpmm_quote_out( sf_pool_update_t const * pool, int a_to_b, uint64_t amount_out );
+typedef struct sf_raydium_cpmm_config {
+  uint32_t trade;
+  uint32_t creator;
+  uint32_t protocol;
+  uint32_t fund;
+} sf_raydium_cpmm_config_t;
+typedef struct sf_raydium_cpmm_state {
+  uint64_t reserve[2];
+  uint64_t amount[2];
+  sf_raydium_cpmm_config_t rates;
+  uint32_t creator_fee;
+  uint32_t creator_fee_on;
+  sf_transfer_fee_t transfer_fee[2];
+  uint64_t open_time;
+  uint32_t swap_disabled;
+  ...;
+} sf_raydium_cpmm_state_t;
+typedef struct sf_raydium_cpmm_swap {
+  uint64_t amount;
+  uint64_t threshold;
+  uint8_t exact_in;
+} sf_raydium_cpmm_swap_t;
+typedef struct sf_raydium_cpmm_traded {
+  uint8_t pool[32];
+  uint64_t reserve_in;
+  uint64_t reserve_out;
+  uint64_t amount_in;
+  uint64_t amount_out;
+  uint64_t transfer_fee_in;
+  uint64_t transfer_fee_out;
+  uint64_t trade_fee;
+  uint64_t creator_fee;
+  uint8_t exact_in;
+} sf_raydium_cpmm_traded_t;
+int sf_raydium_cpmm_pool_decode( uint8_t const pubkey[32], uint8_t const * data, uint32_t len,
+                                 sf_raydium_cpmm_state_t * s );
+int sf_raydium_cpmm_config_decode( uint8_t const * data, uint32_t len, sf_raydium_cpmm_config_t * out );
+int sf_raydium_cpmm_price( sf_raydium_cpmm_state_t * s, uint64_t amount_a, uint64_t amount_b,
+                           sf_raydium_cpmm_config_t const * config );
+void sf_raydium_cpmm_quote_in( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
+                               sf_quote_t * q );
+void sf_raydium_cpmm_quote_out( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
+                                sf_quote_t * q );
+int sf_raydium_cpmm_swap_parse( uint8_t const * data, uint32_t len, sf_raydium_cpmm_swap_t * out );
+int sf_raydium_cpmm_traded_parse( uint8_t const * data, uint32_t len, sf_raydium_cpmm_traded_t * out );
 
 /* dex: orca_whirlpool */
 typedef struct sf_orca_whirlpool_state {

@@ -15,7 +15,7 @@ def dtype(name: str) -> np.dtype[np.void]:
     """Returns the structured type of a C struct by its typedef name, e.g. `sf_pool_row_t`.
 
     Padding has no fields, but is part of the item size.  `char` arrays are byte strings, arrays of
-    integers are subarrays, so a public key is `uint8[32]`.  Raises KeyError for an unknown name.
+    numbers are subarrays, so a public key is `uint8[32]`.  Raises KeyError for an unknown name.
     """
     if not name.startswith("sf_") or name not in ffi.list_types()[0]:
         raise KeyError(f"no layout {name}")
@@ -39,5 +39,7 @@ def _convert(ctype: Any) -> Any:
                 "itemsize": ffi.sizeof(ctype),
             }
         )
+    if ctype.cname == "double":
+        return np.dtype("<f8")
     sign = "i" if int(ffi.cast(ctype, -1)) < 0 else "u"
     return np.dtype(f"<{sign}{ffi.sizeof(ctype)}")

@@ -166,6 +166,9 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
         recovered = recovery.recover(state.journal_path)
         recovery.prune(state.journal_path, recovered, config.journal.keep_gb << 30)
     state.write(state.open_orders_path, msgspec.json.encode(recovered.open_orders).decode())
+    for tile, tables in (("build", config.build.lookup_tables), ("sign", config.sign.lookup_tables)):
+        if tables:
+            state.write(state.lookup_tables_path(tile), json.dumps(chain.lookup_tables(rpc, tables)))
     run = max(state.next_run(), recovered.last_run + 1)
     encrypted = keyfile.is_encrypted(config.wallet_path)
     params = tile_params(config, ends, str(wallet), state, passphrase_fd=PASSPHRASE_FD if encrypted else -1)

@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from sniperforge.journal.records import VENUES
 from sniperforge.report import line
 from sniperforge.text import amount, short_count, short_ns
 
@@ -126,7 +127,7 @@ def _positions(now: Status) -> Table:
 
 def _pools(now: Status, most: int) -> Table:
     table = _table(f"pools ({len(now['pools'])}, latest)")
-    for name in ("pool", "reserve a", "reserve b", "fee ppm", "slot", "state"):
+    for name in ("pool", "reserve a", "reserve b", "venue", "slot", "state"):
         table.add_column(name, justify="left" if name in ("pool", "state") else "right", no_wrap=True)
     latest = sorted(now["pools"], key=lambda pool: (-pool["market_seq"], pool["row"]))[:most]
     for pool in latest:
@@ -134,9 +135,9 @@ def _pools(now: Status, most: int) -> Table:
             pool["address"][:12] + "…",
             amount(pool["reserve_a"], pool["decimals_a"]),
             amount(pool["reserve_b"], pool["decimals_b"]),
-            str(pool["trade_fee_ppm"]),
+            VENUES.get(pool["venue"], str(pool["venue"])),
             str(pool["slot"]),
-            "stale" if pool["stale"] else "ok",
+            "stale" if pool["stale"] else "disabled" if pool["disabled"] else "ok",
         )
     return table
 

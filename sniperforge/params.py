@@ -43,15 +43,19 @@ def tile_params(config: Config, chain: Endpoints, wallet: str, state: StateDirec
     risk |= {f"mint.{mint}": amount for mint, amount in config.risk.mint_max_amount.items()}
     for key in ("cu_limit_base", "cu_limit_per_hop", "cu_price_micro_lamports"):
         risk[key] = getattr(config.build, key)
-    build = _plain(config.build) | {"wallet": wallet}
+    build = _plain(config.build, "lookup_tables") | {"wallet": wallet}
     if not config.build.tip_account:
         del build["tip_account"]
-    sign = _plain(config.sign, "programs", "tip_accounts") | {
+    if config.build.lookup_tables:
+        build["lookup_tables_path"] = state.lookup_tables_path("build")
+    sign = _plain(config.sign, "programs", "tip_accounts", "lookup_tables") | {
         "key_path": config.wallet_path,
         "programs": ",".join(config.sign.programs),
     }
     if config.sign.tip_accounts:
         sign["tip_accounts"] = ",".join(config.sign.tip_accounts)
+    if config.sign.lookup_tables:
+        sign["lookup_tables_path"] = state.lookup_tables_path("sign")
     if passphrase_fd >= 0:
         sign["key_passphrase_fd"] = passphrase_fd
     confirm: dict[str, object] = {
@@ -71,7 +75,7 @@ def tile_params(config: Config, chain: Endpoints, wallet: str, state: StateDirec
     ]
     params: Params = {
         "feed": feed,
-        "book": {"wall_offset_ns": time.time_ns() - now_ns()},
+        "book": _plain(config.book) | {"wall_offset_ns": time.time_ns() - now_ns()},
         "risk": risk,
         "build": build,
         "sign": sign,

@@ -75,6 +75,8 @@ def _leaves(ctype: Any, name: str, at: int) -> Iterator[tuple[str, int, str]]:
             return
         for index in range(ctype.length):
             yield from _leaves(ctype.item, f"{name}[{index}]", at + index * size)
+    elif ctype.cname == "double":
+        yield name, at, "d"
     else:
         sign = "i" if int(ffi.cast(ctype, -1)) < 0 else "u"
         yield name, at, _CODES[f"{ffi.sizeof(ctype)}{sign}"]

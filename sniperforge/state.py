@@ -4,6 +4,7 @@
 <state_dir>/run         number of the last run
 <state_dir>/killed      there while a person's kill is in force; holds its level
 <state_dir>/accounts    accounts the feed follows, in delivery order
+<state_dir>/lookup_tables.<tile>.json  lookup tables that build or sign knows, address -> addresses
 <state_dir>/baseline.json  balances of the wallet before the first order ever
 """
 
@@ -47,6 +48,10 @@ class StateDirectory:
     def open_orders_path(self) -> Path:
         """File of the orders of earlier runs whose outcome is unknown."""
         return self.path / "open_orders.json"
+
+    def lookup_tables_path(self, tile: str) -> Path:
+        """File of the address lookup tables that a tile knows."""
+        return self.path / f"lookup_tables.{tile}.json"
 
     @property
     def journal_path(self) -> Path:

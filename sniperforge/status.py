@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from solders.pubkey import Pubkey
 
+from ipc._core import lib
 from ipc.histogram import Histogram
 from ipc.views import Instance, now_ns
 from sniperforge.commands import LIMITS
@@ -105,20 +106,20 @@ def _pools(rows: Rows, tokens: Rows) -> list[dict[str, Any]]:
         {
             "row": number,
             "address": _address(row["pool"]),
-            "venue": int(row["venue"]),
-            "slot": int(row["slot"]),
-            "reserve_a": int(row["reserve_a"]),
-            "reserve_b": int(row["reserve_b"]),
+            "venue": int(row["update"]["venue"]),
+            "slot": int(row["update"]["slot"]),
+            "reserve_a": int(row["update"]["reserve"][0]),
+            "reserve_b": int(row["update"]["reserve"][1]),
             "mint_a": _address(row["mint_a"]),
             "mint_b": _address(row["mint_b"]),
-            "decimals_a": decimals(int(row["token_a"])),
-            "decimals_b": decimals(int(row["token_b"])),
-            "trade_fee_ppm": int(row["trade_fee_ppm"]),
+            "decimals_a": decimals(int(row["update"]["token_a"])),
+            "decimals_b": decimals(int(row["update"]["token_b"])),
+            "disabled": bool(row["update"]["flags"] & lib.SF_POOL_DISABLED),
             "stale": bool(row["stale"]),
             "market_seq": int(row["market_seq"]),
         }
         for number, row in enumerate(rows)
-        if row["venue"]
+        if row["update"]["venue"]
     ]
 
 

@@ -10,7 +10,8 @@ from msgspec import Meta
 Amount = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Milliseconds = Annotated[int, Meta(ge=1, le=3_600_000)]
 Address = Annotated[str, Meta(pattern=r"^[1-9A-HJ-NP-Za-km-z]{32,44}$")]
-ComputeUnits = Annotated[int, Meta(ge=1, le=1_400_000)]
+ComputeUnits = Annotated[int, Meta(ge=0, le=1_400_000)]
+LookupTables = Annotated[list[Address], Meta(max_length=16)]
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -29,7 +30,7 @@ class FeedConfig(_Section, frozen=True):
 
 
 class BookConfig(_Section, frozen=True):
-    pass
+    slots_per_epoch: Annotated[int, Meta(ge=1, le=2**32 - 1)]
 
 
 class ArbConfig(_Section, frozen=True, tag_field="kind", tag="arb"):
@@ -43,7 +44,6 @@ class ArbConfig(_Section, frozen=True, tag_field="kind", tag="arb"):
     cu_price_micro_lamports: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     slippage_bps: Annotated[int, Meta(ge=0, le=9999)]
     cooldown_slots: Annotated[int, Meta(ge=0, le=100_000)]
-    max_cycles: Annotated[int, Meta(ge=1, le=50_000_000)]
 
 
 class StrategyConfig(_Section, frozen=True, tag_field="kind", tag="strategy"):
@@ -73,11 +73,13 @@ class RiskConfig(_Section, frozen=True):
 
 
 class BuildConfig(_Section, frozen=True):
-    cu_limit_base: Annotated[int, Meta(ge=0, le=1_400_000)]
+    cu_limit_base: ComputeUnits
     cu_limit_per_hop: ComputeUnits
     cu_price_micro_lamports: Amount
     max_blockhash_age_ms: Annotated[int, Meta(ge=1, le=150_000)]
     tip_account: str
+    protect_account: str
+    lookup_tables: LookupTables
 
 
 class SignConfig(_Section, frozen=True):
@@ -87,6 +89,8 @@ class SignConfig(_Section, frozen=True):
     max_signatures_per_second: Annotated[int, Meta(ge=1, le=1_000_000)]
     programs: Annotated[list[Address], Meta(min_length=1, max_length=32)]
     tip_accounts: list[Address]
+    protect_account: str
+    lookup_tables: LookupTables
 
 
 class SendConfig(_Section, frozen=True):

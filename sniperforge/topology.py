@@ -53,7 +53,8 @@ _PAYLOADS: Mapping[str, tuple[str, ...]] = {
     "command": ("sf_command_t",),
 }
 _INTENTS = ("sf_intent_t", "sf_turn_t")
-_ACCOUNT_BYTES = 700  # the longest account of a venue that travels on raw
+_BEHIND = {"raw": 10_240, "market": lib.SF_POOL_STATE_MAX}
+"""Most bytes behind the payload: a tick array's account, a pool's state."""
 
 #: layout of each table's rows, and how many rows it has at least
 _ROWS: Mapping[str, tuple[str, int]] = {
@@ -151,7 +152,7 @@ def _check_parts(section: TopologyConfig) -> None:
     for name, link in section.links.items():
         layouts = _INTENTS if name.startswith("intent.") else _PAYLOADS.get(name, ())
         payload = max((ffi.sizeof(layout) for layout in layouts), default=0)
-        least = ffi.sizeof("sf_message_t") + payload + (_ACCOUNT_BYTES if name == "raw" else 0)
+        least = ffi.sizeof("sf_message_t") + payload + _BEHIND.get(name, 0)
         if link.slot_bytes < least:
             raise ConfigError(
                 f"topology.links.{name}.slot_bytes: {link.slot_bytes} holds no message of it; "

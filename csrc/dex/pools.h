@@ -52,7 +52,7 @@ typedef struct sf_pool_slot {
   uint8_t state[SF_POOL_STATE_MAX];
 } sf_pool_slot_t;
 
-typedef struct sf_pool {
+typedef struct sf_pool_entry {
   sf_venue_t const * venue;
   void * work;
   sf_pool_names_t names;

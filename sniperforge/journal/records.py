@@ -7,6 +7,7 @@ constants of their prefix.
 from __future__ import annotations
 
 import base64
+import math
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,9 @@ OUTCOMES = _names("SF_FILL_", ("SF_FILL_SIMULATED", "SF_FILL_RECOVERED"))
 DENY_NAMES = _names("SF_DENY_", ("SF_DENY_ROWS", "SF_DENY_MAX"))
 """Why risk denied, by SF_DENY_*."""
 
+VENUES = _names("SF_VENUE_")
+"""By SF_VENUE_*: `raydium cpmm`, ..."""
+
 _MEANINGS: dict[tuple[int, str], dict[int, str]] = {
     (lib.SF_MSG_DENIED, "reason"): DENY_NAMES,
     (lib.SF_MSG_REFUSED, "reason"): _names("SF_REFUSE_"),
@@ -75,7 +79,8 @@ def _plain(name: str, value: Any) -> Any:
         return base64.b64encode(raw).decode()
     if isinstance(value, np.void):
         return _struct(value)
-    return value.item()
+    plain = value.item()
+    return None if isinstance(plain, float) and not math.isfinite(plain) else plain
 
 
 def _struct(row: np.void) -> dict[str, Any]:
@@ -109,6 +114,8 @@ def decode(kind: int, payload: bytes) -> dict[str, Any]:
     if layout is None or row is None:
         return {"bytes": base64.b64encode(payload).decode()}
     values = _struct(row)
+    if layout == "sf_pool_update_t":
+        values["state"] = base64.b64encode(payload[dtype(layout).itemsize :]).decode()
     if kind == lib.SF_MSG_ACCOUNT:
         values["data"] = base64.b64encode(payload[dtype(layout).itemsize :]).decode()
     if layout == "sf_wire_t":

@@ -17,7 +17,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from ipc._core import lib
+from ipc._core import ffi, lib
+from ipc.errors import check
 from ipc.layout import dtype
 from sniperforge.records import Record
 
@@ -29,16 +30,19 @@ LAMPORTS = 0xFFFFFFFF
 
 
 class PoolUpdate(NamedTuple):
-    """The priced state of a pool; amounts are base units, rates parts per million.
+    """The priced state of a pool of any venue; amounts are base units.
 
     Attributes:
         seq: number of the message on the market link.
         kind: SF_MSG_POOL, or SF_MSG_STALE when the state is in doubt until the pool's next update.
         now_ns: when the bytes that caused it came in, ns of the engine clock.
         pool, token_a, token_b: row numbers of this run (`Context.pool`, `Context.token`).
-        reserve_a, reserve_b: what the program prices with: vault minus fees owed.
-        creator_fee_on: which token pays the creator's fee: 0 the one that comes in, 1 token a, 2 token b.
-        open_time: unix seconds before which the program refuses swaps.
+        venue: SF_VENUE_*.
+        unix_s: the same moment by the wall clock, seconds: what quotes take for now.
+        reserve_a, reserve_b: what the venue prices by: vault minus fees owed; virtual where liquidity is concentrated.
+        open_time: unix seconds before which the program refuses swaps, 0 if none.
+        state_bytes: length of the venue's own state.
+        payload: the whole message, from which quotes are made.
     """
 
     seq: int
@@ -48,19 +52,42 @@ class PoolUpdate(NamedTuple):
     venue: int
     flags: int
     slot: int
+    unix_s: int
     reserve_a: int
     reserve_b: int
     token_a: int
     token_b: int
-    trade_fee_ppm: int
-    creator_fee_ppm: int
-    creator_fee_on: int
     open_time: int
+    state_bytes: int
+    payload: bytes
 
     @property
     def tradable(self) -> bool:
         """Whether an intent on this state makes sense."""
         return self.kind == lib.SF_MSG_POOL and not self.flags & lib.SF_POOL_DISABLED
+
+    def quote_in(self, a_to_b: bool, amount: int) -> int:
+        """What the program pays for `amount`, exactly; 0 if it refuses, or if the state ends before the amount does."""
+        return self._quote(a_to_b, True, amount).amount_out
+
+    def quote_out(self, a_to_b: bool, amount: int) -> int:
+        """What the program takes for `amount` to come out, exactly; 0 as in `quote_in`."""
+        return self._quote(a_to_b, False, amount).amount_in
+
+    def hop(self, a_to_b: bool, amount_in: int, min_out: int) -> Hop:
+        """A swap on this pool, with the tick or bin arrays that it names."""
+        return Hop(self.pool, self.venue, a_to_b, amount_in, min_out, self.arrays(a_to_b))
+
+    def arrays(self, a_to_b: bool) -> tuple[int, ...]:
+        """The tick or bin arrays that a swap in that direction names; none on venues without."""
+        counts, *numbers = _ARRAYS.unpack_from(self.payload)
+        first = 0 if a_to_b else _SWAP_ARRAYS
+        return tuple(numbers[first : first + counts[not a_to_b]])
+
+    def _quote(self, a_to_b: bool, exact_in: bool, amount: int) -> Any:
+        got = ffi.new("sf_quote_t *")
+        check(lib.ipc_pool_quote(self.payload, len(self.payload), a_to_b, exact_in, amount, got))
+        return got if got.status == lib.SF_QUOTE_OK else _NO_QUOTE
 
 
 class PoolUpdates:
@@ -80,13 +107,18 @@ class PoolUpdates:
         return len(self._memory) // self._stride
 
     def __iter__(self) -> Iterator[PoolUpdate]:
-        return map(_new_update, _update_record(self._stride).iter_unpack(self._memory))
+        return map(self._at, range(0, len(self._memory), self._stride))
 
     def __getitem__(self, index: int) -> PoolUpdate:
         size = len(self)
         if not -size <= index < size:
             raise IndexError(f"update {index} of {size}")
-        return PoolUpdate(*_update_record(self._stride).unpack_from(self._memory, index % size * self._stride))
+        return self._at(index % size * self._stride)
+
+    def _at(self, offset: int) -> PoolUpdate:
+        fields = _unpack_update(self._memory, offset)
+        begin = offset + _HEADER_BYTES
+        return _new_update((*fields, bytes(self._memory[begin : begin + _UPDATE_BYTES + fields[-1]])))
 
     @property
     def headers(self) -> npt.NDArray[np.void]:
@@ -95,8 +127,8 @@ class PoolUpdates:
 
     @property
     def updates(self) -> npt.NDArray[np.void]:
-        """The states, shape (n,), `sf_pool_update_t`."""
-        return self._array("sf_pool_update_t", dtype("sf_message_t").itemsize)
+        """Heads of the states, shape (n,), `sf_pool_update_t`: reserves, and `rate`, `depth`, `limit` by direction."""
+        return self._array("sf_pool_update_t", _HEADER_BYTES)
 
     def _array(self, layout: str, offset: int) -> npt.NDArray[np.void]:
         return np.ndarray((len(self),), dtype(layout), self._memory, offset, (self._stride,))
@@ -163,13 +195,14 @@ class Token(NamedTuple):
 
 
 class Hop(NamedTuple):
-    """One swap: `amount_in` base units in, at least `min_out` (never 0) out."""
+    """One swap: `amount_in` base units in, at least `min_out` (never 0) out; made by `PoolUpdate.hop`."""
 
     pool: int
     venue: int
     a_to_b: bool
     amount_in: int
     min_out: int
+    arrays: tuple[int, ...] = ()
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -307,10 +340,25 @@ class Strategy:
         """The chain told what the wallet holds of a token; `context.balances` has it already."""
 
 
+class _NoQuote(NamedTuple):
+    amount_in: int = 0
+    amount_out: int = 0
+
+
+_NO_QUOTE = _NoQuote()
+_HEADER_BYTES: int = ffi.sizeof("sf_message_t")
+_UPDATE_BYTES: int = ffi.sizeof("sf_pool_update_t")
+_SWAP_ARRAYS: int = lib.SF_SWAP_ARRAYS
+_ARRAYS = Record(
+    "sf_pool_update_t",
+    ["array_cnt", *(f"array[{side}][{number}]" for side in (0, 1) for number in range(_SWAP_ARRAYS))],
+)
 _new_update = functools.partial(tuple.__new__, PoolUpdate)
-
-
-@functools.cache
-def _update_record(stride: int) -> Record:
-    header = ["message.seq", "message.kind", "message.t_origin"]
-    return Record("sf_pool_update_t", [*header, *PoolUpdate._fields[3:]], stride=stride)
+_unpack_update = Record(
+    "sf_pool_update_t",
+    [
+        *("message.seq", "message.kind", "message.t_origin", "pool", "venue", "flags", "slot", "unix_s"),
+        *("reserve[0]", "reserve[1]", "token_a", "token_b", "open_time", "state_bytes"),
+    ],
+    stride=_HEADER_BYTES + _UPDATE_BYTES,
+).unpack_from

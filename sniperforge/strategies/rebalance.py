@@ -13,8 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from ipc._core import lib
-from sniperforge.strategies.base import Balance, Context, Denied, Fill, Hop, Intent, PoolUpdate, Strategy
-from sniperforge.venues import raydium_cpmm
+from sniperforge.strategies.base import Balance, Context, Denied, Fill, Intent, PoolUpdate, Strategy
 
 _BPS: Final = 10_000
 _SIGNATURE_LAMPORTS: Final = 5_000
@@ -148,16 +147,8 @@ class Rebalance(Strategy):
         assert self._rows is not None
         best: Quote | None = None
         for pool in sorted(pools, key=lambda pool: pool.pool):
-            if pool.venue != lib.SF_VENUE_RAYDIUM_CPMM:
-                continue
             a_to_b = (pool.token_a == self._rows[0]) == sells_first
-            market = raydium_cpmm.Market(
-                reserves=(pool.reserve_a, pool.reserve_b),
-                trade_rate=pool.trade_fee_ppm,
-                creator_rate=pool.creator_fee_ppm,
-                creator_fee_on=pool.creator_fee_on,
-            )
-            out = market.quote_in(0 if a_to_b else 1, amount) if amount else 0
+            out = pool.quote_in(a_to_b, amount) if amount else 0
             if out and (best is None or out > best.amount_out):
                 best = Quote(pool, a_to_b, amount, out)
         return best
@@ -174,7 +165,7 @@ class Rebalance(Strategy):
             token_in=token_in,
             token_out=token_out,
             expected_out=quote.amount_out,
-            hops=(Hop(pool.pool, pool.venue, quote.a_to_b, quote.amount_in, least),),
+            hops=(pool.hop(quote.a_to_b, quote.amount_in, least),),
             cost_lamports=_SIGNATURE_LAMPORTS + priority,
             cu_price_micro_lamports=config.cu_price_micro_lamports,
             cu_limit=config.cu_limit,

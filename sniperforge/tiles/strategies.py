@@ -39,6 +39,7 @@ _DENIED = Record("sf_denied_t", ["intent", "bot", "reason", "have", "allowed"])
 _BALANCE = Record("sf_balance_t", ["token", "amount", "slot"])
 # constants of the C core, read once: `lib` looks them up by name each time
 _HOPS_MAX: int = lib.SF_HOP_MAX
+_ARRAYS_MAX: int = lib.SF_SWAP_ARRAYS
 _MSG_INTENT: int = lib.SF_MSG_INTENT
 _CYCLE: int = lib.SF_INTENT_CYCLE
 _SWAP: int = lib.SF_INTENT_SWAP
@@ -46,9 +47,9 @@ _REDUCE: int = lib.SF_INTENT_REDUCE
 
 _FIELDS = Record("sf_intent_t").names
 _FIELDS_BEFORE_HOPS = _FIELDS.index("hop[0].pool")
+_HOP_FIELDS = (len(_FIELDS) - _FIELDS_BEFORE_HOPS) // _HOPS_MAX
 _PACK = [
-    Record("sf_intent_t", _FIELDS[: _FIELDS_BEFORE_HOPS + hops * len(Hop._fields)]).pack
-    for hops in range(_HOPS_MAX + 1)
+    Record("sf_intent_t", _FIELDS[: _FIELDS_BEFORE_HOPS + hops * _HOP_FIELDS]).pack for hops in range(_HOPS_MAX + 1)
 ]
 """Packs an intent, by its number of hops."""
 
@@ -115,7 +116,7 @@ def intent_bytes(number: int, bot: int, cause: PoolUpdate, intent: Intent) -> by
     """The payload of an intent message (`sf_intent_t`).
 
     Raises:
-        ValueError: it has no hop or too many, or a least output of 0.
+        ValueError: it has no hop or too many, too many arrays, or a least output of 0.
         struct.error: a number is out of its range.
     """
     hops = intent.hops
@@ -141,8 +142,17 @@ def intent_bytes(number: int, bot: int, cause: PoolUpdate, intent: Intent) -> by
         intent.tip_lamports,
         intent.cu_price_micro_lamports,
         intent.cu_limit,
-        *itertools.chain.from_iterable(hops),
+        *itertools.chain.from_iterable(map(_hop_fields, hops)),
     )
+
+
+def _hop_fields(hop: Hop) -> tuple[int, ...]:
+    """The values of a `sf_hop_t`, in the order of memory."""
+    arrays = hop.arrays
+    if len(arrays) > _ARRAYS_MAX:
+        raise ValueError(f"a hop names at most {_ARRAYS_MAX} arrays, not {len(arrays)}")
+    none = (0,) * (_ARRAYS_MAX - len(arrays))
+    return hop.pool, hop.venue, hop.a_to_b, len(arrays), *arrays, *none, hop.amount_in, hop.min_out
 
 
 class Bot:

@@ -124,24 +124,8 @@ def _amm(dumps: Dumps, account: Account) -> Priced:
 
 def _cpmm(dumps: Dumps, account: Account) -> Priced:
     loaded = golden_cpmm.load(dumps, account)
-    in_c = (lib.sf_cpmm_quote_in, lib.sf_cpmm_quote_out)
-    in_python = (loaded.python.quote_in, loaded.python.quote_out)
-
-    def ask(function: Callable[..., int], state: tuple[Any, ...], exact_in: bool, python: bool) -> Ask:
-        def one(a_to_b: bool, amount: int, now: int) -> Quote:
-            if loaded.pool.status & raydium_cpmm.SWAP_DISABLED or now < loaded.pool.open_time:
-                return Quote(0, 0, "refused")
-            side = int(not a_to_b) if python else a_to_b
-            return golden_cpmm.quote(lambda value: int(function(*state, side, value)), exact_in, amount)
-
-        return one
-
-    return Priced(
-        "raydium_cpmm",
-        loaded.pool.mints,
-        (ask(in_c[0], (loaded.c,), True, False), ask(in_c[1], (loaded.c,), False, False)),
-        (ask(in_python[0], (), True, True), ask(in_python[1], (), False, True)),
-    )
+    fees, notes = _transfer_fees(dumps, loaded.mints, loaded.c)
+    return _priced("raydium_cpmm", loaded.mints, loaded.c, replace(loaded.python, transfer_fees=fees), notes)
 
 
 def _clmm(dumps: Dumps, account: Account) -> Priced:

@@ -14,6 +14,9 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 
+from sniperforge.venues.quote import Quote
+from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
+
 PROGRAM = Pubkey.from_string("CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C")
 AUTHORITY = Pubkey.from_string("GpMZbSM2GgvTKHJirzeGfMFoaZ8UR2X7F4v8vHTvxFbL")
 """Owner of every vault."""
@@ -27,6 +30,9 @@ SWAP_DISABLED = 4
 
 _POOL_DISCRIMINATOR_BASE58 = "iUE1qg7KXeV"
 _ACCOUNTS_PER_CALL = 100
+
+NOT_GREATER, NOT_APPROVED, ZERO_TRADING_TOKENS, TRANSFER_FEE_MISMATCH = 2505, 6000, 6006, 6010
+"""Errors of the program."""
 
 PPM = 1_000_000
 U64 = 1 << 64
@@ -61,55 +67,132 @@ class Pool:
 
 @dataclass(frozen=True)
 class Rates:
-    """A decoded config account."""
+    """A decoded config account; protocol and fund are shares of the trade fee."""
 
     trade: int
     creator: int
+    protocol: int = 0
+    fund: int = 0
 
 
 @dataclass(frozen=True)
-class Market:
-    """All that prices a pool: reserves and the rates in force."""
+class State:
+    """All that prices a pool."""
 
     reserves: tuple[int, int]
-    trade_rate: int
+    rates: Rates
     creator_rate: int = 0
+    """0 if the pool has no creator's fee enabled."""
     creator_fee_on: int = 0
+    owed: tuple[int, int] = (0, 0)
+    """What lies in the vaults besides the reserves."""
+    transfer_fees: tuple[TransferFee, TransferFee] = (NO_FEE, NO_FEE)
+    open_time: int = 0
+    swap_disabled: bool = False
 
-    def quote_in(self, side: int, amount: int) -> int:
-        """What comes out when `amount` of token `side` goes in; 0 if the program would fail."""
-        x, y, rate_in, rate_out = self._terms(side)
-        if not x or not y or self._refused(side):
-            return 0
-        given = amount - _ceil_div(amount * rate_in, PPM)
-        out = given * y // (x + given)
-        return out - _ceil_div(out * rate_out, PPM)
+    @classmethod
+    def of(cls, pool: Pool, rates: Rates, vaults: tuple[int, int]) -> State:
+        """The state of a pool with these amounts in its vaults.
 
-    def quote_out(self, side: int, amount: int) -> int:
-        """The least input of token `side` that gives `amount` of the other; 0 if the program would fail."""
-        x, y, rate_in, rate_out = self._terms(side)
-        if not x or not y or not amount or self._refused(side):
-            return 0
-        taken = _before_fee(amount, rate_out)
-        if taken >= y:
-            return 0
-        quotient, rest = divmod(x * taken, y - taken)
+        Raises:
+            VenueDataError: a vault holds less than it owes.
+        """
+        reserves = (vaults[0] - pool.owed[0], vaults[1] - pool.owed[1])
+        if min(reserves) < 0:
+            raise VenueDataError(f"raydium cpmm pool: vaults of {vaults} owe {pool.owed} in fees")
+        return cls(
+            reserves,
+            rates,
+            rates.creator if pool.creator_fee_enabled else 0,
+            pool.creator_fee_on,
+            pool.owed,
+            open_time=pool.open_time,
+            swap_disabled=bool(pool.status & SWAP_DISABLED),
+        )
+
+    def quote_in(self, a_to_b: bool, amount: int, now: int = 0) -> Quote:
+        """What `swap_base_input` pays for `amount`."""
+        if self._closed(now):
+            return Quote(0, 0, "refused", NOT_APPROVED)
+        x, y, rate_in, rate_out = self._terms(a_to_b)
+        given = amount - self.transfer_fees[not a_to_b].of(amount)
+        if not given:
+            return Quote(0, 0, "refused", NOT_GREATER)
+        if not x or not y:
+            return Quote(0, 0, "refused")  # division by zero
+        if self._on_input(a_to_b) and not rate_in:
+            return Quote(0, 0, "refused", ZERO_TRADING_TOKENS)  # it splits the input fee by its rate
+        fee = _ceil_div(given * rate_in, PPM)
+        out = (given - fee) * y // (x + given - fee)
+        creator_out = _ceil_div(out * rate_out, PPM)
+        sent = out - creator_out
+        got = sent - self.transfer_fees[a_to_b].of(sent)
+        if not got:
+            return Quote(0, 0, "refused", NOT_GREATER)
+        return self._done(a_to_b, (amount, got), given, fee, out, creator_out)
+
+    def quote_out(self, a_to_b: bool, amount: int, now: int = 0) -> Quote:
+        """What `swap_base_output` takes for `amount`."""
+        if not amount:
+            return Quote(0, 0, "refused", NOT_GREATER)
+        if self._closed(now):
+            return Quote(0, 0, "refused", NOT_APPROVED)
+        sent = self.transfer_fees[a_to_b].before(amount)
+        if sent is None:
+            return Quote(0, 0, "refused", TRANSFER_FEE_MISMATCH)
+        x, y, rate_in, rate_out = self._terms(a_to_b)
+        out = _before_fee(sent, rate_out)
+        if not x or not y or out >= y:
+            return Quote(0, 0, "refused")
+        quotient, rest = divmod(x * out, y - out)
         # the program rounds up, but a quotient below one to the nearest
-        given = quotient + (rest > 0 if quotient else 2 * rest >= y - taken)
-        paid = _before_fee(given, rate_in)
-        return paid if given < U64 and paid < U64 else 0
+        through = quotient + (rest > 0 if quotient else 2 * rest >= y - out)
+        given = _before_fee(through, rate_in)
+        if through >= U64 or given >= U64:
+            return Quote(0, 0, "refused")
+        if self._on_input(a_to_b) and not rate_in:
+            return Quote(0, 0, "refused", ZERO_TRADING_TOKENS)
+        if not given:
+            return Quote(0, 0, "refused", NOT_GREATER)
+        paid = self.transfer_fees[not a_to_b].before(given)
+        if paid is None:
+            return Quote(0, 0, "refused", TRANSFER_FEE_MISMATCH)
+        return self._done(a_to_b, (paid, amount), given, given - through, out, out - sent)
 
-    def _on_input(self, side: int) -> bool:
-        return self.creator_fee_on in (0, 1 + side)
+    def _closed(self, now: int) -> bool:
+        return self.swap_disabled or now < self.open_time
 
-    def _terms(self, side: int) -> tuple[int, int, int, int]:
-        on_input = self._on_input(side)
-        rate_in = self.trade_rate + (self.creator_rate if on_input else 0)
-        return self.reserves[side], self.reserves[1 - side], rate_in, 0 if on_input else self.creator_rate
+    def _on_input(self, a_to_b: bool) -> bool:
+        return self.creator_fee_on in (0, 1 if a_to_b else 2)
 
-    def _refused(self, side: int) -> bool:
-        # the program splits the input fee by its rate, and fails if that is zero
-        return self._on_input(side) and not self.trade_rate + self.creator_rate
+    def _terms(self, a_to_b: bool) -> tuple[int, int, int, int]:
+        on_input = self._on_input(a_to_b)
+        rate_in = self.rates.trade + (self.creator_rate if on_input else 0)
+        x, y = self.reserves if a_to_b else self.reserves[::-1]
+        return x, y, rate_in, 0 if on_input else self.creator_rate
+
+    def _done(
+        self, a_to_b: bool, amounts: tuple[int, int], given: int, fee: int, out: int, creator_out: int
+    ) -> Quote:
+        """`given` came into the vault, `fee` of it was taken, and `out` left the curve."""
+        side = int(not a_to_b)
+        if self.reserves[side] + self.owed[side] + given >= U64:
+            return Quote(0, 0, "refused")  # the vault overflows
+        on_input = self._on_input(a_to_b)
+        creator_in = fee * self.creator_rate // (self.rates.trade + self.creator_rate) if on_input else 0
+        trade = fee - creator_in
+        shares = trade * self.rates.protocol // PPM + trade * self.rates.fund // PPM
+        after = list(self.reserves)
+        after[side] += given - shares - creator_in
+        after[1 - side] -= out
+        return Quote(
+            *amounts,
+            fee=fee,
+            protocol_fee=shares,
+            creator_fee=creator_in + creator_out,
+            reserve_a=after[0],
+            reserve_b=after[1],
+        )
 
 
 def _ceil_div(a: int, b: int) -> int:
@@ -169,23 +252,13 @@ def decode_config(data: bytes) -> Rates:
         VenueDataError: it is none, or its rates leave nothing.
     """
     _check(data, CONFIG_BYTES, CONFIG_DISCRIMINATOR, "raydium cpmm config")
-    rates = Rates(trade=struct.unpack_from("<Q", data, 12)[0], creator=struct.unpack_from("<Q", data, 108)[0])
+    trade, protocol, fund = struct.unpack_from("<3Q", data, 12)
+    rates = Rates(trade, struct.unpack_from("<Q", data, 108)[0], protocol, fund)
     if rates.trade + rates.creator >= PPM:
         raise VenueDataError(f"raydium cpmm config: rates {rates.trade} at offset 12 and {rates.creator} at offset 108")
+    if rates.protocol + rates.fund > PPM:
+        raise VenueDataError(f"raydium cpmm config: shares {rates.protocol} and {rates.fund} at offset 20")
     return rates
-
-
-def market(pool: Pool, rates: Rates, vaults: tuple[int, int]) -> Market:
-    """What the program prices with, given the amounts in the vaults.
-
-    Raises:
-        VenueDataError: a vault holds less than it owes.
-    """
-    reserves = (vaults[0] - pool.owed[0], vaults[1] - pool.owed[1])
-    if min(reserves) < 0:
-        raise VenueDataError(f"raydium cpmm pool: vaults of {vaults} owe {pool.owed} in fees")
-    creator = rates.creator if pool.creator_fee_enabled else 0
-    return Market(reserves, rates.trade, creator, pool.creator_fee_on)
 
 
 def discover(call: Call, *, only: Sequence[str] | None = None) -> list[Pool]:

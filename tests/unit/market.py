@@ -9,17 +9,31 @@ from ipc._core import ffi, lib
 from sniperforge.records import Record
 from sniperforge.strategies.base import PoolUpdate, PoolUpdates
 
-STRIDE = 256
+STRIDE = 640
 HEADER: int = ffi.sizeof("sf_message_t")
 _HEAD = Record("sf_message_t")
-_UPDATE = Record("sf_pool_update_t")
 
 
-def update_bytes(pool: int, *, a: int, b: int, slot: int = 1, tokens: tuple[int, int] = (0, 1), **about: int) -> bytes:
-    """The payload of a pool update of a Raydium CPMM pool with a trade fee of 0.25 %."""
-    values = {"pool": pool, "venue": lib.SF_VENUE_RAYDIUM_CPMM, "slot": slot, "reserve_a": a, "reserve_b": b}
-    values |= {"token_a": tokens[0], "token_b": tokens[1], "trade_fee_ppm": 2500} | about
-    return _UPDATE.build(values)
+def update_bytes(
+    pool: int,
+    *,
+    a: int,
+    b: int,
+    slot: int = 1,
+    tokens: tuple[int, int] = (0, 1),
+    trade_fee_ppm: int = 2500,
+    **about: Any,
+) -> bytes:
+    """The payload of a pool update of a Raydium CPMM pool with a trade fee of 0.25 %; `about`: fields of its head."""
+    state, update = ffi.new("sf_raydium_cpmm_state_t *"), ffi.new("sf_pool_update_t *")
+    state.reserve = state.amount = [a, b]
+    state.rates.trade = trade_fee_ppm
+    venue = lib.sf_venue_get(lib.SF_VENUE_RAYDIUM_CPMM)
+    lib.sf_pool_update_fill(venue, state, ffi.sizeof(state[0]), 1000, update)
+    values = {"pool": pool, "slot": slot, "token_a": tokens[0], "token_b": tokens[1]} | about
+    for name, value in values.items():
+        setattr(update, name, value)
+    return bytes(ffi.buffer(update)) + bytes(ffi.buffer(state))
 
 
 def messages(payloads: Sequence[bytes], *, first_seq: int = 0, kind: int | None = None) -> PoolUpdates:

@@ -14,7 +14,7 @@ from sniperforge.strategies import Balance, Denied, Fill, Intent, Token
 from sniperforge.strategies.base import Context
 from sniperforge.strategies.rebalance import Rebalance
 from sniperforge.tiles.strategies import BotParams, StrategyError, intent_bytes, load
-from sniperforge.venues.raydium_cpmm import Market
+from sniperforge.venues.raydium_cpmm import Rates, State
 from tests.unit.market import messages, update, update_bytes
 
 INTENT = Record("sf_intent_t")
@@ -73,7 +73,7 @@ class Wallet:
         delta_in = delta_out = 0
         if outcome == lib.SF_FILL_LANDED:
             reserves = self.pools[hop.pool]
-            out = Market(reserves, 2500).quote_in(0 if hop.a_to_b else 1, hop.amount_in)
+            out = State(reserves, Rates(2500, 0)).quote_in(hop.a_to_b, hop.amount_in).amount_out
             assert out == intent.expected_out and 0 < hop.min_out <= out
             delta_in, delta_out = -hop.amount_in, out
             change = (hop.amount_in, -out) if hop.a_to_b else (-out, hop.amount_in)
@@ -99,7 +99,7 @@ def test_rebalance_sells_the_excess_on_the_best_pool() -> None:
     (hop,) = intent.hops
     assert (intent.token_in, intent.token_out, hop.pool, hop.a_to_b) == (0, 1, 2, True)
     assert hop.amount_in == 400
-    assert intent.expected_out == Market((10**6, 151 * 10**6), 2500).quote_in(0, 400)
+    assert intent.expected_out == State((10**6, 151 * 10**6), Rates(2500, 0)).quote_in(True, 400).amount_out
     assert hop.min_out == intent.expected_out * 9970 // 10000
     assert (intent.cost_lamports, intent.cu_limit) == (5000 + 80, 80_000)
     wallet.fill(intent, lib.SF_FILL_LANDED)

@@ -26,7 +26,7 @@ from sniperforge.strategies import Balance, Denied, Fill, Hop, Intent, PoolUpdat
 from sniperforge.strategies.base import Context, TooManyIntents
 from sniperforge.tiles.strategies import BotParams, Strategies, StrategyError, intent_bytes, load
 from tests.graphs import created
-from tests.unit.market import messages, update, update_bytes
+from tests.unit.market import STRIDE, messages, update, update_bytes
 
 INTENT, FILL, DENIED, BALANCE = (Record(f"sf_{name}_t") for name in ("intent", "fill", "denied", "balance"))
 SOL, USD, OTHER = "So11111111111111111111111111111111111111112", "E" * 43, "F" * 43
@@ -44,17 +44,18 @@ def swap(pool: int = 7, amount: int = 100) -> Intent:
 
 
 def test_updates_are_tuples_and_arrays() -> None:
-    payloads = [update_bytes(pool, a=10 + pool, b=2**64 - 1, slot=5, creator_fee_on=2) for pool in range(3)]
+    payloads = [update_bytes(pool, a=10 + pool, b=2**64 - 1, slot=5) for pool in range(3)]
     updates = messages(payloads, first_seq=40)
     assert len(updates) == 3
     assert list(updates) == [updates[0], updates[1], updates[2]]
     second = updates[-2]
     assert isinstance(second, PoolUpdate)
     assert (second.seq, second.kind, second.now_ns, second.pool) == (41, lib.SF_MSG_POOL, 1041, 1)
-    assert (second.reserve_a, second.reserve_b, second.creator_fee_on, second.slot) == (11, 2**64 - 1, 2, 5)
+    assert (second.reserve_a, second.reserve_b, second.unix_s, second.slot) == (11, 2**64 - 1, 1000, 5)
+    assert second.payload == payloads[1]
     assert updates.headers["seq"].tolist() == [40, 41, 42]
     assert updates.headers["t_origin"].tolist() == [1040, 1041, 1042]
-    assert updates.updates["reserve_a"].tolist() == [10, 11, 12]
+    assert updates.updates["reserve"][:, 0].tolist() == [10, 11, 12]
     for bad in (3, -4):
         with pytest.raises(IndexError):
             updates[bad]
@@ -69,7 +70,7 @@ def test_an_update_is_tradable_unless_stale_or_disabled() -> None:
 
 def test_an_intent_becomes_exactly_these_bytes() -> None:
     cause = update(7, a=1, b=1, seq=77, slot=9)
-    hops = [Hop(7, 1, True, 100, 50), Hop(8, 1, False, 50, 101)]
+    hops = [Hop(7, 1, True, 100, 50), Hop(8, 4, False, 50, 101, (-7, 3))]
     cycle = Intent(
         token_in=3,
         token_out=3,
@@ -101,11 +102,11 @@ def test_an_intent_becomes_exactly_these_bytes() -> None:
         "cu_limit": 12,
     }
     assert {name: int(row[name]) for name in expected} == expected
-    assert [tuple(int(hop[name]) for name in hop.dtype.names) for hop in row["hop"]] == [
-        (7, 1, 1, 100, 50),
-        (8, 1, 0, 50, 101),
-        (0, 0, 0, 0, 0),
-        (0, 0, 0, 0, 0),
+    assert [tuple(hop[name].tolist() for name in hop.dtype.names) for hop in row["hop"]] == [
+        (7, 1, 1, 0, [0, 0, 0], 100, 50),
+        (8, 4, 0, 2, [-7, 3, 0], 50, 101),
+        (0, 0, 0, 0, [0, 0, 0], 0, 0),
+        (0, 0, 0, 0, [0, 0, 0], 0, 0),
     ]
     assert INTENT.named(intent_bytes(1, 5, cause, swap()))["kind"] == lib.SF_INTENT_SWAP
 
@@ -243,10 +244,10 @@ def graph(state_dir: Path, bots: Sequence[dict[str, Any]], burst: int = 16) -> T
         topology.tile(name, kind="test", group=None)
     params = {"bots": json.dumps(bots)}
     topology.tile("strategies", kind="strategies", group="python", params=params, burst=burst)
-    topology.link("market", producer="book", depth=1024, slot_bytes=128)
+    topology.link("market", producer="book", depth=1024, slot_bytes=STRIDE)
     topology.link("fill", producer="confirm", depth=64, slot_bytes=256)
     topology.link("denied", producer="risk", depth=64, slot_bytes=64)
-    topology.link("intent.strategies", producer="strategies", depth=1024, slot_bytes=256)
+    topology.link("intent.strategies", producer="strategies", depth=1024, slot_bytes=320)
     for link in ("market", "fill", "denied"):
         topology.edge(link, consumer="strategies", reliable=False)
     topology.edge("intent.strategies", consumer="risk")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,15 +15,14 @@ from sniperforge.venues import core
 from sniperforge.venues import raydium_cpmm as cpmm
 from sniperforge.venues.dumps import Account, Dumps, complete, snapshots
 from sniperforge.venues.golden import FAILED, GoldenRow, failed, lines
-from sniperforge.venues.quote import Quote
 
 
 class Loaded(NamedTuple):
     """The same pool twice."""
 
-    c: Any  #: sf_pool_update_t *
-    python: cpmm.Market
-    pool: cpmm.Pool
+    c: Any  #: sf_raydium_cpmm_state_t *
+    python: cpmm.State
+    mints: tuple[Pubkey, Pubkey]
 
 
 def load(dumps: Dumps, account: Account | None = None) -> Loaded:
@@ -32,39 +31,33 @@ def load(dumps: Dumps, account: Account | None = None) -> Loaded:
     address, _, data, _ = account
     pool = cpmm.decode_pool(Pubkey.from_string(address), data)
     config = dumps.need(str(pool.config), "config").data
-    vaults = [dumps.need(str(key), "vault").data for key in pool.vaults]
-    amounts = [
-        core.token_amount(bytes(program), vault, bytes(mint))
-        for program, vault, mint in zip(pool.token_programs, vaults, pool.mints, strict=True)
-    ]
-    update = ffi.new("sf_pool_update_t *")
-    check(lib.ipc_cpmm_load(data, len(data), config, len(config), amounts[0], amounts[1], update))
-    return Loaded(update, cpmm.market(pool, cpmm.decode_config(config), (amounts[0], amounts[1])), pool)
-
-
-def quote(other_of: Callable[[int], int], exact_in: bool, amount: int) -> Quote:
-    """What `other_of` (0: the program fails) says of `amount`."""
-    other = other_of(amount)
-    if not other:
-        return Quote(0, 0, "refused")
-    return Quote(amount, other) if exact_in else Quote(other, amount)
+    amount_a, amount_b = (
+        core.token_amount(bytes(program), dumps.need(str(key), "vault").data, bytes(mint))
+        for key, program, mint in zip(pool.vaults, pool.token_programs, pool.mints, strict=True)
+    )
+    state, config_c = ffi.new("sf_raydium_cpmm_state_t *"), ffi.new("sf_raydium_cpmm_config_t *")
+    check(lib.sf_raydium_cpmm_pool_decode(bytes(pool.address), data, len(data), state))
+    check(lib.sf_raydium_cpmm_config_decode(config, len(config), config_c))
+    check(lib.sf_raydium_cpmm_price(state, amount_a, amount_b, config_c))
+    return Loaded(state, cpmm.State.of(pool, cpmm.decode_config(config), (amount_a, amount_b)), pool.mints)
 
 
 def rows(csv_path: Path, accounts_dir: Path) -> Iterator[GoldenRow]:
-    """The rows of a file; the pool is the one whose directory the file is named after."""
+    """The rows of a file; the pool is the one whose directory the file is named after.
+
+    The swaps were recorded after the pool had opened, at a time the file does not say.
+    """
     loaded = complete(snapshots(accounts_dir, csv_path.stem), load)
+    now = loaded.python.open_time
     for name, line in lines(csv_path, "zero_for_one", "exact_in", "amount", "amount_in", "amount_out"):
         a_to_b, exact_in, amount = line["zero_for_one"] == "1", line["exact_in"] == "1", int(line["amount"])
-        expected = (
-            None
-            if failed(line["amount_in"]) or failed(line["amount_out"])
-            else {key: int(line[key]) for key in ("amount_in", "amount_out")}
-        )
-        in_c = partial(lib.sf_cpmm_quote_in if exact_in else lib.sf_cpmm_quote_out, loaded.c, a_to_b)
-        in_python = partial(loaded.python.quote_in if exact_in else loaded.python.quote_out, int(not a_to_b))
+        in_c = lib.sf_raydium_cpmm_quote_in if exact_in else lib.sf_raydium_cpmm_quote_out
+        in_python = loaded.python.quote_in if exact_in else loaded.python.quote_out
         yield GoldenRow(
             name,
-            FAILED if expected is None else expected,
-            partial(quote, in_c, exact_in, amount),
-            partial(quote, in_python, exact_in, amount),
+            FAILED
+            if failed(line["amount_in"]) or failed(line["amount_out"])
+            else {key: int(line[key]) for key in ("amount_in", "amount_out")},
+            partial(core.quote, in_c, loaded.c, a_to_b, amount, now),
+            partial(in_python, a_to_b, amount, now),
         )
