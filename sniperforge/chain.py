@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ from sniperforge.state import StateDirectory
 from sniperforge.wallet import keyfile
 
 Say = Callable[[str], None]
+
+_LOOKUP_PROGRAM = "AddressLookupTab1e1111111111111111111111111"
+_LOOKUP_HEAD = 56
+_LOOKUP_ACTIVE = b"\xff" * 8  # deactivation slot of a table that is in use
 
 
 class ChainError(Exception):
@@ -198,3 +203,25 @@ def baseline(
     record = {"genesis_hash": genesis_hash, "wallet": str(wallet), "balances": held}
     state.write(path, msgspec.json.encode(record).decode())
     return held
+
+
+def lookup_tables(rpc: RpcClient, tables: Sequence[str]) -> dict[str, list[str]]:
+    """Address lookup tables as they stand on the chain: address -> addresses, in the table's order.
+
+    Raises:
+        ChainError: one is missing, is something else, or is being closed.
+    """
+    options = {"encoding": "base64", "commitment": "confirmed"}
+    accounts = rpc.call("getMultipleAccounts", list(tables), options)["value"]
+    found: dict[str, list[str]] = {}
+    for table, account in zip(tables, accounts, strict=True):
+        data = base64.b64decode(account["data"][0]) if account else b""
+        entries, rest = divmod(len(data) - _LOOKUP_HEAD, 32)
+        if not account or account["owner"] != _LOOKUP_PROGRAM or data[:4] != b"\1\0\0\0" or entries < 0 or rest:
+            raise ChainError(f"lookup_tables: {table} is no address lookup table on this chain; take it out")
+        if data[4:12] != _LOOKUP_ACTIVE:
+            raise ChainError(f"lookup_tables: {table} is being closed; take it out")
+        found[table] = [
+            str(Pubkey.from_bytes(data[at : at + 32])) for at in range(_LOOKUP_HEAD, _LOOKUP_HEAD + 32 * entries, 32)
+        ]
+    return found

@@ -289,7 +289,7 @@ class State(msgspec.Struct):
         if int(row["kind"]) == lib.SF_INTENT_CYCLE and self.mints.get(int(row["token_in"])) == WSOL:
             result += int(row["delta_in"])
         elif landed and int(row["kind"]) == lib.SF_INTENT_SWAP:
-            result += self._realised(row)
+            result = self._realised(row, lamports + paid) - paid
         self.lamports += lamports
         self.fee_lamports += fee
         self.tip_lamports += tip if landed else 0
@@ -306,10 +306,20 @@ class State(msgspec.Struct):
         self.day_lamports += result
         self.day_fee_lamports += paid
 
-    def _realised(self, row: np.void) -> int:
-        """What a swap earned in lamports: nothing when it buys; the proceeds less their cost when it sells."""
+    def _realised(self, row: np.void, moved: int) -> int:
+        """What a swap earned in lamports: nothing when it buys; the proceeds less their cost when it sells.
+
+        Wrapped SOL and lamports are one here: `moved` is what it moved of lamports, fee and tip not counted (a venue
+        that pays in them, rent).
+        """
         mint_in, mint_out = self.mints.get(int(row["token_in"])), self.mints.get(int(row["token_out"]))
         paid, got = -int(row["delta_in"]), int(row["delta_out"])
+        if mint_in == WSOL:
+            paid -= moved
+        elif mint_out == WSOL:
+            got += moved
+        else:
+            return moved
         if paid <= 0 or got <= 0 or mint_in is None or mint_out is None:
             return 0
         if mint_in == WSOL:

@@ -134,11 +134,19 @@ def _addresses(config: Config) -> Iterator[str]:
     found += [(f"sign.programs[{number}]", key) for number, key in enumerate(config.sign.programs)]
     found += [(f"sign.tip_accounts[{number}]", key) for number, key in enumerate(config.sign.tip_accounts)]
     found += [("build.tip_account", key) for key in (config.build.tip_account,) if key]
+    for name, keys in (("build", config.build), ("sign", config.sign)):
+        found += [(f"{name}.protect_account", key) for key in (keys.protect_account,) if key]
+        found += [(f"{name}.lookup_tables[{number}]", key) for number, key in enumerate(keys.lookup_tables)]
     for key, address in found:
         try:
             base58.decode(address, 32)
         except ValueError as error:
             yield f"{key}: {error}; use an address in base58"
+    if config.build.protect_account != config.sign.protect_account:
+        yield "build.protect_account: is not sign.protect_account, so none would be signed; make them equal"
+    for number, table in enumerate(config.build.lookup_tables):
+        if table not in config.sign.lookup_tables:
+            yield f"build.lookup_tables[{number}]: is not in sign.lookup_tables, so none is signed; add it there"
     if config.build.tip_account and config.build.tip_account not in config.sign.tip_accounts:
         yield "build.tip_account: is not in sign.tip_accounts, so no tip would be signed; add it there"
 

@@ -14,7 +14,7 @@
 #define DOUBLINGS   48 /* of an input, looking for one that earns less */
 #define GOLDEN_HOT  24 /* steps of the golden section; each leaves 0.618 of the range */
 #define GOLDEN_FULL 100
-#define NEAR        8 /* outputs on both sides of the best that sf_cycles_all tries */
+#define NEAR        256 /* outputs on both sides of the best that sf_cycles_all tries */
 #define FROM        0 /* of best: from the base token */
 #define TO          1
 

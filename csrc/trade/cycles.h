@@ -122,8 +122,9 @@ void sf_cycles_search( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list );
    is not capped, else some forty. */
 int sf_cycles_route( sf_cycles_t const * c, sf_cycle_t const * cycle, sf_route_t * out );
 
-/* sf_cycles_all tells `each` every cycle that earns in exact integers, with the best input to the unit as far as profit
-   rises to one summit, and returns how many there are, or what `each` returned if that was not 0.  Cold. */
+/* sf_cycles_all tells `each` every cycle that earns in exact integers, and returns how many there are, or what `each`
+   returned if that was not 0.  The input is the best to the unit around the summit of the profit, as far as that rises
+   to one summit; what rounding in three hops adds to or takes from the flat top beyond that is a unit or two.  Cold. */
 typedef int sf_cycles_each_t( void * arg, sf_route_t const * route );
 int sf_cycles_all( sf_cycles_t * c, sf_cycles_each_t * each, void * arg );
 

@@ -1,50 +1,57 @@
-/* Cycle search: the lists against all cycles there are, the three screens against each other, the choice
-   against brute force over inputs, amounts of a route, holding, and pools that come later. */
+/* Cycle search: the choice against brute force over all cycles and inputs, the three screens against each other, all
+   cycles that earn against all there are, amounts of a route, pools whose limits cap a cycle, holding, and pools that
+   come later. */
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/err.h"
 #include "base/rng.h"
+#include "cpmm_fixture.h"
 #include "trade/cycles.h"
 
 #define TOKENS 12
 #define POOLS  60
 #define BASE   3
 
-static sf_pool_update_t pools[POOLS];
+static fixture_update_t pools[POOLS];
 static uint32_t pool_cnt;
 
 static void random_pool( sf_rng_t * rng, uint32_t p, uint64_t scale ) {
-  sf_pool_update_t * u = &pools[p];
-  memset( u, 0, sizeof( *u ) );
-  u->pool    = p;
-  u->venue   = SF_VENUE_RAYDIUM_CPMM;
-  u->token_a = (uint32_t)sf_rng_below( rng, TOKENS );
-  do u->token_b = sf_rng_below( rng, 3 ) ? (uint32_t)sf_rng_below( rng, TOKENS ) : BASE;
-  while( u->token_b == u->token_a );
-  u->reserve_a       = scale + sf_rng_below( rng, scale / 50 );
-  u->reserve_b       = scale + sf_rng_below( rng, scale / 50 );
-  u->trade_fee_ppm   = 500 + (uint32_t)sf_rng_below( rng, 2500 );
-  u->creator_fee_ppm = sf_rng_below( rng, 3 ) ? 0 : 500;
-  u->creator_fee_on  = (uint32_t)sf_rng_below( rng, 3 );
+  fixture_update_t * f = &pools[p];
+  uint32_t a = (uint32_t)sf_rng_below( rng, TOKENS ), b;
+  do b = sf_rng_below( rng, 3 ) ? (uint32_t)sf_rng_below( rng, TOKENS ) : BASE;
+  while( b == a );
+  uint64_t x = scale + sf_rng_below( rng, scale / 50 ), y = scale + sf_rng_below( rng, scale / 50 );
+  fixture_update( f, p, a, b, x, y, 500 + (uint32_t)sf_rng_below( rng, 2500 ) );
+  f->s.creator_fee    = sf_rng_below( rng, 3 ) ? 0 : 500;
+  f->s.creator_fee_on = (uint32_t)sf_rng_below( rng, 3 );
+  fixture_update_fill( f );
 }
 
 static void make( sf_cycles_t * c, sf_rng_t * rng, uint64_t scale, uint32_t slippage, uint64_t max_input ) {
   pool_cnt = 20 + (uint32_t)sf_rng_below( rng, POOLS - 20 );
-  assert( !sf_cycles_open( c, POOLS, TOKENS, 100000, 3, slippage, max_input ) );
+  assert( !sf_cycles_open( c, POOLS, TOKENS, 3, slippage, max_input ) );
   sf_cycles_base( c, BASE );
   for( uint32_t p = 0; p < pool_cnt; p++ ) {
     random_pool( rng, p, scale );
-    assert( sf_cycles_update( c, &pools[p], 0 ) == 1 );
+    assert( sf_cycles_update( c, &pools[p].u, 0 ) == 1 );
   }
+}
+
+static uint64_t quote( uint32_t edge, uint64_t v ) {
+  sf_quote_t q;
+  sf_pool_quote_in( &pools[edge >> 1].u, !( edge & 1 ), v, &q );
+  return q.status == SF_QUOTE_OK ? q.amount_out : 0;
 }
 
 /* Profit of a cycle for an input, with what each hop but the last gives up. */
 static int64_t profit_of( uint32_t const * edge, uint32_t n, uint64_t input, uint32_t slippage ) {
   uint64_t v = input;
   for( uint32_t h = 0; h < n; h++ ) {
-    v = sf_venue_quote_in( &pools[edge[h] >> 1], !( edge[h] & 1 ), v );
+    v = quote( edge[h], v );
     if( h + 1 < n ) v = (uint64_t)( (unsigned __int128)v * ( 10000 - slippage ) / 10000 );
   }
   return (int64_t)( v - input );
@@ -66,31 +73,23 @@ static int64_t best_of( uint32_t const * edge, uint32_t n, uint64_t max_input, u
   return best;
 }
 
-static uint32_t from( uint32_t e ) { return e & 1 ? pools[e >> 1].token_b : pools[e >> 1].token_a; }
+static uint32_t from( uint32_t e ) { return e & 1 ? pools[e >> 1].u.token_b : pools[e >> 1].u.token_a; }
 
-/* The best profit over all cycles from the base token through `pool`; their count in *cnt. */
-static int64_t brute( uint32_t pool, uint64_t max_input, uint32_t slippage, uint32_t * cnt ) {
+/* The best profit over all cycles from the base token through `pool` (SF_CYCLE_NONE: through any), and how many earn
+   more than `least` (NULL: not asked). */
+static int64_t brute( uint32_t pool, uint64_t max_input, uint32_t slippage, int64_t least, uint32_t * cnt ) {
   int64_t best = INT64_MIN;
-  *cnt         = 0;
   for( uint32_t a = 0; a < 2 * pool_cnt; a++ )
     for( uint32_t b = 0; b < 2 * pool_cnt; b++ ) {
       if( from( a ) != BASE || from( a ^ 1 ) != from( b ) || b >> 1 == a >> 1 ) continue;
-      uint32_t edge[3] = { a, b, 0 };
-      if( from( b ^ 1 ) == BASE ) {
-        if( a >> 1 != pool && b >> 1 != pool ) continue;
-        int64_t profit = best_of( edge, 2, max_input, slippage );
-        ++*cnt;
+      int two = from( b ^ 1 ) == BASE;
+      for( uint32_t c = 0; c < ( two ? 1 : 2 * pool_cnt ); c++ ) {
+        if( !two && ( from( c ) != from( b ^ 1 ) || from( c ^ 1 ) != BASE ) ) continue;
+        if( pool != SF_CYCLE_NONE && a >> 1 != pool && b >> 1 != pool && ( two || c >> 1 != pool ) ) continue;
+        uint32_t const edge[3] = { a, b, c };
+        int64_t profit         = best_of( edge, two ? 2 : 3, max_input, slippage );
         if( profit > best ) best = profit;
-        continue;
-      }
-      for( uint32_t c = 0; c < 2 * pool_cnt; c++ ) {
-        if( from( c ) != from( b ^ 1 ) || from( c ^ 1 ) != BASE ||
-            ( a >> 1 != pool && b >> 1 != pool && c >> 1 != pool ) )
-          continue;
-        edge[2]        = c;
-        int64_t profit = best_of( edge, 3, max_input, slippage );
-        ++*cnt;
-        if( profit > best ) best = profit;
+        if( cnt && profit > least ) ++*cnt;
       }
     }
   return best;
@@ -99,7 +98,7 @@ static int64_t brute( uint32_t pool, uint64_t max_input, uint32_t slippage, uint
 static void route_check( sf_cycles_t const * c, sf_route_t const * r, uint32_t slippage ) {
   assert( from( r->edge[0] ) == BASE && from( r->edge[r->hop_cnt - 1] ^ 1 ) == BASE );
   for( uint32_t h = 0; h < r->hop_cnt; h++ ) {
-    uint64_t out = sf_venue_quote_in( &pools[r->edge[h] >> 1], !( r->edge[h] & 1 ), r->amount_in[h] );
+    uint64_t out = quote( r->edge[h], r->amount_in[h] );
     if( h + 1 == r->hop_cnt ) assert( r->expected_out == out );
     else
       assert( r->min_out[h] == out * ( 10000 - slippage ) / 10000 && r->amount_in[h + 1] == r->min_out[h] &&
@@ -117,15 +116,15 @@ static void test_brute( void ) {
     uint64_t max_input = round % 4 ? 1UL << 40 : 3000000;
     sf_cycles_t c;
     make( &c, &rng, 1000000000UL, slippage, max_input );
-    uint32_t pool = (uint32_t)sf_rng_below( &rng, pool_cnt ), cnt;
+    uint32_t pool = (uint32_t)sf_rng_below( &rng, pool_cnt );
     sf_cycle_list_t list;
     sf_cycles_search( &c, pool, &list ); /* makes the lists, looks at all */
     sf_cycles_search( &c, pool, &list );
-    int64_t want = brute( pool, max_input, slippage, &cnt );
-    assert( cnt == 0 || c.cycle_cnt >= cnt );
-    int64_t got = 0;
+    int64_t want = brute( pool, max_input, slippage, 0, NULL );
+    int64_t got  = 0;
     for( uint32_t i = 0; i < list.cnt; i++ ) {
       sf_route_t r;
+      assert( !list.cycle[i].capped );
       if( !sf_cycles_route( &c, &list.cycle[i], &r ) ) continue;
       route_check( &c, &r, slippage );
       int64_t profit = (int64_t)( r.expected_out - r.amount_in[0] );
@@ -140,14 +139,79 @@ static void test_brute( void ) {
   assert( found > 10 && none > 0 );
 }
 
-static int same( sf_cycle_list_t const * a, sf_cycle_list_t const * b ) {
-  if( a->cnt != b->cnt ) return 0;
-  for( uint32_t i = 0; i < a->cnt; i++ )
-    if( a->cycle[i].hop_cnt != b->cycle[i].hop_cnt || a->cycle[i].profit != b->cycle[i].profit ||
-        a->cycle[i].input != b->cycle[i].input ||
-        memcmp( a->cycle[i].edge, b->cycle[i].edge, a->cycle[i].hop_cnt * sizeof( uint32_t ) ) )
-      return 0;
-  return 1;
+/* -- all there are ------------------------------------------------------------- */
+
+typedef struct told {
+  sf_cycles_t const * c;
+  uint32_t cnt;
+  uint32_t large; /* that earn more than 8 */
+  int64_t best;
+  int stop_at;
+} told_t;
+
+static int tell( void * arg, sf_route_t const * r ) {
+  told_t * t     = arg;
+  int64_t profit = (int64_t)( r->expected_out - r->amount_in[0] );
+  route_check( t->c, r, t->c->slippage_bps );
+  assert( profit > 0 );
+  if( profit > t->best ) t->best = profit;
+  t->large += profit > 8;
+  t->cnt++;
+  return (int)t->cnt == t->stop_at ? 77 : 0;
+}
+
+static void test_all( void ) {
+  sf_rng_t rng;
+  sf_rng_seed( &rng, 17 );
+  uint32_t found = 0;
+  for( uint32_t round = 0; round < 12; round++ ) {
+    sf_cycles_t c;
+    make( &c, &rng, 1000000000UL, 0, 1UL << 40 );
+    told_t t       = { .c = &c };
+    int cnt        = sf_cycles_all( &c, tell, &t );
+    uint32_t large = 0;
+    int64_t want   = brute( SF_CYCLE_NONE, 1UL << 40, 0, 8, &large );
+    assert( cnt == (int)t.cnt && t.large >= large && t.best >= want - 1 );
+    found += t.cnt;
+    told_t stop = { .c = &c, .stop_at = 2 };
+    if( cnt > 1 ) assert( sf_cycles_all( &c, tell, &stop ) == 77 && stop.cnt == 2 );
+    sf_cycles_close( &c );
+  }
+  assert( found > 100 );
+}
+
+/* A head that says its curve holds only for small inputs: what lies beyond is found on the exact quotes. */
+static void test_capped( void ) {
+  sf_rng_t rng;
+  sf_rng_seed( &rng, 27 );
+  uint32_t capped = 0;
+  for( uint32_t round = 0; round < 300; round++ ) {
+    uint32_t slippage = round % 2 ? 5 : 0;
+    sf_cycles_t c;
+    make( &c, &rng, 1000000000UL, slippage, 1UL << 40 );
+    for( uint32_t p = 0; p < pool_cnt; p++ ) {
+      for( uint32_t side = 0; side < 2; side++ ) {
+        if( sf_rng_below( &rng, 2 ) ) pools[p].u.limit[side] = (double)( 1 + sf_rng_below( &rng, 1000 ) );
+        if( sf_rng_below( &rng, 2 ) ) pools[p].u.depth[side] = 0.;
+      }
+      assert( !sf_cycles_update( &c, &pools[p].u, 0 ) );
+    }
+    sf_cycle_list_t list;
+    uint32_t pool = (uint32_t)sf_rng_below( &rng, pool_cnt );
+    sf_cycles_search( &c, pool, &list );
+    for( uint32_t i = 0; i < list.cnt; i++ ) {
+      sf_cycle_t const * cycle = &list.cycle[i];
+      sf_route_t r;
+      if( !cycle->capped ) continue;
+      int64_t want = best_of( cycle->edge, cycle->hop_cnt, 1UL << 40, slippage );
+      int got      = sf_cycles_route( &c, cycle, &r );
+      if( got ) route_check( &c, &r, slippage );
+      assert( want <= 4 || ( got && (int64_t)( r.expected_out - r.amount_in[0] ) >= want - 4 - want / 10000 ) );
+      capped += want > 4;
+    }
+    sf_cycles_close( &c );
+  }
+  assert( capped > 20 );
 }
 
 static void test_screens( void ) {
@@ -156,55 +220,49 @@ static void test_screens( void ) {
   for( uint32_t round = 0; round < 50; round++ ) {
     sf_cycles_t c;
     make( &c, &rng, 1UL << 40, 0, 1UL << 50 );
-    sf_cycle_list_t first, list;
+    sf_cycle_list_t list;
+    uint32_t plain[1024], wide[1024];
     sf_cycles_search( &c, 0, &list );
-    for( uint32_t e = 0; e < 2 * pool_cnt; e++ ) {
-      first.cnt = 0;
-      sf_cycles_screen_plain( &c, e, &first );
-      list.cnt = 0;
-      if( __builtin_cpu_supports( "avx2" ) ) sf_cycles_screen_avx2( &c, e, &list );
-      assert( !__builtin_cpu_supports( "avx2" ) || same( &first, &list ) );
-      list.cnt = 0;
-      if( __builtin_cpu_supports( "avx512f" ) ) sf_cycles_screen_avx512( &c, e, &list );
-      assert( !__builtin_cpu_supports( "avx512f" ) || same( &first, &list ) );
-    }
+    for( uint32_t e = 0; e < 2 * pool_cnt; e++ )
+      for( uint32_t way = 0; way < 2; way++ ) {
+        uint32_t t = from( e ), first = c.first[t], end = c.first[t + 1];
+        double r     = c.pool[e >> 1].rate[e & 1];
+        uint32_t cnt = sf_cycles_screen_plain( c.rate[way], c.other, c.best[way], r, first, end, plain );
+        if( __builtin_cpu_supports( "avx2" ) ) {
+          assert( sf_cycles_screen_avx2( c.rate[way], c.other, c.best[way], r, first, end, wide ) == cnt );
+          assert( !memcmp( plain, wide, cnt * sizeof( *plain ) ) );
+        }
+        if( __builtin_cpu_supports( "avx512f" ) ) {
+          assert( sf_cycles_screen_avx512( c.rate[way], c.other, c.best[way], r, first, end, wide ) == cnt );
+          assert( !memcmp( plain, wide, cnt * sizeof( *plain ) ) );
+        }
+      }
     sf_cycles_close( &c );
   }
 }
 
-/* Two pools apart in price: what is held, stale, disabled or not yet there is not used. */
+/* Two pools apart in price: what is held, stale, disabled, not open or not yet there is not used. */
 static void test_use( void ) {
   sf_cycles_t c;
   sf_cycle_list_t list;
-  sf_pool_update_t u[2] = {
-    { .pool          = 0,
-      .venue         = SF_VENUE_RAYDIUM_CPMM,
-      .token_a       = 0,
-      .token_b       = 1,
-      .reserve_a     = 1000000,
-      .reserve_b     = 2000000,
-      .trade_fee_ppm = 2500 },
-    { .pool          = 1,
-      .venue         = SF_VENUE_RAYDIUM_CPMM,
-      .token_a       = 1,
-      .token_b       = 0,
-      .reserve_a     = 2000000,
-      .reserve_b     = 1100000,
-      .trade_fee_ppm = 2500 },
-  };
-  assert( sf_cycles_open( &c, 0, 4, 10, 3, 0, 1 ) < 0 && sf_cycles_open( &c, 40000, 4, 10, 3, 0, 1 ) < 0 );
-  assert( sf_cycles_open( &c, 4, 4, 10, 4, 0, 1 ) < 0 && sf_cycles_open( &c, 4, 4, 10, 2, 10000, 1 ) < 0 );
-  assert( !sf_cycles_open( &c, 4, 4, 10, 2, 0, 1000000 ) );
-  assert( sf_cycles_update( &c, &u[0], 0 ) == 1 );
+  fixture_update_t f[2];
+  fixture_update( &f[0], 0, 0, 1, 1000000, 2000000, 2500 );
+  fixture_update( &f[1], 1, 1, 0, 2000000, 1100000, 2500 );
+  pools[0] = f[0];
+  pools[1] = f[1];
+  assert( sf_cycles_open( &c, 0, 4, 3, 0, 1 ) < 0 && sf_cycles_open( &c, 4, 0, 3, 0, 1 ) < 0 );
+  assert( sf_cycles_open( &c, 4, 4, 4, 0, 1 ) < 0 && sf_cycles_open( &c, 4, 4, 2, 10000, 1 ) < 0 );
+  assert( !sf_cycles_open( &c, 4, 4, 2, 0, 1000000 ) );
+  assert( sf_cycles_update( &c, &f[0].u, 0 ) == 1 );
   sf_cycles_search( &c, 0, &list );
   assert( !list.cnt ); /* base not known */
   sf_cycles_base( &c, 0 );
   sf_cycles_search( &c, 0, &list );
-  assert( !list.cnt && c.cycle_cnt == 0 );
-  assert( sf_cycles_update( &c, &u[1], 0 ) == 1 );
+  assert( !list.cnt );
+  assert( sf_cycles_update( &c, &f[1].u, 0 ) == 1 );
   sf_cycles_search( &c, 0, &list );
   assert( list.cnt == 2 || list.cnt == 1 ); /* through the pool and through the one that was added */
-  assert( c.cycle_cnt == 2 && list.cycle[0].edge[0] == 0 && list.cycle[0].edge[1] == 2 );
+  assert( list.cycle[0].edge[0] == 0 && list.cycle[0].edge[1] == 2 && list.cycle[0].hop_cnt == 2 );
   sf_cycles_search( &c, 0, &list );
   assert( list.cnt == 1 );
   sf_route_t r;
@@ -213,65 +271,116 @@ static void test_use( void ) {
   sf_cycles_hold( &c, 1, 1 );
   sf_cycles_search( &c, 0, &list );
   assert( !list.cnt );
-  assert( sf_cycles_update( &c, &u[1], 0 ) == 0 ); /* an update does not set it free */
+  assert( sf_cycles_update( &c, &f[1].u, 0 ) == 0 ); /* an update does not set it free */
   sf_cycles_search( &c, 0, &list );
   assert( !list.cnt );
   sf_cycles_hold( &c, 1, 0 );
   sf_cycles_search( &c, 1, &list );
   assert( list.cnt == 1 && list.cycle[0].edge[0] == 0 );
 
-  assert( sf_cycles_update( &c, &u[1], 1 ) == 0 ); /* stale */
+  assert( sf_cycles_update( &c, &f[1].u, 1 ) == 0 ); /* stale */
   sf_cycles_search( &c, 0, &list );
   assert( !list.cnt );
-  u[1].flags = SF_POOL_DISABLED;
-  sf_cycles_update( &c, &u[1], 0 );
+  f[1].u.flags = SF_POOL_DISABLED;
+  sf_cycles_update( &c, &f[1].u, 0 );
   sf_cycles_search( &c, 0, &list );
   assert( !list.cnt );
-  u[1].flags = 0;
-  sf_cycles_update( &c, &u[1], 0 );
+  f[1].u.flags     = 0;
+  f[1].u.open_time = (uint32_t)f[1].u.unix_s + 1;
+  sf_cycles_update( &c, &f[1].u, 0 );
+  sf_cycles_search( &c, 0, &list );
+  assert( !list.cnt );
+  f[1].u.open_time--;
+  sf_cycles_update( &c, &f[1].u, 0 );
   sf_cycles_search( &c, 0, &list );
   assert( list.cnt == 1 );
 
-  sf_pool_update_t bad = u[0];
-  bad.token_a          = 2;
-  assert( sf_cycles_update( &c, &bad, 0 ) == SF_ERR_ARG );
-  bad      = u[0];
-  bad.pool = 4;
-  assert( sf_cycles_update( &c, &bad, 0 ) == SF_ERR_ARG );
-  bad         = u[0];
-  bad.pool    = 2;
-  bad.token_b = 4;
-  assert( sf_cycles_update( &c, &bad, 0 ) == SF_ERR_ARG );
-  bad.token_b = 0;
-  assert( sf_cycles_update( &c, &bad, 0 ) == SF_ERR_ARG );
-  bad.venue = 0;
-  assert( sf_cycles_update( &c, &bad, 0 ) == SF_ERR_ARG );
+  fixture_update_t bad = f[0];
+  bad.u.token_a        = 2;
+  assert( sf_cycles_update( &c, &bad.u, 0 ) == SF_ERR_ARG );
+  bad        = f[0];
+  bad.u.pool = 4;
+  assert( sf_cycles_update( &c, &bad.u, 0 ) == SF_ERR_ARG );
+  bad           = f[0];
+  bad.u.pool    = 2;
+  bad.u.token_b = 4;
+  assert( sf_cycles_update( &c, &bad.u, 0 ) == SF_ERR_ARG );
+  bad.u.token_b = 0;
+  assert( sf_cycles_update( &c, &bad.u, 0 ) == SF_ERR_ARG );
+  bad.u.venue = 0;
+  assert( sf_cycles_update( &c, &bad.u, 0 ) == SF_ERR_ARG );
+  bad               = f[0];
+  bad.u.state_bytes = SF_POOL_STATE_MAX + 16;
+  assert( sf_cycles_update( &c, &bad.u, 0 ) == SF_ERR_ARG );
   sf_cycles_close( &c );
 }
 
-/* More cycles than there is room for: the rest is left out, and that is said. */
-static void test_room( void ) {
-  sf_rng_t rng;
+/* A state that grows is kept whole; another base token makes other cycles. */
+static void test_grows( void ) {
   sf_cycles_t c;
-  sf_rng_seed( &rng, 9 );
-  assert( !sf_cycles_open( &c, POOLS, TOKENS, 16, 3, 0, 1UL << 50 ) );
-  sf_cycles_base( &c, BASE );
-  pool_cnt = POOLS;
-  for( uint32_t p = 0; p < POOLS; p++ ) {
-    random_pool( &rng, p, 1UL << 40 );
-    sf_cycles_update( &c, &pools[p], 0 );
-  }
+  static struct {
+    sf_pool_update_t u;
+    uint8_t state[SF_POOL_STATE_MAX];
+  } large;
+  fixture_update_t f;
+  fixture_update( &f, 0, 0, 1, 1000000, 2000000, 2500 );
+  assert( !sf_cycles_open( &c, 4, 4, 3, 0, 1000000 ) && sf_cycles_update( &c, &f.u, 0 ) == 1 );
+  memset( large.state, 0x5a, sizeof( large.state ) );
+  large.u             = f.u;
+  large.u.state_bytes = SF_POOL_STATE_MAX;
+  memcpy( large.state, &f.s, sizeof( f.s ) );
+  assert( !sf_cycles_update( &c, &large.u, 0 ) );
+  assert( !memcmp( sf_cycles_pool( &c, 1 ), &large, sizeof( large ) ) );
+  assert( !sf_cycles_update( &c, &f.u, 0 ) && sf_cycles_pool( &c, 0 )->state_bytes == f.u.state_bytes );
+
+  fixture_update( &f, 1, 0, 1, 1000000, 1900000, 2500 );
+  assert( sf_cycles_update( &c, &f.u, 0 ) == 1 );
   sf_cycle_list_t list;
-  for( uint32_t p = 0; p < POOLS; p++ ) sf_cycles_search( &c, p, &list );
-  assert( c.dropped && c.cycle_cnt == 16 );
+  for( uint32_t base = 0; base < 2; base++ ) {
+    sf_cycles_base( &c, base );
+    sf_cycles_search( &c, 1, &list );
+    assert( list.cnt && list.cycle[0].hop_cnt == 2 );
+    assert( list.cycle[0].edge[0] == ( base ? 3u : 0u ) && list.cycle[0].edge[1] == ( base ? 0u : 3u ) );
+  }
+  sf_cycles_close( &c );
+}
+
+/* A hub that jumps: more cycles than are weighed, and that is counted. */
+static void test_cut( void ) {
+  enum { MIDDLE = 60, MANY = 60 };
+  static fixture_update_t f;
+  sf_cycles_t c;
+  sf_cycle_list_t list;
+  assert( !sf_cycles_open( &c, 2 * MIDDLE * MANY, 3 + MIDDLE, 3, 0, 1UL << 40 ) );
+  sf_cycles_base( &c, 0 );
+  uint32_t p = 0;
+  for( uint32_t m = 0; m < MIDDLE; m++ ) {
+    fixture_update( &f, p++, 1, 2 + m, 1000000000, 1000000000, 100 );
+    assert( sf_cycles_update( &c, &f.u, 0 ) == 1 );
+    for( uint32_t k = 0; k < MANY; k++ ) {
+      fixture_update( &f, p++, 2 + m, 0, 1000000000, 1000000000, 100 );
+      assert( sf_cycles_update( &c, &f.u, 0 ) == 1 );
+    }
+  }
+  fixture_update( &f, p, 0, 1, 1000000000, 1000000000, 100 );
+  assert( sf_cycles_update( &c, &f.u, 0 ) == 1 );
+  sf_cycles_search( &c, p, &list );
+  assert( !list.cnt && !c.cut_searches );
+  fixture_update( &f, p, 0, 1, 1000000000, 1010000000, 100 );
+  assert( !sf_cycles_update( &c, &f.u, 0 ) );
+  sf_cycles_search( &c, p, &list );
+  assert( list.cnt == SF_CYCLE_BEST && c.cut_searches == 1 );
   sf_cycles_close( &c );
 }
 
 int main( void ) {
   test_brute();
+  test_all();
+  test_capped();
   test_screens();
   test_use();
-  test_room();
+  test_grows();
+  test_cut();
   printf( "cycles: ok\n" );
   return 0;
 }
