@@ -16,14 +16,14 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "dex/raydium_cpmm.h"
+#include "cpmm_fixture.h"
 #include "shm/table.h"
 #include "solana/base58.h"
 #include "solana/program.h"
 #include "solana/template.h"
 #include "solana/transaction.h"
 #include "tile/rig.h"
-#include "trade/swap.h"
+#include "trade/plan.h"
 
 #define CHECK( c )                                                                 \
   do {                                                                             \
@@ -43,11 +43,15 @@
 typedef struct fixture {
   uint8_t secret[64];
   uint8_t tip_account[32];
+  uint8_t protect_account[32];
   sf_token_accounts_t wallet;
   char wallet_text[SF_PUBKEY_TEXT_MAX];
   char tip_text[SF_PUBKEY_TEXT_MAX];
+  char protect_text[SF_PUBKEY_TEXT_MAX];
   char dir[64];
   char key_path[80];
+  char lookups_path[80];
+  sf_lookups_t lookups;
 } fixture_t;
 
 /* Fills 32 bytes that depend on kind and number only. */
@@ -63,20 +67,55 @@ static inline void token_mint( uint32_t token, uint8_t out[32] ) {
 }
 
 static inline void pool_make( uint32_t pool, sf_pool_row_t * row ) {
-  memset( row, 0, sizeof( *row ) );
-  row->venue   = SF_VENUE_RAYDIUM_CPMM;
-  row->token_a = pool % 1000;
-  row->token_b = pool == 2 ? 0 : pool % 1000 + 1;
-  fake_key( "pool", pool, row->pool );
-  fake_key( "config", pool % 4, row->config );
-  token_mint( row->token_a, row->mint_a );
-  token_mint( row->token_b, row->mint_b );
-  fake_key( "vault a", pool, row->vault_a );
-  fake_key( "vault b", pool, row->vault_b );
-  memcpy( row->program_a, row->token_a % 2 ? sf_program_token_2022 : sf_program_token, 32 );
-  memcpy( row->program_b, row->token_b % 2 ? sf_program_token_2022 : sf_program_token, 32 );
-  fake_key( "observation", pool, row->observation );
-  memcpy( row->authority, sf_raydium_cpmm.authority, 32 );
+  fixture_update_t f = { 0 };
+  f.u.pool           = pool;
+  f.u.venue          = SF_VENUE_RAYDIUM_CPMM;
+  f.u.token_a        = pool % 1000;
+  f.u.token_b        = pool == 2 ? 0 : pool % 1000 + 1;
+  f.u.state_bytes    = sizeof( f.s );
+  fake_key( "pool", pool, f.s.pubkey );
+  fake_key( "config", pool % 4, f.s.config );
+  token_mint( f.u.token_a, f.s.mint[0] );
+  token_mint( f.u.token_b, f.s.mint[1] );
+  fake_key( "vault a", pool, f.s.vault[0] );
+  fake_key( "vault b", pool, f.s.vault[1] );
+  memcpy( f.s.program[0], f.u.token_a % 2 ? sf_program_token_2022 : sf_program_token, 32 );
+  memcpy( f.s.program[1], f.u.token_b % 2 ? sf_program_token_2022 : sf_program_token, 32 );
+  fake_key( "observation", pool, f.s.observation );
+  fixture_pool_row( &f, row );
+}
+
+/* Three lookup tables: one with pools' accounts, one with mints and configs, one with nothing of ours.  As a file. */
+static inline void lookups_make( fixture_t * f ) {
+  sf_lookups_t * out = &f->lookups;
+  out->cnt = 3;
+  for( uint32_t t = 0; t < 3; t++ ) fake_key( "lookup table", t, out->table[t].key );
+  for( uint32_t i = 0; i < 40; i++ ) {
+    sf_lookup_table_t * t = &out->table[0];
+    fake_key( "pool", i, t->address[t->cnt++] );
+    fake_key( "vault a", i, t->address[t->cnt++] );
+    fake_key( "vault b", i, t->address[t->cnt++] );
+    fake_key( "observation", i, t->address[t->cnt++] );
+    token_mint( i, out->table[1].address[out->table[1].cnt++] );
+    fake_key( "config", i, out->table[1].address[out->table[1].cnt++] );
+    fake_key( "nothing", i, out->table[2].address[out->table[2].cnt++] );
+  }
+  memcpy( out->table[1].address[out->table[1].cnt++], f->tip_account, 32 ); /* which may not be looked up */
+  memcpy( out->table[1].address[out->table[1].cnt++], sf_raydium_cpmm_program, 32 );
+  snprintf( f->lookups_path, sizeof( f->lookups_path ), "%s/tables.json", f->dir );
+  FILE * file = fopen( f->lookups_path, "w" );
+  CHECK( file );
+  for( uint32_t t = 0; t < out->cnt; t++ ) {
+    char text[SF_PUBKEY_TEXT_MAX];
+    sf_pubkey_encode( out->table[t].key, text );
+    fprintf( file, "%s\"%s\": [", t ? "], " : "{", text );
+    for( uint32_t i = 0; i < out->table[t].cnt; i++ ) {
+      sf_pubkey_encode( out->table[t].address[i], text );
+      fprintf( file, "%s\"%s\"", i ? ", " : "", text );
+    }
+  }
+  fprintf( file, "]}\n" );
+  fclose( file );
 }
 
 static inline void fixture_open( fixture_t * f ) {
@@ -84,8 +123,10 @@ static inline void fixture_open( fixture_t * f ) {
   CHECK( sodium_init() >= 0 );
   crypto_sign_keypair( f->wallet.wallet, f->secret );
   fake_key( "tip", 0, f->tip_account );
+  fake_key( "protect", 0, f->protect_account );
   sf_pubkey_encode( f->wallet.wallet, f->wallet_text );
   sf_pubkey_encode( f->tip_account, f->tip_text );
+  sf_pubkey_encode( f->protect_account, f->protect_text );
   snprintf( f->dir, sizeof( f->dir ), "/tmp/sf-test-sign-XXXXXX" );
   CHECK( mkdtemp( f->dir ) );
   snprintf( f->key_path, sizeof( f->key_path ), "%s/key.json", f->dir );
@@ -94,10 +135,12 @@ static inline void fixture_open( fixture_t * f ) {
   for( int i = 0; i < 64; i++ ) fprintf( file, "%c%u", i ? ',' : '[', f->secret[i] );
   fprintf( file, "]\n" );
   fclose( file );
+  lookups_make( f );
 }
 
 static inline void fixture_close( fixture_t * f ) {
   unlink( f->key_path );
+  unlink( f->lookups_path );
   rmdir( f->dir );
 }
 
@@ -138,29 +181,55 @@ static inline void order_make( sf_order_t * order, uint64_t number, uint32_t hop
                                          .min_out   = amount_in + 10 * i + 10 };
   }
   pool_make( pool[0], &row );
-  order->intent.token_in = row.token_a;
+  order->intent.token_in = row.update.token_a;
   pool_make( pool[hop_cnt - 1], &row );
-  order->intent.token_out    = row.token_b;
+  order->intent.token_out    = row.update.token_b;
   order->intent.min_out      = order->intent.hop[hop_cnt - 1].min_out;
   order->intent.expected_out = order->intent.min_out + 5;
-  order->intent.kind         = row.token_b == order->intent.token_in ? SF_INTENT_CYCLE : SF_INTENT_SWAP;
+  order->intent.kind         = row.update.token_b == order->intent.token_in ? SF_INTENT_CYCLE : SF_INTENT_SWAP;
 }
 
 /* The instructions that an order should become. */
 typedef struct plan {
-  sf_instruction_t instruction[10];
+  sf_instruction_t instruction[SF_TEMPLATE_INSTRUCTION_MAX + 1];
   uint32_t cnt;
   uint8_t limit[SF_COMPUTE_LIMIT_BYTES];
   uint8_t price[SF_COMPUTE_PRICE_BYTES];
   uint8_t tip[SF_SYSTEM_TRANSFER_BYTES];
   sf_account_meta_t tip_account[2];
+  sf_account_meta_t protect;
   sf_swap_t swap[SF_HOP_MAX];
+  uint8_t data[SF_HOP_MAX][SF_SWAP_DATA_BYTES_MAX];
+  sf_account_meta_t create[SF_HOP_MAX][SF_CREATE_ACCOUNTS];
+  uint32_t create_cnt;
+  uint32_t first_create;
   uint32_t first_swap;
+  sf_lookups_t const * lookups; /* NULL = none */
 } plan_t;
 
 static inline uint32_t plan_units( sf_order_t const * order ) {
-  uint32_t units = order->intent.cu_limit ? order->intent.cu_limit : LIMIT_BASE + LIMIT_HOP * order->intent.hop_cnt;
+  uint32_t creates = order->intent.flags & SF_INTENT_CREATE ? order->intent.hop_cnt : 0;
+  uint32_t units   = order->intent.cu_limit
+                         ? order->intent.cu_limit
+                         : LIMIT_BASE + LIMIT_HOP * order->intent.hop_cnt + 40000 * creates;
   return units + (uint32_t)( ( order->order + 2531ul * ( order->order >> 32 ) ) % 4096 );
+}
+
+static inline void plan_create( plan_t * p, fixture_t * f, uint32_t hop ) {
+  sf_swap_t const * swap = &p->swap[hop];
+  for( uint32_t k = 0; k < hop; k++ )
+    if( p->swap[k].token_out == swap->token_out ) return;
+  uint8_t const * key[SF_CREATE_ACCOUNTS] = { f->wallet.wallet, swap->user_out,    f->wallet.wallet,
+                                              swap->mint_out,   sf_program_system, swap->program_out };
+  sf_account_meta_t * account             = p->create[p->create_cnt++];
+  for( uint32_t i = 0; i < SF_CREATE_ACCOUNTS; i++ ) {
+    memcpy( account[i].pubkey, key[i], 32 );
+    account[i].signer   = i == 0;
+    account[i].writable = i < 2;
+  }
+  static uint8_t const idempotent[1] = { 1 };
+  p->instruction[p->cnt++] = ( sf_instruction_t ){ sf_program_associated_token, account, idempotent,
+                                                   SF_CREATE_ACCOUNTS, sizeof( idempotent ) };
 }
 
 static inline void plan_make( plan_t * p, fixture_t * f, sf_order_t const * order ) {
@@ -168,7 +237,10 @@ static inline void plan_make( plan_t * p, fixture_t * f, sf_order_t const * orde
   memset( p, 0, sizeof( *p ) );
   sf_compute_limit_data( p->limit, plan_units( order ) );
   sf_compute_price_data( p->price, order->intent.cu_price_micro_lamports );
-  p->instruction[0] = ( sf_instruction_t ){ sf_program_compute_budget, NULL, p->limit, 0, sizeof( p->limit ) };
+  memcpy( p->protect.pubkey, f->protect_account, 32 );
+  uint16_t protects = ( order->intent.flags & SF_INTENT_PROTECTED ) != 0;
+  p->instruction[0] =
+      ( sf_instruction_t ){ sf_program_compute_budget, &p->protect, p->limit, protects, sizeof( p->limit ) };
   p->instruction[1] = ( sf_instruction_t ){ sf_program_compute_budget, NULL, p->price, 0, sizeof( p->price ) };
   p->cnt            = 2;
   if( order->intent.tip_lamports ) {
@@ -179,11 +251,19 @@ static inline void plan_make( plan_t * p, fixture_t * f, sf_order_t const * orde
     memcpy( p->tip_account[1].pubkey, f->tip_account, 32 );
     p->instruction[p->cnt++] = ( sf_instruction_t ){ sf_program_system, p->tip_account, p->tip, 2, sizeof( p->tip ) };
   }
-  p->first_swap = p->cnt;
+  p->first_create = p->cnt;
   for( uint32_t i = 0; i < order->intent.hop_cnt; i++ ) {
     pool_make( order->intent.hop[i].pool, &row );
     CHECK( !sf_swap_make( &p->swap[i], &order->intent.hop[i], &row, &f->wallet ) );
-    p->instruction[p->cnt++] = p->swap[i].instruction;
+    if( order->intent.flags & SF_INTENT_CREATE ) plan_create( p, f, i );
+  }
+  p->first_swap = p->cnt;
+  for( uint32_t i = 0; i < order->intent.hop_cnt; i++ ) {
+    uint32_t len;
+    sf_swap_t * swap = &p->swap[i];
+    CHECK( !sf_swap_data( swap, &order->intent.hop[i], p->data[i], &len ) );
+    p->instruction[p->cnt++] = ( sf_instruction_t ){ swap->venue->program, swap->account, p->data[i],
+                                                     (uint16_t)swap->account_cnt, (uint16_t)len };
   }
 }
 
@@ -191,8 +271,8 @@ static inline void plan_make( plan_t * p, fixture_t * f, sf_order_t const * orde
 static inline uint16_t plan_wire( plan_t const * p, uint8_t const payer[32], sf_order_t const * order,
                                   sf_chain_row_t const * chain, sf_wire_t * wire ) {
   memset( wire, 0, sizeof( *wire ) );
-  int len = sf_message_compile( wire->tx + 65, SF_TX_MAX - 65, SF_VERSION_0, payer, p->instruction, p->cnt,
-                                chain->blockhash, NULL, NULL );
+  int len = sf_message_compile( wire->tx + 65, SF_TX_MAX - 65, SF_VERSION_0, payer, p->instruction, p->cnt, p->lookups,
+                                p->first_create, chain->blockhash, NULL, NULL );
   CHECK( len > 0 );
   wire->tx[0]                   = 1;
   wire->order                   = order->order;

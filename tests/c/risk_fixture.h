@@ -13,20 +13,24 @@
 
 static sf_risk_t * r;
 static sf_risk_view_t view;
+static fixture_update_t pools[SF_HOP_MAX];
 static sf_intent_t intent;
 static sf_order_t order;
 static sf_denied_t denied;
 static uint64_t number; /* of the last intent */
 
-static inline sf_pool_update_t pool( uint32_t p, uint32_t a, uint32_t b, uint64_t x, uint64_t y ) {
-  return ( sf_pool_update_t ){ .pool          = p,
-                               .venue         = SF_VENUE_RAYDIUM_CPMM,
-                               .slot          = 100,
-                               .reserve_a     = x,
-                               .reserve_b     = y,
-                               .token_a       = a,
-                               .token_b       = b,
-                               .trade_fee_ppm = 2500 };
+/* Pool number p as the gate sees it for hop h. */
+static inline fixture_update_t * pool( uint32_t h, uint32_t p, uint32_t a, uint32_t b, uint64_t x, uint64_t y ) {
+  fixture_update( &pools[h], p, a, b, x, y, 2500 );
+  pools[h].u.slot = 100;
+  view.pool[h]    = &pools[h].u;
+  return &pools[h];
+}
+
+static inline uint64_t quote( uint32_t h, int a_to_b, uint64_t amount ) {
+  sf_quote_t q;
+  sf_pool_quote_in( view.pool[h], a_to_b, amount, &q );
+  return q.status == SF_QUOTE_OK ? q.amount_out : 0;
 }
 
 static inline void limits_set( sf_limit_row_t * l ) {
@@ -76,10 +80,10 @@ static inline void begin( void ) {
 
 /* A cycle WSOL, token 0, WSOL that earns. */
 static inline void cycle( uint64_t amount ) {
-  view.pool[0] = pool( 0, 1, 0, 1000 * G, 1000 * G );
-  view.pool[1] = pool( 1, 0, 1, 1000 * G, 1030 * G );
+  pool( 0, 0, 1, 0, 1000 * G, 1000 * G );
+  pool( 1, 1, 0, 1, 1000 * G, 1030 * G );
   for( uint32_t h = 0; h < SF_HOP_MAX; h++ ) view.pool_state[h] = SF_RISK_POOL_GOOD;
-  uint64_t mid = sf_venue_quote_in( &view.pool[0], 1, amount ), out = sf_venue_quote_in( &view.pool[1], 1, mid );
+  uint64_t mid = quote( 0, 1, amount ), out = quote( 1, 1, mid );
   intent = ( sf_intent_t ){ .intent                  = ++number,
                             .bot                     = 5,
                             .kind                    = SF_INTENT_CYCLE,
@@ -106,7 +110,7 @@ static inline void swap( uint64_t amount, int sell ) {
   intent.token_in      = sell ? 0 : 1;
   intent.token_out     = sell ? 1 : 0;
   intent.hop[0].a_to_b = !sell;
-  intent.min_out = intent.expected_out = intent.hop[0].min_out = sf_venue_quote_in( &view.pool[0], !sell, amount );
+  intent.min_out = intent.expected_out = intent.hop[0].min_out = quote( 0, !sell, amount );
 }
 
 static inline uint32_t gate( void ) { return sf_risk_gate( r, &intent, &view, &order, &denied ); }
@@ -121,6 +125,7 @@ static inline sf_fill_t fill( uint8_t outcome, int64_t delta_in, int64_t delta_o
                         .token_out    = intent.token_out,
                         .delta_in     = delta_in,
                         .delta_out    = delta_out,
+                        .delta_lamports = -(int64_t)( fee + ( outcome == SF_FILL_LANDED ? intent.tip_lamports : 0 ) ),
                         .fee_lamports = fee,
                         .tip_lamports = intent.tip_lamports,
                         .amount_in    = intent.amount_in };

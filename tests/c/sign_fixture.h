@@ -17,7 +17,7 @@ static inline sf_rig_t * rig_new( char const * params ) {
   sf_rig_t * rig;
   CHECK( !sf_rig_new( &rig ) );
   sf_rig_tile( rig, "sign", "sign", params );
-  sf_rig_link( rig, "order", NULL, 256, 256 );
+  sf_rig_link( rig, "order", NULL, 256, 320 );
   sf_rig_edge( rig, "order", "sign", 1 );
   sf_rig_link( rig, "message", NULL, 256, 1344 );
   sf_rig_edge( rig, "message", "sign", 1 );
@@ -30,8 +30,10 @@ static inline sf_rig_t * rig_open( uint32_t rate ) {
   char params[1024];
   snprintf( params, sizeof( params ),
             "key_path=%s\nmax_amount_lamports=%lu\nmax_fee_lamports=%lu\nmax_tip_lamports=%lu\n"
-            "max_signatures_per_second=%u\nprograms=CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C\ntip_accounts=%s\n",
-            fixture.key_path, MAX_AMOUNT, MAX_FEE, MAX_TIP, rate, fixture.tip_text );
+            "max_signatures_per_second=%u\nprograms=CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C\ntip_accounts=%s\n"
+            "protect_account=%s\nlookup_tables_path=%s\n",
+            fixture.key_path, MAX_AMOUNT, MAX_FEE, MAX_TIP, rate, fixture.tip_text, fixture.protect_text,
+            fixture.lookups_path );
   sf_rig_t * rig = rig_new( params );
   CHECK( !sf_rig_start( rig ) );
   pools_write( rig );

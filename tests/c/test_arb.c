@@ -14,7 +14,7 @@
 #define PARAMS                                                                                                       \
   "bot=5\nbase_mint=So11111111111111111111111111111111111111112\nmin_profit_lamports=1000\n"                         \
   "max_amount_lamports=1000000000\nmax_hops=3\ntip_bps=1000\ncu_limit_per_hop=80000\ncu_price_micro_lamports=1000\n" \
-  "slippage_bps=2\ncooldown_slots=4\nmax_cycles=1000\n"
+  "slippage_bps=2\ncooldown_slots=4\n"
 
 static sf_rig_t * rig;
 
@@ -29,20 +29,19 @@ static int open_with( char const * params ) {
   sf_rig_new( &rig );
   sf_rig_tile( rig, "arb", "arb", params );
   sf_rig_burst( rig, "arb", 4 );
-  sf_rig_link( rig, "market", 0, 256, 128 );
+  sf_rig_link( rig, "market", 0, 256, 768 );
   sf_rig_link( rig, "fill", 0, 64, 256 );
   sf_rig_link( rig, "denied", 0, 64, 64 );
   sf_rig_edge( rig, "market", "arb", 1 );
   sf_rig_edge( rig, "fill", "arb", 1 );
   sf_rig_edge( rig, "denied", "arb", 1 );
-  sf_rig_link( rig, "intent.arb", "arb", 1024, 256 );
+  sf_rig_link( rig, "intent.arb", "arb", 1024, 320 );
   sf_rig_table( rig, "tokens", 0, sizeof( sf_token_row_t ), 8 );
   sf_rig_table( rig, "pools", 0, sizeof( sf_pool_row_t ), 16 );
   return sf_rig_start( rig );
 }
 
-static void open_rig( void ) {
-  ok( open_with( PARAMS ) );
+static void tokens_write( void ) {
   for( uint32_t i = 0; i < 4; i++ ) { /* WSOL is token 2 */
     sf_token_row_t row = { .decimals = 9 };
     fixture_mint_key( row.mint, i == 2 ? 0 : 10 + i );
@@ -50,19 +49,26 @@ static void open_rig( void ) {
   }
 }
 
-static sf_pool_update_t pool( uint32_t p, uint32_t a, uint32_t b, uint64_t x, uint64_t y, uint64_t slot ) {
-  return ( sf_pool_update_t ){ .pool          = p,
-                               .venue         = SF_VENUE_RAYDIUM_CPMM,
-                               .slot          = slot,
-                               .reserve_a     = x,
-                               .reserve_b     = y,
-                               .token_a       = a,
-                               .token_b       = b,
-                               .trade_fee_ppm = 2500 };
+static void open_rig( void ) {
+  ok( open_with( PARAMS ) );
+  tokens_write();
 }
 
-static void market( uint16_t kind, sf_pool_update_t u, uint64_t origin ) {
-  ok( sf_rig_inject( rig, "market", kind, u.pool, origin, &u, sizeof( u ) ) );
+static fixture_update_t pool( uint32_t p, uint32_t a, uint32_t b, uint64_t x, uint64_t y, uint64_t slot ) {
+  fixture_update_t f;
+  fixture_update( &f, p, a, b, x, y, 2500 );
+  f.u.slot = slot;
+  return f;
+}
+
+static uint64_t quote( fixture_update_t f, uint64_t amount ) {
+  sf_quote_t q;
+  sf_pool_quote_in( &f.u, 1, amount, &q );
+  return q.amount_out;
+}
+
+static void market( uint16_t kind, fixture_update_t f, uint64_t origin ) {
+  ok( sf_rig_inject( rig, "market", kind, f.u.pool, origin, &f, sizeof( f ) ) );
   ok( sf_rig_settle( rig ) );
 }
 
@@ -105,12 +111,12 @@ static void test_intent( void ) {
   assert( i->amount_in == G ); /* the gap is larger than what we may put in */
   assert( i->amount_in == i->hop[0].amount_in && i->hop[1].amount_in == i->hop[0].min_out &&
           i->min_out == i->hop[1].min_out );
-  sf_pool_update_t a = pool( 0, 2, 0, 1000 * G, 2000 * G, 10 ), b = pool( 1, 0, 2, 2000 * G, 1020 * G, 11 );
-  assert( i->hop[0].min_out == sf_venue_quote_in( &a, 1, G ) * 9998 / 10000 );
-  assert( i->expected_out == sf_venue_quote_in( &b, 1, i->hop[1].amount_in ) );
+  assert( i->hop[0].min_out == quote( pool( 0, 2, 0, 1000 * G, 2000 * G, 10 ), G ) * 9998 / 10000 );
+  assert( i->expected_out == quote( pool( 1, 0, 2, 2000 * G, 1020 * G, 11 ), i->hop[1].amount_in ) );
   sf_cost_t none = { 0 };
   uint64_t fee   = sf_cost_fee_lamports( &none, i );
-  assert( fee == 5000 + 165 && i->cu_limit == 160000 && i->cost_lamports == fee + i->tip_lamports );
+  assert( i->flags == SF_INTENT_CREATE ); /* nothing is known of the wallet's accounts */
+  assert( fee == 5000 + 245 && i->cu_limit == 160000 + 80000 && i->cost_lamports == fee + i->tip_lamports );
   assert( i->tip_lamports == ( i->expected_out - i->amount_in - fee ) / 10 );
   assert( i->min_out >= i->amount_in + i->cost_lamports && i->min_out >= i->expected_out * 9998 / 10000 );
   assert( !next() );
@@ -126,7 +132,7 @@ static void test_three_hops( void ) {
   market( SF_MSG_POOL, pool( 1, 0, 1, 1000 * G, 1000 * G, 11 ), 1 );
   assert( !next() );
   market( SF_MSG_POOL, pool( 1, 0, 1, 1000 * G, 1020 * G, 12 ), 1 );
-  assert( next() && got.i.hop_cnt == 3 && got.i.cu_limit == 240000 );
+  assert( next() && got.i.hop_cnt == 3 && got.i.cu_limit == 240000 + 120000 );
   assert( got.i.hop[0].pool == 0 && got.i.hop[0].a_to_b && got.i.hop[1].pool == 1 && got.i.hop[1].a_to_b &&
           got.i.hop[2].pool == 2 && !got.i.hop[2].a_to_b );
   sf_rig_close( rig );
@@ -183,7 +189,6 @@ static void test_refusals( void ) {
                          "max_hops=4",
                          "slippage_bps=10000",
                          "bot=64",
-                         "max_cycles=0",
                          "cu_price_micro_lamports=0" };
   for( uint32_t i = 0; i < sizeof( bad ) / sizeof( bad[0] ); i++ ) {
     char params[1024] = "";
@@ -200,16 +205,61 @@ static void test_refusals( void ) {
     sf_rig_close( rig );
   }
   open_rig();
-  sf_pool_update_t u = pool( 0, 2, 0, 1, 1, 1 );
+  fixture_update_t u = pool( 0, 2, 0, 1, 1, 1 );
   ok( sf_rig_inject( rig, "market", SF_MSG_POOL, 0, 0, &u, 40 ) );
-  u.pool = 99;
+  ok( sf_rig_inject( rig, "market", SF_MSG_POOL, 0, 0, &u, sizeof( u ) - 16 ) );
+  u.u.pool = 99;
   ok( sf_rig_inject( rig, "market", SF_MSG_POOL, 0, 0, &u, sizeof( u ) ) );
-  u.pool  = 1;
-  u.venue = 50;
+  u.u.pool  = 1;
+  u.u.venue = 50;
   ok( sf_rig_inject( rig, "market", SF_MSG_POOL, 0, 0, &u, sizeof( u ) ) );
   ok( sf_rig_inject( rig, "denied", SF_MSG_DENIED, 0, 0, &u, 8 ) );
   ok( sf_rig_settle( rig ) );
-  assert( sf_rig_counter( rig, "arb", "bad_updates" ) == 3 && !next() );
+  assert( sf_rig_counter( rig, "arb", "bad_updates" ) == 4 && !next() );
+  sf_rig_close( rig );
+}
+
+/* Arrays and units are those of the pools used; accounts are created until a fill or a balance tells that they are there. */
+static void test_hops( void ) {
+  char params[1024];
+  char const * at = strstr( PARAMS, "cu_limit_per_hop=80000" );
+  snprintf( params, sizeof( params ), "%.*scu_limit_per_hop=0%s", (int)( at - PARAMS ), PARAMS,
+            at + strlen( "cu_limit_per_hop=80000" ) );
+  ok( open_with( params ) );
+  tokens_write();
+  fixture_update_t a = pool( 0, 2, 0, 1000 * G, 2000 * G, 10 ), b = pool( 1, 2, 0, 1000 * G, 2000 * G, 10 );
+  for( uint32_t side = 0; side < 2; side++ ) {
+    b.u.array_cnt[side] = (uint8_t)( 2 + side );
+    for( int32_t n = 0; n < SF_SWAP_ARRAYS; n++ ) b.u.array[side][n] = 100 * (int32_t)side - n;
+  }
+  market( SF_MSG_POOL, a, 1 );
+  market( SF_MSG_POOL, b, 2 );
+  uint32_t units = 2 * sf_venue_get( SF_VENUE_RAYDIUM_CPMM )->compute_units;
+  for( uint64_t n = 1; n <= 3; n++ ) {
+    b.s.reserve[0] = 1020 * G;
+    b.u.slot       = 10 + n;
+    fixture_update_t moved = b;
+    fixture_update_fill( &moved );
+    memcpy( moved.u.array_cnt, b.u.array_cnt, sizeof( b.u.array_cnt ) );
+    memcpy( moved.u.array, b.u.array, sizeof( b.u.array ) );
+    market( SF_MSG_POOL, moved, 2 + n );
+    assert( next() && got.i.intent == n && got.i.hop_cnt == 2 );
+    sf_hop_t const * h = &got.i.hop[1];
+    assert( h->pool == 1 && !h->a_to_b && h->array_cnt == 3 && h->array[0] == 100 && h->array[2] == 98 );
+    assert( !got.i.hop[0].array_cnt && !got.i.hop[0].array[0] );
+    int creates = n < 3;
+    assert( got.i.flags == ( creates ? SF_INTENT_CREATE : 0 ) && got.i.cu_limit == units + ( creates ? 80000 : 0 ) );
+    /* first the base token's balance, then a fill that landed */
+    sf_balance_t balance = { .token = 2, .amount = n == 1 };
+    ok( sf_rig_inject( rig, "fill", SF_MSG_BALANCE, 0, 0, &balance, sizeof( balance ) ) );
+    sf_fill_t f = { .intent    = n,
+                    .bot       = 5,
+                    .outcome   = n == 1 ? SF_FILL_REVERTED : SF_FILL_LANDED,
+                    .token_in  = 2,
+                    .token_out = 2 };
+    ok( sf_rig_inject( rig, "fill", SF_MSG_FILL, 5, 0, &f, sizeof( f ) ) );
+    ok( sf_rig_settle( rig ) );
+  }
   sf_rig_close( rig );
 }
 
@@ -248,6 +298,7 @@ int main( void ) {
   test_intent();
   test_three_hops();
   test_under_way();
+  test_hops();
   test_refusals();
   uint64_t hash = run_market( 5, &first );
   assert( hash == run_market( 5, &second ) && first == second && first > 40 );

@@ -14,7 +14,7 @@ static sf_rig_t * rig_open( char const * more ) {
       fixture.wallet_text, LIMIT_BASE, LIMIT_HOP, more );
   CHECK( !sf_rig_new( &rig ) );
   sf_rig_tile( rig, "build", "build", params );
-  sf_rig_link( rig, "order", NULL, 64, 256 );
+  sf_rig_link( rig, "order", NULL, 64, 320 );
   sf_rig_edge( rig, "order", "build", 1 );
   sf_rig_link( rig, "message", "build", 64, 1344 );
   sf_rig_link( rig, "refused", "build", 64, 64 );
@@ -188,7 +188,7 @@ static void what_cannot_be_built_is_refused( void ) {
 static void bad_parameters_are_named( void ) {
   static char const * const bad[5][2] = {
     { "cu_limit_base=9999999\n", "cu_limit_base" },
-    { "cu_limit_per_hop=0\n", "cu_limit_per_hop" },
+    { "cu_limit_per_hop=9999999\n", "cu_limit_per_hop" },
     { "max_blockhash_age_ms=0\n", "max_blockhash_age_ms" },
     { "wallet=abc\n", "build.wallet: abc is not a public key" },
     { "tip_account=0\n", "build.tip_account: 0 is not a public key" },
@@ -204,7 +204,7 @@ static void bad_parameters_are_named( void ) {
     if( i == 4 ) len += snprintf( params + len, sizeof( params ) - (size_t)len, "%s", rest[4] );
     CHECK( !sf_rig_new( &rig ) );
     sf_rig_tile( rig, "build", "build", params );
-    sf_rig_link( rig, "order", NULL, 64, 256 );
+    sf_rig_link( rig, "order", NULL, 64, 320 );
     sf_rig_edge( rig, "order", "build", 1 );
     sf_rig_link( rig, "message", "build", 64, 1344 );
     sf_rig_link( rig, "refused", "build", 64, 64 );

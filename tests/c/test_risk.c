@@ -36,7 +36,7 @@ static void test_reasons( void ) {
   REFUSED( KILLED, r->bot[5].running = 0 );
   REFUSED( NOT_TRADING, view.trading = 0 );
   REFUSED( NOT_TRADING, view.supervisor_age_ns = G + 1 );
-  REFUSED( MALFORMED, view.length = 191 );
+  REFUSED( MALFORMED, view.length = sizeof( intent ) - 1 );
   REFUSED( MALFORMED, intent.bot = 64 );
   REFUSED( MALFORMED, intent.bot = 1 ); /* not configured */
   REFUSED( MALFORMED, intent.intent = 0 );
@@ -60,7 +60,8 @@ static void test_reasons( void ) {
   REFUSED( STALE, view.pool_state[1] = SF_RISK_POOL_STALE );
   REFUSED( UNKNOWN_POOL, view.pool_state[1] = SF_RISK_POOL_UNKNOWN );
   REFUSED( UNKNOWN_POOL, intent.hop[1].venue = 2 );
-  REFUSED( UNKNOWN_POOL, view.pool[0].flags = SF_POOL_DISABLED );
+  REFUSED( UNKNOWN_POOL, pools[0].u.flags = SF_POOL_DISABLED );
+  REFUSED( UNKNOWN_POOL, pools[0].u.open_time = (uint32_t)pools[0].u.unix_s + 1 );
   REFUSED( ORDER_SIZE, cycle( 2 * G + 1 ) );
   REFUSED( MINT_SIZE, r->token_max[1] = G - 1 );
   REFUSED( EXPOSURE, r->limit.max_open_lamports = G - 1 );
@@ -71,20 +72,21 @@ static void test_reasons( void ) {
   REFUSED( FEE, intent.cu_price_micro_lamports = 1000000 );
   REFUSED( FEE, ( intent.cu_price_micro_lamports = UINT64_MAX, r->limit.max_daily_loss_lamports = UINT64_MAX ) );
   REFUSED( FEE, r->limit.today_fee_lamports = G / 50 - 5000 );
-  REFUSED( COLLAR, ( intent.min_out++, intent.hop[1].min_out++ ) ); /* more than it can give */
+  REFUSED( QUOTE, ( intent.min_out++, intent.hop[1].min_out++ ) ); /* more than it can give */
+  REFUSED( QUOTE, pools[1].s.rates.trade = 1000000 );              /* it gives nothing */
   REFUSED( COLLAR, ( intent.min_out = intent.hop[1].min_out = intent.min_out * 9949 / 10000 ) );
   REFUSED( COLLAR, ( intent.hop[0].min_out = intent.hop[1].amount_in = 5 ) );
   REFUSED( BALANCE, r->position[1].balance = G - 1 );
   REFUSED( BALANCE, r->position[1].balance = -5 );
   REFUSED( BALANCE, view.wallet_lamports = 5000 );
   REFUSED( UNPROFITABLE,
-           ( view.pool[1].reserve_b = 1005 * G, intent.hop[1].min_out = intent.min_out =
-                                                    sf_venue_quote_in( &view.pool[1], 1, intent.hop[1].amount_in ) ) );
+           ( pools[1].s.reserve[1]   = 1005 * G,
+             intent.hop[1].min_out = intent.min_out = quote( 1, 1, intent.hop[1].amount_in ) ) );
   REFUSED( CREDIT, view.order_credit = 0 );
   /* a swap without anything in lamports, and one of a limited mint */
-  REFUSED( ORDER_SIZE, ( swap( G, 0 ), view.pool[0] = pool( 0, 0, 2, 1000 * G, 1000 * G ), intent.token_in = 0,
+  REFUSED( ORDER_SIZE, ( swap( G, 0 ), pool( 0, 0, 0, 2, 1000 * G, 1000 * G ), intent.token_in = 0,
                          intent.token_out = 2 ) );
-  REFUSED( MINT_SIZE, ( swap( 6 * G, 1 ), view.pool[0] = pool( 0, 1, 2, 100 * G, 1000 * G ), intent.token_in = 2,
+  REFUSED( MINT_SIZE, ( swap( 6 * G, 1 ), pool( 0, 0, 1, 2, 100 * G, 1000 * G ), intent.token_in = 2,
                         intent.hop[0].a_to_b = 0 ) );
   /* the first of several reasons is the one that counts */
   REFUSED( KILLED, ( view.kill = SF_KILL_HALT, view.trading = 0, view.length = 1 ) );

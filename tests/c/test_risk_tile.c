@@ -22,7 +22,7 @@ static void ok( int code ) {
 
 static struct {
   sf_message_t m;
-  uint8_t payload[256];
+  uint8_t payload[320];
 } got;
 
 static void send( char const * link, uint16_t kind, void const * payload, uint16_t length ) {
@@ -42,13 +42,13 @@ static void test_tile( void ) {
       "base_mint=So11111111111111111111111111111111111111112\nbot.5=arb\nmint."
       "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v=77\n" );
   sf_rig_burst( rig, "risk", 4 );
-  sf_rig_link( rig, "intent.arb", 0, 64, 256 );
+  sf_rig_link( rig, "intent.arb", 0, 64, 320 );
   sf_rig_link( rig, "fill", 0, 64, 256 );
   sf_rig_link( rig, "command", 0, 64, 64 );
   sf_rig_edge( rig, "command", "risk", 1 );
   sf_rig_edge( rig, "fill", "risk", 1 );
   sf_rig_edge( rig, "intent.arb", "risk", 1 );
-  sf_rig_link( rig, "order", "risk", 64, 256 );
+  sf_rig_link( rig, "order", "risk", 64, 320 );
   sf_rig_link( rig, "denied", "risk", 64, 64 );
   sf_rig_table( rig, "pools", 0, sizeof( sf_pool_row_t ), 16 );
   sf_rig_table( rig, "tokens", 0, sizeof( sf_token_row_t ), 16 );
@@ -67,14 +67,8 @@ static void test_tile( void ) {
   sf_chain_row_t chain = { .slot = 101, .wallet_lamports = G };
   sf_table_write( sf_rig_table_of( rig, "chain" ), 0, &chain );
   for( uint32_t p = 0; p < 2; p++ ) {
-    sf_pool_update_t const * u = &view.pool[p];
-    sf_pool_row_t row          = { .slot          = 100,
-                                   .reserve_a     = u->reserve_a,
-                                   .reserve_b     = u->reserve_b,
-                                   .token_a       = u->token_a,
-                                   .token_b       = u->token_b,
-                                   .trade_fee_ppm = u->trade_fee_ppm,
-                                   .venue         = u->venue };
+    sf_pool_row_t row;
+    fixture_pool_row( &pools[p], &row );
     sf_table_write( sf_rig_table_of( rig, "pools" ), p, &row );
   }
   send( "intent.arb", SF_MSG_INTENT, &intent, sizeof( intent ) );
@@ -124,6 +118,18 @@ static void test_tile( void ) {
   intent.intent++;
   send( "intent.arb", SF_MSG_INTENT, &intent, sizeof( intent ) );
   assert( sf_rig_counter( rig, "risk", "denied_stale" ) == 1 );
+
+  /* rows that cannot be, and one that never was */
+  row                     = sf_row_begin( sf_rig_table_of( rig, "pools" ), 1 );
+  row->stale              = 0;
+  row->update.state_bytes = SF_POOL_STATE_MAX + 1;
+  sf_row_end( sf_rig_table_of( rig, "pools" ), 1, row );
+  intent.intent++;
+  send( "intent.arb", SF_MSG_INTENT, &intent, sizeof( intent ) );
+  intent.hop[1].pool = 2;
+  intent.intent++;
+  send( "intent.arb", SF_MSG_INTENT, &intent, sizeof( intent ) );
+  assert( sf_rig_counter( rig, "risk", "denied_unknown_pool" ) == 2 );
 
   /* the tables follow */
   uint64_t deadline          = sf_clock_ns() + 5 * G;

@@ -190,7 +190,7 @@ static void built_transactions_are_signed( void ) {
   CHECK( !sf_rig_new( &rig ) );
   sf_rig_tile( rig, "sign", "sign", sign ); /* before build, so that a message can come before its order */
   sf_rig_tile( rig, "build", "build", build );
-  sf_rig_link( rig, "order", NULL, 256, 256 );
+  sf_rig_link( rig, "order", NULL, 256, 320 );
   sf_rig_edge( rig, "order", "build", 1 );
   sf_rig_edge( rig, "order", "sign", 1 );
   sf_rig_link( rig, "message", "build", 256, 1344 );

@@ -8,19 +8,19 @@ typedef void ( *tamper_t )( sf_order_t * order, plan_t * plan, uint8_t * payer )
 
 static void t_amount( sf_order_t * o, plan_t * p, uint8_t * y ) {
   (void)o, (void)y;
-  p->swap[0].data[8] ^= 1;
+  p->data[0][8] ^= 1;
 }
 static void t_min_out( sf_order_t * o, plan_t * p, uint8_t * y ) {
   (void)o, (void)y;
-  p->swap[2].data[16] ^= 1;
+  p->data[2][16] ^= 1;
 }
 static void t_min_zero( sf_order_t * o, plan_t * p, uint8_t * y ) {
   (void)o, (void)y;
-  memset( p->swap[2].data + 16, 0, 8 );
+  memset( p->data[2] + 16, 0, 8 );
 }
 static void t_tag( sf_order_t * o, plan_t * p, uint8_t * y ) {
   (void)o, (void)y;
-  p->swap[1].data[0] ^= 1;
+  p->data[1][0] ^= 1;
 }
 static void t_short( sf_order_t * o, plan_t * p, uint8_t * y ) {
   (void)o, (void)y;
@@ -39,6 +39,7 @@ static void t_direction( sf_order_t * o, plan_t * p, uint8_t * y ) {
   hop.a_to_b   = 0;
   pool_make( hop.pool, &row );
   CHECK( !sf_swap_make( &p->swap[1], &hop, &row, &fixture.wallet ) );
+  p->instruction[p->first_swap + 1].account = p->swap[1].account;
 }
 static void t_pool( sf_order_t * o, plan_t * p, uint8_t * y ) {
   (void)o, (void)y;
