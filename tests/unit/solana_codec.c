@@ -14,6 +14,7 @@
 #include "solana/address.h"
 #include "solana/base58.h"
 #include "solana/keyfile.h"
+#include "solana/lookup.h"
 #include "solana/message.h"
 #include "solana/program.h"
 #include "solana/transaction.h"
@@ -94,6 +95,20 @@ static void do_parse( char const * text, int with_signatures ) {
   free( exact );
 }
 
+static sf_lookups_t lookups;
+static uint32_t static_cnt;
+
+/* path static_cnt: what compile looks accounts up in from now on */
+static void do_tables( char ** word ) {
+  static_cnt = (uint32_t)atoi( word[2] );
+  if( !sf_lookups_read( &lookups, word[1] ) ) {
+    printf( "%u\n", lookups.cnt );
+    return;
+  }
+  lookups.cnt = 0;
+  failed();
+}
+
 /* version payer blockhash, then per instruction: program data account... ";" where an account is
    34 bytes: pubkey, signer, writable */
 static void do_compile( char ** word, uint32_t cnt ) {
@@ -124,7 +139,8 @@ static void do_compile( char ** word, uint32_t cnt ) {
     n++;
   }
   int len =
-      sf_message_compile( out, sizeof( out ), version, payer, instruction, n, blockhash, &blockhash_off, data_off );
+      sf_message_compile( out, sizeof( out ), version, payer, instruction, n, &lookups, static_cnt, blockhash,
+                          &blockhash_off, data_off );
   if( len < 0 ) {
     failed();
     return;
@@ -187,6 +203,8 @@ static void answer( char ** word, uint32_t cnt ) {
     do_parse( word[1], 0 );
   } else if( !strcmp( verb, "compile" ) ) {
     do_compile( word, cnt );
+  } else if( !strcmp( verb, "tables" ) ) {
+    do_tables( word );
   } else if( !strcmp( verb, "find" ) ) {
     do_find( word, cnt );
   } else if( !strcmp( verb, "curve" ) ) {

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 ROOT = Path(__file__).resolve().parents[2]
-NOUNS = ("address", "base58", "keyfile", "message", "program", "transaction")
+NOUNS = ("address", "base58", "keyfile", "lookup", "message", "program", "transaction")
 
 
 class Codec:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.hash import Hash
 from solders.instruction import AccountMeta, CompiledInstruction, Instruction
 from solders.keypair import Keypair
@@ -222,6 +224,116 @@ def test_compiled_messages_are_those_of_solders(codec: Codec) -> None:
         assert codec.ask("compile", 0, bytes(payer), bytes(blockhash), *words) == message_bytes(v0).hex()
         legacy = Message.new_with_blockhash(instructions, payer, blockhash)
         assert codec.ask("compile", 255, bytes(payer), bytes(blockhash), *words) == message_bytes(legacy).hex()
+
+
+def write_tables(path: Path, tables: dict[Pubkey, list[Pubkey]]) -> None:
+    path.write_text(json.dumps({str(table): [str(key) for key in keys] for table, keys in tables.items()}))
+
+
+def looked_up(message: MessageV0, tables: dict[Pubkey, list[Pubkey]]) -> tuple[list[Pubkey], list[bool]]:
+    """All accounts of a message in the order of its indices, and whether each is writable."""
+    keys = list(message.account_keys)
+    header = message.header
+    signed, last = header.num_required_signatures, len(keys) - header.num_readonly_unsigned_accounts
+    writable = [
+        place < (last if place >= signed else signed - header.num_readonly_signed_accounts)
+        for place in range(len(keys))
+    ]
+    lookups = message.address_table_lookups
+    for look in lookups:
+        keys += [tables[look.account_key][place] for place in look.writable_indexes]
+        writable += [True] * len(look.writable_indexes)
+    for look in lookups:
+        keys += [tables[look.account_key][place] for place in look.readonly_indexes]
+        writable += [False] * len(look.readonly_indexes)
+    return keys, writable
+
+
+def test_compiled_messages_with_lookups_say_what_was_asked(codec: Codec, tmp_path: Path) -> None:
+    rng = random.Random(15)
+    path, used, shorter = tmp_path / "tables.json", 0, 0
+    for _ in range(300):
+        keys = [Pubkey.from_bytes(rng.randbytes(32)) for _ in range(rng.randint(3, 40))]
+        payer, blockhash = rng.choice(keys), Hash.from_bytes(rng.randbytes(32))
+        tables = {
+            Pubkey.from_bytes(rng.randbytes(32)): [
+                *rng.sample(keys, rng.randint(0, len(keys))),
+                *(Pubkey.from_bytes(rng.randbytes(32)) for _ in range(rng.randint(0, 5))),
+            ]
+            for _ in range(rng.randint(0, 3))
+        }
+        instructions = [
+            Instruction(
+                rng.choice([key for key in keys if key != payer]),
+                rng.randbytes(rng.randint(0, 40)),
+                [AccountMeta(rng.choice(keys), False, rng.random() < 0.5) for _ in range(rng.randint(0, 14))],
+            )
+            for _ in range(rng.randint(1, 4))
+        ]
+        words: list[bytes | str] = []
+        for one in instructions:
+            words += [bytes(one.program_id), one.data]
+            words += [bytes(a.pubkey) + bytes([a.is_signer, a.is_writable]) for a in one.accounts]
+            words.append(";")
+        static = rng.randint(0, 2)
+        write_tables(path, tables)
+        assert codec.ask("tables", str(path), static) == str(len(tables))
+        answer = codec.ask("compile", 0, bytes(payer), bytes(blockhash), *words)
+        accounts = [AddressLookupTableAccount(table, found) for table, found in tables.items()]
+        peer = message_bytes(MessageV0.try_compile(payer, instructions, accounts, blockhash))
+        if answer.startswith("error"):
+            assert len(peer) + 32 * 40 > 1232, answer
+            continue
+        ours = bytes.fromhex(answer)
+        message = from_bytes_versioned(ours)
+        assert isinstance(message, MessageV0)
+        message.sanitize()
+        found, writable = looked_up(message, tables)
+        assert found[0] == payer and len(set(found)) == len(found)
+        for one, compiled in zip(instructions, message.instructions, strict=True):
+            assert (found[compiled.program_id_index], bytes(compiled.data)) == (one.program_id, one.data)
+            assert compiled.program_id_index < len(message.account_keys)
+            assert [found[place] for place in compiled.accounts] == [a.pubkey for a in one.accounts]
+            assert all(
+                writable[place] or not a.is_writable for place, a in zip(compiled.accounts, one.accounts, strict=True)
+            )
+        own = set(message.account_keys)
+        for one in instructions[:static]:
+            assert own >= {a.pubkey for a in one.accounts}
+        assert all(
+            len(look.writable_indexes) + len(look.readonly_indexes) > 1 for look in message.address_table_lookups
+        )
+        used += bool(message.address_table_lookups)
+        shorter += len(ours) < len(peer)
+        assert static or len(ours) <= len(peer)
+    assert used > 100 and shorter
+    write_tables(path, {})
+    assert codec.ask("tables", str(path), 0) == "0"
+
+
+def test_lookup_tables_that_say_something_else_are_refused(codec: Codec, tmp_path: Path) -> None:
+    path = tmp_path / "tables.json"
+    key = str(Pubkey.from_bytes(bytes([7]) * 32))
+    good = json.dumps({key: [key, key]})
+    path.write_text(f" {good}\n")
+    assert codec.ask("tables", str(path), 0) == "1"
+    bad = [good[:end] for end in range(len(good))] + [
+        f"{good}x",
+        good.replace(key, key[:-1], 1),
+        good.replace("[", "["[:0]),
+        good.replace(", ", " "),
+        json.dumps({key: [key]}).replace("}", f', "{key}": []}}'),
+        json.dumps({key: [key] * 257}),
+        json.dumps({str(Pubkey.from_bytes(bytes([n]) * 32)): [] for n in range(17)}),
+        "[]",
+        '{"1": 1}',
+    ]
+    for text in bad:
+        path.write_text(text)
+        assert codec.ask("tables", str(path), 0).startswith("error lookup tables: "), text
+    assert codec.ask("tables", str(tmp_path / "missing"), 0).startswith("error lookup tables: ")
+    path.write_text("{}")
+    assert codec.ask("tables", str(path), 0) == "0"
 
 
 def test_compile_refuses_what_does_not_fit(codec: Codec) -> None:
