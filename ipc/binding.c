@@ -144,7 +144,7 @@ static void ipc_quote_wide( sf_quote_t const * q, uint64_t out[4] ) {
 
 static int ipc_pool_quote( void const * payload, uint64_t bytes, int a_to_b, int exact_in, uint64_t amount,
                            sf_quote_t * q ) {
-  sf_pool_slot_t slot; /* aligned, and as large as a message may be */
+  _Alignas( 16 ) sf_pool_slot_t slot; /* a payload in Python is not aligned */
   if( bytes < sizeof( slot.update ) || bytes > sizeof( slot ) )
     return sf_err_set( SF_ERR_DATA, "pool update: %lu bytes", bytes );
   memcpy( &slot, payload, bytes );

@@ -147,6 +147,7 @@ static void on_part( sf_pools_t * p, uint32_t i, uint32_t part, sf_raw_account_t
            !memcmp( account.owner, pool->names.vault_owner, 32 ) && !part_decode( p, pool, part, raw );
     if( good ) {
       uint32_t bit = 1u << side;
+      memcpy( pool->names.program[side], raw->owner, 32 );
       pool->frozen = (uint8_t)( ( pool->frozen & ~bit ) | ( account.flags & SF_TOKEN_FROZEN ? bit : 0 ) );
     }
   }
@@ -351,9 +352,10 @@ static void pool_meet( sf_pools_t * p, sf_venue_t const * venue, sf_raw_account_
     return;
   }
   memcpy( pool->pubkey, raw->pubkey, 32 );
-  pool->stale = 1;
-  u->pool     = i;
-  u->venue    = venue->venue;
+  pool->stale   = 1;
+  p->incomplete = 1;
+  u->pool       = i;
+  u->venue      = venue->venue;
   p->work_used += bytes;
   p->cnt++;
   p->stale_cnt++;
@@ -462,8 +464,24 @@ void sf_pools_account( sf_pools_t * p, sf_raw_account_t const * raw, uint64_t t_
   }
 }
 
+/* A pool of which nothing is outstanding: what names it and did not come does not exist. */
+static void pools_complete( sf_pools_t * p, uint64_t slot ) {
+  p->incomplete = 0;
+  for( uint32_t i = 0; i < p->cnt; i++ ) {
+    sf_pool_entry_t * pool = &p->pool[i];
+    if( pool->complete ) continue;
+    pool->complete = pool_ready( p, pool ) && pool->own_read == pool->own_cnt && pool->slot < slot;
+    p->incomplete |= !pool->complete;
+    if( pool->complete && pool->venue->own_pool &&
+        !pool->venue->decode( pool->work, SF_PART_OWN, pool->venue->program, nobody, 0, pool->slot, p->epoch ) &&
+        pool_whole( pool ) )
+      pool_settle( p, i );
+  }
+}
+
 /* What waited for the end of its slot is complete as it is. */
 void sf_pools_slot( sf_pools_t * p, uint64_t slot ) {
+  if( p->incomplete ) pools_complete( p, slot );
   uint32_t kept = 0;
   for( uint32_t k = 0; k < p->waiting_cnt; k++ ) {
     uint32_t i             = p->waiting[k];

@@ -65,6 +65,7 @@ typedef struct sf_pool_entry {
   uint32_t own_read;  /* of these, since the last reset */
   uint32_t own_bad;   /* of these, with bytes that do not decode */
   uint8_t parked;     /* its mint is not known yet */
+  uint8_t complete;   /* its venue knows that there are no accounts of it but those that came */
   uint8_t frozen;     /* bit per frozen vault */
   uint8_t simulated;
   uint8_t stale;
@@ -94,6 +95,7 @@ typedef struct sf_pools {
   uint8_t * work; /* of all pools, one behind the other */
   uint64_t work_used, work_bytes;
   uint32_t cnt, max, own_cnt, own_max, waiting_cnt, stale_cnt, resets;
+  uint32_t incomplete; /* 1 = some pool is not complete */
   uint64_t queue_head, queue_tail;
   uint64_t unix_s;
   uint64_t next_open; /* unix seconds; UINT64_MAX = no pool waits for its opening */

@@ -99,7 +99,8 @@ typedef struct sf_venue {
   int ( *own_pool )( uint8_t const * data, uint32_t len, uint8_t pool[32] );
 
   /* decode puts one of a pool's own accounts into work: SF_PART_POOL (fails if what the pool is made of changed),
-     _VAULT_*, _MINT_*, _OWN.  `epoch` is for transfer fees.  After SF_ERR_DATA work is as it was. */
+     _VAULT_*, _MINT_*, _OWN.  `epoch` is for transfer fees.  After SF_ERR_DATA work is as it was.  _OWN without any
+     bytes says that all such accounts that exist have been given; SF_ERR_DATA if that is no news to the venue. */
   int ( *decode )( void * work, uint32_t part, uint8_t const owner[32], uint8_t const * data, uint32_t len,
                    uint64_t slot, uint64_t epoch );
 

@@ -26,11 +26,11 @@ static void ok( int code ) {
 
 static void open_rig( uint32_t pools, uint32_t tokens ) {
   sf_rig_new( &rig );
-  sf_rig_tile( rig, "book", "book", "" );
+  sf_rig_tile( rig, "book", "book", "slots_per_epoch=1000\n" );
   sf_rig_burst( rig, "book", 64 );
   sf_rig_link( rig, "raw", 0, 256, 1024 );
   sf_rig_edge( rig, "raw", "book", 1 );
-  sf_rig_link( rig, "market", "book", 256, 128 );
+  sf_rig_link( rig, "market", "book", 256, 3776 );
   sf_rig_table( rig, "pools", "book", sizeof( sf_pool_row_t ), pools );
   sf_rig_table( rig, "tokens", "book", sizeof( sf_token_row_t ), tokens );
   ok( sf_rig_start( rig ) );
@@ -50,7 +50,8 @@ static void send_slot( uint16_t kind, uint64_t slot ) {
 static struct {
   sf_message_t m;
   sf_pool_update_t u;
-  uint8_t more[64];
+  sf_raydium_cpmm_state_t s;
+  uint8_t more[SF_POOL_STATE_MAX];
 } got;
 
 /* The next market message: its kind, 0 if there is none. */
@@ -58,7 +59,9 @@ static int next( void ) {
   int n = sf_rig_read( rig, "market", &got, sizeof( got ) );
   ok( n );
   if( !n ) return 0;
-  assert( got.m.length == sizeof( got.u ) && got.m.tag == got.u.pool );
+  assert( got.m.length == sizeof( got.u ) + sizeof( got.s ) && got.u.state_bytes == sizeof( got.s ) &&
+          got.m.tag == got.u.pool );
+  assert( got.u.reserve[0] == got.s.reserve[0] && got.u.reserve[1] == got.s.reserve[1] );
   return got.m.kind;
 }
 
@@ -94,9 +97,9 @@ static void first_read( void ) {
   fixture_mint( &account, 1, 10, SNAPSHOT );
   send();
   assert( next() == SF_MSG_POOL );
-  assert( got.u.pool == 0 && got.u.slot == 10 && got.u.reserve_a == 1000 && got.u.reserve_b == 2000 &&
-          got.u.trade_fee_ppm == 2500 );
-  assert( got.u.creator_fee_ppm == 0 && got.u.flags == SF_POOL_SIMULATED && got.m.t_origin == origin );
+  assert( got.u.pool == 0 && got.u.slot == 10 && got.u.reserve[0] == 1000 && got.u.reserve[1] == 2000 &&
+          got.s.rates.trade == 2500 );
+  assert( got.s.creator_fee == 0 && got.u.flags == SF_POOL_SIMULATED && got.m.t_origin == origin );
   assert( !next() );
 }
 
@@ -104,8 +107,8 @@ static void test_coherence( void ) {
   open_rig( 8, 8 );
   first_read();
   sf_pool_row_t row = row_of( 0 );
-  assert( row.venue == SF_VENUE_RAYDIUM_CPMM && !row.stale && row.reserve_b == 2000 && row.token_a == 0 &&
-          row.token_b == 1 && row.market_seq == 0 );
+  assert( row.update.venue == SF_VENUE_RAYDIUM_CPMM && !row.stale && row.update.reserve[1] == 2000 &&
+          row.update.token_a == 0 && row.update.token_b == 1 && row.market_seq == 0 );
   sf_token_row_t token;
   ok( sf_table_read( sf_rig_table_of( rig, "tokens" ), 1, &token ) );
   assert( token.decimals == 9 && !memcmp( token.mint, row.mint_b, 32 ) &&
@@ -114,11 +117,12 @@ static void test_coherence( void ) {
   /* one swap: published with the third part, with the numbers of all three */
   vault( 0, 0, 0, 1105, 11, 0 );
   vault( 0, 1, 1, 1900, 11, 0 );
-  assert( !next() && row_of( 0 ).reserve_a == 1000 );
+  assert( !next() && row_of( 0 ).update.reserve[0] == 1000 );
   state( 0, 0, 1, 11, 0, 6 );
-  assert( next() == SF_MSG_POOL && got.u.reserve_a == 1099 && got.u.reserve_b == 1900 && got.u.slot == 11 &&
+  assert( next() == SF_MSG_POOL && got.u.reserve[0] == 1099 && got.u.reserve[1] == 1900 && got.u.slot == 11 &&
           !( got.u.flags & SF_POOL_SIMULATED ) );
-  assert( row_of( 0 ).reserve_a == 1099 && row_of( 0 ).market_seq == got.m.seq && row_of( 0 ).t_origin == origin );
+  assert( row_of( 0 ).update.reserve[0] == 1099 && row_of( 0 ).market_seq == got.m.seq &&
+          row_of( 0 ).t_origin == origin );
 
   /* two swaps of a slot, interleaved */
   state( 0, 0, 1, 12, 0, 7 );
@@ -129,14 +133,14 @@ static void test_coherence( void ) {
   vault( 0, 1, 1, 1700, 12, 0 );
   assert( !next() );
   vault( 0, 0, 0, 1308, 12, 0 );
-  assert( next() == SF_MSG_POOL && got.u.reserve_a == 1300 && got.u.reserve_b == 1700 && !next() );
+  assert( next() == SF_MSG_POOL && got.u.reserve[0] == 1300 && got.u.reserve[1] == 1700 && !next() );
 
   /* only a vault changes: complete when the slot is over */
   vault( 0, 0, 0, 2008, 13, 0 );
   send_slot( SF_MSG_SLOT, 13 );
   assert( !next() );
   send_slot( SF_MSG_SLOT, 14 );
-  assert( next() == SF_MSG_POOL && got.u.reserve_a == 2000 && got.u.slot == 13 && !next() );
+  assert( next() == SF_MSG_POOL && got.u.reserve[0] == 2000 && got.u.slot == 13 && !next() );
   send_slot( SF_MSG_SLOT, 15 );
   assert( !next() );
 
@@ -149,7 +153,7 @@ static void test_coherence( void ) {
   /* new rates hold at once */
   fixture_config( &account, 3000, 500, 16, 0 );
   send();
-  assert( next() == SF_MSG_POOL && got.u.trade_fee_ppm == 3000 && got.u.reserve_a == 2000 );
+  assert( next() == SF_MSG_POOL && got.s.rates.trade == 3000 && got.u.reserve[0] == 2000 );
   send();
   assert( !next() ); /* the same again is no news */
   sf_rig_close( rig );
@@ -168,7 +172,7 @@ static void test_bad( void ) {
   assert( !next() && counter( "malformed_accounts" ) == 2 );
   vault( 0, 0, 0, 1105, 12, 0 );
   send_slot( SF_MSG_SLOT, 13 );
-  assert( next() == SF_MSG_POOL && got.u.reserve_a == 1100 && !row_of( 0 ).stale );
+  assert( next() == SF_MSG_POOL && got.u.reserve[0] == 1100 && !row_of( 0 ).stale );
 
   /* a closed pool, a shorter one, one with another config */
   state( 0, 0, 1, 14, 0, 5 );
@@ -201,14 +205,14 @@ static void test_bad( void ) {
   assert( next() == SF_MSG_STALE );
   fixture_config( &account, 100, 500, 22, 0 );
   send();
-  assert( next() == SF_MSG_POOL && got.u.trade_fee_ppm == 100 );
+  assert( next() == SF_MSG_POOL && got.s.rates.trade == 100 );
 
   /* the program's switch */
   fixture_pool( &account, 0, 0, 1, 23, 0 );
   account.data[329] = 4;
   send();
   send_slot( SF_MSG_SLOT, 24 );
-  assert( next() == SF_MSG_POOL && got.u.flags & SF_POOL_DISABLED && row_of( 0 ).flags & SF_POOL_DISABLED );
+  assert( next() == SF_MSG_POOL && got.u.flags & SF_POOL_DISABLED && row_of( 0 ).update.flags & SF_POOL_DISABLED );
   assert( counter( "disabled_by_program" ) == 1 );
   /* a frozen vault */
   state( 0, 0, 1, 25, 0, 5 );
@@ -253,10 +257,25 @@ static void test_reset( void ) {
   vault( 0, 0, 0, 1305, 9, SNAPSHOT );
   assert( !next() );
   vault( 0, 1, 1, 2000, 9, SNAPSHOT );
-  assert( next() == SF_MSG_POOL && got.u.pool == 0 && got.u.reserve_a == 1300 && !row_of( 0 ).stale &&
+  assert( next() == SF_MSG_POOL && got.u.pool == 0 && got.u.reserve[0] == 1300 && !row_of( 0 ).stale &&
           row_of( 1 ).stale );
   assert( counter( "resets" ) == 1 );
   sf_rig_close( rig );
+}
+
+/* Mint 1 as one of Token-2022 with two transfer fees: 3 basis points before the newer one's epoch, then 263. */
+static void fee_mint( uint32_t newer ) {
+  fixture_mint( &account, 1, 10, SNAPSHOT );
+  memcpy( account.raw.owner, sf_program_token_2022, 32 );
+  account.raw.data_len     = 166 + 112;
+  account.data[165]        = 1;
+  account.data[166]        = 1;
+  account.data[168]        = 108;
+  account.data[newer]      = 7;
+  account.data[newer + 1]  = 1;
+  account.data[newer - 18] = 3;
+  account.data[newer - 8]  = 0xff; /* maxima */
+  account.data[newer - 26] = 0xff;
 }
 
 static void test_mints( void ) {
@@ -276,18 +295,38 @@ static void test_mints( void ) {
   send();
   fixture_mint( &account, 0, 10, SNAPSHOT );
   send();
-  fixture_mint( &account, 1, 10, SNAPSHOT );
-  memcpy( account.raw.owner, sf_program_token_2022, 32 );
-  account.raw.data_len = 166 + 112;
-  account.data[165]    = 1;
-  account.data[166]    = 1;
-  account.data[168]    = 108;
-  account.data[fee_at] = 7;
+  fee_mint( fee_at );
   send();
-  assert( next() == SF_MSG_POOL && got.u.flags == SF_POOL_DISABLED && counter( "disabled_by_transfer_fee" ) == 1 );
-  account.data[fee_at] = 0;
+  /* priced with the newer fee, whose epoch is 0 */
+  assert( next() == SF_MSG_POOL && !got.u.flags && got.s.transfer_fee[1].bps == 7 + 256 && !got.s.transfer_fee[0].bps );
+  sf_quote_t with, without;
+  sf_pool_quote_in( &got.u, 1, 500, &with );
+  got.s.transfer_fee[1].bps = 0;
+  sf_pool_quote_in( &got.u, 1, 500, &without );
+  assert( with.status == SF_QUOTE_OK && with.amount_out < without.amount_out );
+  /* from epoch 1 on it is another; nothing else changes */
+  sf_put_u64( account.data + 170 + 90, 1 );
   send();
-  assert( next() == SF_MSG_POOL && !got.u.flags );
+  assert( next() == SF_MSG_POOL && got.s.transfer_fee[1].bps == 3 );
+  fixture_mint( &account, 0, 999, 0 );
+  send();
+  assert( !next() );
+  fixture_mint( &account, 0, 1000, 0 );
+  send();
+  assert( next() == SF_MSG_POOL && got.s.transfer_fee[1].bps == 7 + 256 && got.u.slot == 10 && !next() );
+  /* a supply is no part of this venue's price */
+  fee_mint( fee_at );
+  account.data[fee_at - 18 - 72] = 0;
+  account.data[36]               = 5;
+  send();
+  while( next() ) {}
+  account.data[36] = 6;
+  send();
+  assert( !next() );
+  account.data[fee_at] = account.data[fee_at + 1] = 0;
+  account.data[fee_at - 18] = account.data[fee_at - 17] = 0;
+  send();
+  assert( next() == SF_MSG_POOL && !got.u.flags && !got.s.transfer_fee[1].bps );
   account.data[166] = 14;
   send();
   assert( next() == SF_MSG_POOL && got.u.flags == SF_POOL_DISABLED && counter( "disabled_by_extension" ) == 1 );
@@ -356,8 +395,7 @@ static void test_damage( void ) {
     }
     ok( sf_rig_step( rig ) );
     while( next() )
-      assert( got.u.pool < 16 && got.u.token_a != got.u.token_b &&
-              got.u.trade_fee_ppm + got.u.creator_fee_ppm < 1000000 );
+      assert( got.u.pool < 16 && got.u.token_a != got.u.token_b && got.s.rates.trade + got.s.creator_fee < 1000000 );
   }
   sf_rig_close( rig );
 }
