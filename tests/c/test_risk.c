@@ -141,6 +141,42 @@ static void test_books( void ) {
   assert( sf_risk_fill( r, &f, UTC ) && r->limit.today_lamports == 200000000 - 15000 );
 }
 
+/* A venue that pays in lamports: the base token's result is that of both; amounts must be there in lamports. */
+static void test_lamports( void ) {
+  begin();
+  view.wallet_lamports = 10 * G;
+  /* bought for 1.0 in lamports, and an account's rent; sold for 1.5 of the base token */
+  swap( G, 0 );
+  assert( !gate() );
+  sf_fill_t f       = fill( SF_FILL_LANDED, 0, 2000, 5000 );
+  f.delta_lamports -= (int64_t)( G + 2000000 );
+  assert( sf_risk_fill( r, &f, UTC ) && r->limit.today_lamports == -5000 && r->lot[0].cost_lamports == G + 2000000 &&
+          r->position[1].balance == (int64_t)( 10 * G ) && r->position[0].balance == 2000 );
+  swap( 2000, 1 );
+  assert( !gate() );
+  f = fill( SF_FILL_LANDED, -2000, (int64_t)( G + G / 2 ), 5000 );
+  assert( sf_risk_fill( r, &f, UTC ) && r->limit.today_lamports == (int64_t)( G / 2 ) - 2000000 - 10000 );
+  /* bought with the base token, sold for lamports */
+  begin();
+  swap( G, 0 );
+  assert( !gate() );
+  f = fill( SF_FILL_LANDED, -(int64_t)G, 2000, 5000 );
+  assert( sf_risk_fill( r, &f, UTC ) );
+  swap( 2000, 1 );
+  assert( !gate() );
+  f = fill( SF_FILL_LANDED, -2000, 0, 5000 );
+  f.delta_lamports += (int64_t)( G / 2 );
+  assert( sf_risk_fill( r, &f, UTC ) && r->limit.today_lamports == -(int64_t)( G / 2 ) - 10000 );
+  /* a cycle that pays in lamports and gets the base token */
+  begin();
+  cycle( G );
+  assert( !gate() );
+  f = fill( SF_FILL_LANDED, (int64_t)G + 30000000, 0, 5000 );
+  f.delta_lamports -= (int64_t)G;
+  assert( sf_risk_fill( r, &f, UTC ) && r->limit.today_lamports == 30000000 - 5000 && r->bot[5].profitable == 1 &&
+          r->bot[5].profit_lamports == 30000000 - 5000 );
+}
+
 static void test_limits_in_use( void ) {
   begin();
   cycle( G );
@@ -261,6 +297,13 @@ static void test_commands( void ) {
   f.order++;
   assert( sf_risk_fill( r, &f, UTC ) && r->position[1].booked == 1000 );
   assert( !command( SF_VERB_OPEN, 0, 3 * G, f.order, 1 ) && !r->limit.open_orders && !sf_risk_fill( r, &f, UTC ) );
+  /* what another token is worth is not known: it binds what an order may at most */
+  assert( !command( SF_VERB_OPEN, 0, 77, 6UL << 32 | 99, 0 ) && r->limit.open_lamports == 2 * G &&
+          r->position[0].reserved == 77 );
+  cycle( G + 1 );
+  assert( gate() == SF_DENY_EXPOSURE );
+  cycle( G );
+  assert( !gate() );
   f.order++;
   f.flags = 0; /* of this run, but never given */
   assert( !sf_risk_fill( r, &f, UTC ) && r->position[1].booked == 1000 );
@@ -290,6 +333,7 @@ static void test_speed( void ) {
 int main( void ) {
   test_reasons();
   test_books();
+  test_lamports();
   test_limits_in_use();
   test_day();
   test_commands();

@@ -28,6 +28,52 @@ static void orders_are_signed_once( void ) {
   sf_rig_close( rig );
 }
 
+/* Created accounts, protection and lookups, in all combinations that fit. */
+static void flags_and_lookups_are_signed( void ) {
+  sf_rig_t * rig = rig_open( 1000000 );
+  sf_order_t order;
+  sf_wire_t wire;
+  for( uint32_t n = 1; n <= 64; n++ ) {
+    plan_t plan;
+    int tables = n % 16 >= 8 || n % 3 == 2;
+    order_make( &order, ORDER( n ), tables && n % 2 ? 4 : 1 + n % 3, ( uint32_t[] ){ 10, 11, 12, 13 }, 1000 + n );
+    order.intent.flags        = (uint8_t)( ( n & 1 ? SF_INTENT_CREATE : 0 ) | ( n & 2 ? SF_INTENT_PROTECTED : 0 ) );
+    order.intent.tip_lamports = n & 4 ? n : 0;
+    plan_make( &plan, &fixture, &order );
+    plan.lookups = tables ? &fixture.lookups : NULL;
+    plan_wire( &plan, fixture.wallet.wallet, &order, &chain, &wire );
+    order_give( rig, &order );
+    wire_give( rig, &wire );
+    expect_signed( rig, &wire );
+  }
+  sf_rig_close( rig );
+}
+
+/* A pool that changed what it is made of: the bytes are held against what it is now. */
+static void changed_accounts_are_read_again( void ) {
+  sf_rig_t * rig = rig_open( 1000000 );
+  sf_order_t order;
+  sf_wire_t wire;
+  sf_pool_row_t row;
+  for( uint32_t n = 1; n <= 3; n++ ) {
+    plan_t plan;
+    order_make( &order, ORDER( n ), 2, cycle, 1000 );
+    if( n == 2 ) {
+      pool_make( 1, &row );
+      fake_key( "another", 1, ( (sf_raydium_cpmm_state_t *)row.state )->observation );
+      CHECK( !sf_table_write( sf_rig_table_of( rig, "pools" ), 1, &row ) );
+    }
+    plan_make( &plan, &fixture, &order );
+    if( n > 1 ) fake_key( "another", n == 2, plan.swap[1].account[12].pubkey );
+    plan_wire( &plan, fixture.wallet.wallet, &order, &chain, &wire );
+    order_give( rig, &order );
+    wire_give( rig, &wire );
+    if( n < 3 ) expect_signed( rig, &wire );
+    else expect_refused( rig, &wire, SF_REFUSE_MISMATCH );
+  }
+  sf_rig_close( rig );
+}
+
 static void message_waits_for_its_order( void ) {
   sf_rig_t * rig = rig_open( 1000 );
   sf_order_t order[200];
@@ -219,6 +265,8 @@ int main( void ) {
   fixture_open( &fixture );
   chain_make( &chain );
   orders_are_signed_once();
+  flags_and_lookups_are_signed();
+  changed_accounts_are_read_again();
   message_waits_for_its_order();
   message_fields_are_held_against_the_bytes();
   rate_and_kill_word_are_respected();

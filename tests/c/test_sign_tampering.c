@@ -144,6 +144,83 @@ static void t_limit_higher( sf_order_t * o, plan_t * p, uint8_t * y ) {
   sf_compute_limit_data( p->limit, 100000 + 4096 );
 }
 
+/* of an order that creates accounts and is protected, over lookup tables */
+static void t_create_missing( sf_order_t * o, plan_t * p, uint8_t * y ) {
+  (void)o, (void)y;
+  for( uint32_t i = p->first_create; i + 1 < p->cnt; i++ ) p->instruction[i] = p->instruction[i + 1];
+  p->cnt--;
+}
+static void t_create_twice( sf_order_t * o, plan_t * p, uint8_t * y ) {
+  (void)o, (void)y;
+  for( uint32_t i = p->cnt++; i > p->first_create; i-- ) p->instruction[i] = p->instruction[i - 1];
+}
+static void t_create_late( sf_order_t * o, plan_t * p, uint8_t * y ) {
+  (void)o, (void)y;
+  sf_instruction_t create             = p->instruction[p->first_swap - 1];
+  p->instruction[p->first_swap - 1]   = p->instruction[p->first_swap];
+  p->instruction[p->first_swap]       = create;
+}
+static void t_create_owner( sf_order_t * o, plan_t * p, uint8_t * y ) {
+  (void)o, (void)y;
+  fake_key( "thief", 1, p->create[0][2].pubkey );
+}
+static void t_create_account( sf_order_t * o, plan_t * p, uint8_t * y ) {
+  (void)o, (void)y;
+  fake_key( "thief", 1, p->create[0][1].pubkey );
+}
+static void t_create_mint( sf_order_t * o, plan_t * p, uint8_t * y ) {
+  (void)o, (void)y;
+  fake_key( "mint", 500, p->create[0][3].pubkey );
+}
+static void t_create_other( sf_order_t * o, plan_t * p, uint8_t * y ) {
+  (void)o, (void)y;
+  static uint8_t const recover[1]       = { 2 };
+  p->instruction[p->first_create].data = recover;
+}
+static void t_create_unordered( sf_order_t * o, plan_t * p, uint8_t * y ) {
+  (void)p, (void)y;
+  o->intent.flags = SF_INTENT_PROTECTED;
+}
+static void t_protect_missing( sf_order_t * o, plan_t * p, uint8_t * y ) {
+  (void)o, (void)y;
+  p->instruction[0].account_cnt = 0;
+}
+static void t_protect_other( sf_order_t * o, plan_t * p, uint8_t * y ) {
+  (void)o, (void)y;
+  fake_key( "thief", 1, p->protect.pubkey );
+}
+static void t_protect_price( sf_order_t * o, plan_t * p, uint8_t * y ) {
+  (void)o, (void)y;
+  p->instruction[1].account     = &p->protect;
+  p->instruction[1].account_cnt = 1;
+}
+static void t_protect_unordered( sf_order_t * o, plan_t * p, uint8_t * y ) {
+  (void)p, (void)y;
+  o->intent.flags = SF_INTENT_CREATE;
+}
+static sf_lookups_t other_lookups;
+static void t_table_unknown( sf_order_t * o, plan_t * p, uint8_t * y ) {
+  (void)o, (void)y;
+  fake_key( "lookup table", 9, other_lookups.table[0].key );
+  p->lookups = &other_lookups;
+}
+static void t_table_moved( sf_order_t * o, plan_t * p, uint8_t * y ) {
+  (void)o, (void)y;
+  uint8_t key[32]; /* what the index means is not what the order means */
+  memcpy( key, other_lookups.table[0].address[42], 32 );
+  memcpy( other_lookups.table[0].address[42], other_lookups.table[0].address[43], 32 );
+  memcpy( other_lookups.table[0].address[43], key, 32 );
+  p->lookups = &other_lookups;
+}
+static void t_table_longer( sf_order_t * o, plan_t * p, uint8_t * y ) {
+  (void)o, (void)y;
+  sf_lookup_table_t * t = &other_lookups.table[0];
+  memcpy( t->address[t->cnt++], t->address[42], 32 );
+  memset( t->address[42], 0, 32 );
+  p->lookups = &other_lookups;
+}
+static void t_none( sf_order_t * o, plan_t * p, uint8_t * y ) { (void)o, (void)p, (void)y; }
+
 /* of the order itself: what risk should never have let pass */
 static void o_amount( sf_order_t * o ) {
   o->intent.amount_in        = MAX_AMOUNT + 1;
@@ -239,8 +316,64 @@ static void tampering_is_refused( void ) {
   sf_rig_close( rig );
 }
 
+static void tampering_with_accounts_is_refused( void ) {
+  static struct {
+    tamper_t tamper;
+    uint32_t reason; /* 0 = signed */
+  } const table[] = {
+    { t_none, 0 },
+    { t_create_missing, SF_REFUSE_MISMATCH },
+    { t_create_twice, SF_REFUSE_MISMATCH },
+    { t_create_late, SF_REFUSE_MISMATCH },
+    { t_create_owner, SF_REFUSE_MISMATCH },
+    { t_create_account, SF_REFUSE_MISMATCH },
+    { t_create_mint, SF_REFUSE_MISMATCH },
+    { t_create_other, SF_REFUSE_MISMATCH },
+    { t_create_unordered, SF_REFUSE_MISMATCH },
+    { t_protect_missing, SF_REFUSE_MISMATCH },
+    { t_protect_other, SF_REFUSE_MISMATCH },
+    { t_protect_price, SF_REFUSE_MISMATCH },
+    { t_protect_unordered, SF_REFUSE_MISMATCH },
+    { t_table_unknown, SF_REFUSE_MISMATCH },
+    { t_table_moved, SF_REFUSE_MISMATCH },
+    { t_table_longer, SF_REFUSE_MISMATCH },
+    { t_tip_account, SF_REFUSE_PROGRAM },
+    { t_extra_program, SF_REFUSE_PROGRAM },
+    { t_user_out, SF_REFUSE_MISMATCH },
+    { t_none, 0 },
+  };
+  sf_rig_t * rig = rig_open( 1000000 );
+  for( uint32_t i = 0; i < sizeof( table ) / sizeof( table[0] ); i++ ) {
+    sf_order_t order;
+    plan_t plan;
+    sf_wire_t wire;
+    uint8_t payer[32];
+    order_make( &order, ORDER( i + 1 ), 3, ( uint32_t[] ){ 10, 11, 12 }, 1000 );
+    order.intent.tip_lamports = 500;
+    order.intent.flags        = SF_INTENT_CREATE | SF_INTENT_PROTECTED;
+    memcpy( payer, fixture.wallet.wallet, 32 );
+    plan_make( &plan, &fixture, &order );
+    other_lookups = fixture.lookups;
+    plan.lookups  = &fixture.lookups;
+    table[i].tamper( &order, &plan, payer );
+    plan_wire( &plan, payer, &order, &chain, &wire );
+    order_give( rig, &order );
+    wire_give( rig, &wire );
+    if( table[i].reason ) expect_refused( rig, &wire, table[i].reason );
+    else expect_signed( rig, &wire );
+  }
+  sf_rig_close( rig );
+}
+
+static void wire_with( sf_order_t const * order, int tables, sf_wire_t * wire ) {
+  plan_t plan;
+  plan_make( &plan, &fixture, order );
+  if( tables ) plan.lookups = &fixture.lookups;
+  plan_wire( &plan, fixture.wallet.wallet, order, &chain, wire );
+}
+
 /* Every single byte of the transaction changed: signed only if that byte is one that is free. */
-static void changed_bytes_are_refused( void ) {
+static void changed_bytes_are_refused( int tables ) {
   sf_rig_t * rig = rig_open( 1000000 );
   sf_order_t order;
   sf_wire_t wire, bad;
@@ -248,12 +381,13 @@ static void changed_bytes_are_refused( void ) {
   sf_transaction_t tx;
   uint64_t n      = 0;
   uint32_t passed = 0;
-  order_make( &order, ORDER( ++n ), 3, cycle, 1000 );
+  order_make( &order, ORDER( ++n ), 3, tables ? ( uint32_t[] ){ 10, 11, 12 } : cycle, 1000 );
   order.intent.tip_lamports = 500;
-  wire_of( &order, &wire );
+  if( tables ) order.intent.flags = SF_INTENT_CREATE | SF_INTENT_PROTECTED;
+  wire_with( &order, tables, &wire );
   for( uint32_t at = 0; at < wire.tx_len; at++ ) {
     order.order = ORDER( ++n );
-    wire_of( &order, &wire );
+    wire_with( &order, tables, &wire );
     CHECK( !sf_transaction_parse( &tx, wire.tx, wire.tx_len ) );
     sf_instruction_view_t limit;
     uint16_t off = tx.instruction_off;
@@ -275,14 +409,14 @@ static void changed_bytes_are_refused( void ) {
   /* cut and lengthened */
   for( uint32_t cut = 1; cut < wire.tx_len; cut += 7 ) {
     order.order = ORDER( ++n );
-    wire_of( &order, &bad );
+    wire_with( &order, tables, &bad );
     bad.tx_len = (uint16_t)( bad.tx_len - cut );
     order_give( rig, &order );
     wire_give( rig, &bad );
     expect_refused( rig, &bad, SF_REFUSE_MISMATCH );
   }
   order.order = ORDER( ++n );
-  wire_of( &order, &bad );
+  wire_with( &order, tables, &bad );
   bad.tx_len++;
   order_give( rig, &order );
   wire_give( rig, &bad );
@@ -295,7 +429,9 @@ int main( void ) {
   fixture_open( &fixture );
   chain_make( &chain );
   tampering_is_refused();
-  changed_bytes_are_refused();
+  tampering_with_accounts_is_refused();
+  changed_bytes_are_refused( 0 );
+  changed_bytes_are_refused( 1 );
   fixture_close( &fixture );
   printf( "test_sign_tampering: ok\n" );
   return 0;

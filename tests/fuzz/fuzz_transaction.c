@@ -71,7 +71,14 @@ static void policy( uint8_t const * bytes, size_t size ) {
     { sf_program_system, tip_account, tip, 2, sizeof( tip ) },
     { swap_program, account, swap_data, 3, sizeof( swap_data ) },
   };
-  if( sf_template_compile( &template, wallet, instruction, 3 ) ) abort();
+  int tables = size && bytes[0] & 4; /* then the swap's other accounts are looked up */
+  p.lookups.cnt = 1;
+  memcpy( p.lookups.table[0].key, "table", 5 );
+  p.lookups.table[0].cnt = 3;
+  for( uint32_t i = 0; i < 3; i++ ) p.lookups.table[0].address[i][0] = (uint8_t)( 8 - 2 * i );
+  p.lookups.table[0].address[2][0] = 77;
+  if( sf_template_compile( &template, wallet, instruction, 3, tables ? &p.lookups : NULL, 2 ) ) abort();
+  sf_policy_order_t const order = { .instruction = &instruction[2], .cnt = 1, .tip_lamports = 77 };
 
   sf_template_t patched = template;
   size_t patches        = size ? bytes[0] % 4u : 0;
@@ -79,7 +86,7 @@ static void policy( uint8_t const * bytes, size_t size ) {
     size_t at      = ( bytes[1 + 3 * i] << 8 | bytes[2 + 3 * i] ) % template.tx_len;
     patched.tx[at] = bytes[3 + 3 * i];
   }
-  uint32_t reason = sf_policy_check( &p, patched.tx, patched.tx_len, &instruction[2], 1, 77, &found );
+  uint32_t reason = sf_policy_check( &p, patched.tx, patched.tx_len, &order, &found );
   if( !memcmp( patched.tx, template.tx, template.tx_len ) ) {
     if( reason || found.fee_lamports != 5000 || found.tip_lamports != 77 ) abort();
   } else if( !reason ) {
@@ -93,7 +100,7 @@ static void policy( uint8_t const * bytes, size_t size ) {
       if( patched.tx[i] != template.tx[i] ) abort();
     }
   }
-  if( size <= SF_PACKET_MAX && !sf_policy_check( &p, bytes, (uint32_t)size, &instruction[2], 1, 77, &found ) &&
+  if( size <= SF_PACKET_MAX && !sf_policy_check( &p, bytes, (uint32_t)size, &order, &found ) &&
       found.fee_lamports > 6000 )
     abort();
 }
