@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
+import ctypes.util
 import itertools
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from sniperforge.venues.raydium_cpmm import Market
+from sniperforge.venues.raydium_cpmm import Rates, State
 from tests import core_library
 
 G = 10**9
@@ -34,8 +36,8 @@ LIMITS = {
 MINT_MAX = {2: 3 * G}
 (
     KILLED, NOT_TRADING, MALFORMED, DUPLICATE, STALE, UNKNOWN_POOL, ORDER_SIZE, MINT_SIZE, EXPOSURE,
-    OPEN_ORDERS, RATE, DAILY_LOSS, FEE, COLLAR, BALANCE, UNPROFITABLE, CREDIT,
-) = range(1, 18)  # fmt: skip
+    OPEN_ORDERS, RATE, DAILY_LOSS, FEE, COLLAR, BALANCE, UNPROFITABLE, CREDIT, QUOTE,
+) = range(1, 19)  # fmt: skip
 
 HEADER = (core_library.ROOT / "csrc/trade/risk.h").read_text()
 VIEW = re.search(r"typedef struct sf_risk_view \{.*?\} sf_risk_view_t;", HEADER, re.DOTALL)
@@ -52,12 +54,28 @@ int sf_risk_fill( sf_risk_t * r, sf_fill_t const * fill, uint64_t utc_ns );
 void sf_risk_balance( sf_risk_t * r, sf_balance_t const * balance );
 sf_position_row_t * risk_position( sf_risk_t * r, uint32_t token );
 sf_limit_row_t * risk_limit( sf_risk_t * r );
+sf_pool_update_t * risk_pool( uint32_t hop, uint64_t a, uint64_t b, uint32_t trade, uint32_t creator,
+                              uint32_t creator_on );
 """
 )
 GLUE = """
 #include <stdlib.h>
 #include <string.h>
+#include "dex/raydium_cpmm.h"
 #include "trade/risk.h"
+static struct { sf_pool_update_t u; sf_raydium_cpmm_state_t s; } pools[ SF_HOP_MAX ];
+sf_pool_update_t * risk_pool( uint32_t hop, uint64_t a, uint64_t b, uint32_t trade, uint32_t creator,
+                              uint32_t creator_on ) {
+  memset( &pools[ hop ], 0, sizeof( pools[ hop ] ) );
+  sf_raydium_cpmm_state_t * s = &pools[ hop ].s;
+  s->reserve[ 0 ] = s->amount[ 0 ] = a;
+  s->reserve[ 1 ] = s->amount[ 1 ] = b;
+  s->rates.trade    = trade;
+  s->creator_fee    = creator;
+  s->creator_fee_on = creator_on;
+  sf_pool_update_fill( sf_venue_get( SF_VENUE_RAYDIUM_CPMM ), s, sizeof( *s ), 1000, &pools[ hop ].u );
+  return &pools[ hop ].u;
+}
 sf_risk_t *
 risk_new( uint64_t const * limit, uint64_t now_ns, uint64_t utc_ns ) {
   sf_risk_t * r = calloc( 1, sizeof( *r ) );
@@ -81,11 +99,22 @@ void risk_free( sf_risk_t * r ) { free( r ); }
 sf_position_row_t * risk_position( sf_risk_t * r, uint32_t token ) { return &r->position[ token ]; }
 sf_limit_row_t * risk_limit( sf_risk_t * r ) { return &r->limit; }
 """
-SOURCES = ["dex/raydium_cpmm.c", "dex/token.c", "dex/venue.c", "trade/risk.c"]
+SOURCES = [
+    *(
+        str(path.relative_to(core_library.ROOT / "csrc"))
+        for path in sorted((core_library.ROOT / "csrc/dex").glob("*.c"))
+    ),
+    "solana/address.c",
+    "trade/risk.c",
+]
+INTENT = 256
+"""Bytes of sf_intent_t."""
 
 
 @pytest.fixture(scope="module")
 def core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
+    # derived addresses need SHA-256
+    ctypes.CDLL(ctypes.util.find_library("sodium"), mode=ctypes.RTLD_GLOBAL)
     yield core_library.build(tmp_path_factory.mktemp("risk"), SOURCES, DECLARATIONS, GLUE)
 
 
@@ -108,7 +137,7 @@ class Model:
             self.level = min(rate * G, self.level + min(max(now - self.level_at, 0), G) * rate)
             self.level_at = max(now, self.level_at)
 
-    def reason(self, i: Any, v: Any, pools: list[Market], quotes: list[int]) -> int:
+    def reason(self, i: Any, v: Any, pools: list[State], quotes: list[int]) -> int:
         reduces = i.flags & 1 and i.kind == 2 and i.token_out == BASE
         if v.kill >= 2 or (v.kill == 1 and not reduces):
             return KILLED
@@ -116,7 +145,7 @@ class Model:
             return NOT_TRADING
         hops = list(i.hop)[: i.hop_cnt]
         if (
-            v.length != 192
+            v.length != INTENT
             or i.bot not in BOTS
             or not i.intent
             or i.kind not in (1, 2)
@@ -149,7 +178,7 @@ class Model:
             return STALE
         if 1 in list(v.pool_state)[: i.hop_cnt]:
             return STALE
-        if any(v.pool[n].flags & 2 for n in range(i.hop_cnt)):
+        if any(v.pool[n].flags & 2 or v.pool[n].open_time > 1000 or v.pool_state[n] != 2 for n in range(i.hop_cnt)):
             return UNKNOWN_POOL
         return self.reason_of_numbers(i, v, hops, quotes)
 
@@ -175,14 +204,17 @@ class Model:
             return OPEN_ORDERS
         if self.level < G:
             return RATE
-        if not i.flags & 1 and max(-self.today, 0) + waiting + cost > LIMITS["max_daily_loss_lamports"]:
+        reduces = i.flags & 1 and i.kind == 2 and i.token_out == BASE
+        if not reduces and max(-self.today, 0) + waiting + cost > LIMITS["max_daily_loss_lamports"]:
             return DAILY_LOSS
         if i.tip_lamports > LIMITS["max_tip_lamports"] or fee - 5000 > LIMITS["max_priority_fee_lamports"]:
             return FEE
         if self.fees + waiting + cost > LIMITS["max_daily_fee_lamports"]:
             return FEE
         for hop, quote in zip(hops, quotes, strict=True):
-            if not quote * (10_000 - LIMITS["collar_bps"]) // 10_000 <= hop.min_out <= quote:
+            if hop.min_out > quote:
+                return QUOTE
+            if hop.min_out < quote * (10_000 - LIMITS["collar_bps"]) // 10_000:
                 return COLLAR
         reserved = sum(order[0] for order in self.open.values() if order[3] == i.token_in)
         if i.amount_in > self.balance[i.token_in] - reserved or cost > v.wallet_lamports - waiting:
@@ -209,19 +241,20 @@ class Model:
         ):
             self.balance[token] += delta
             self.booked[token] += delta
+        costs = f.fee_lamports + (f.tip_lamports if landed else 0)
+        lamports = f.delta_lamports + costs  # what moved besides fee and tip
         if landed and f.kind == 1:
-            result = f.delta_in if f.token_in == BASE else 0
-        elif landed and f.token_in == BASE:
+            result = (f.delta_in if f.token_in == BASE else 0) + lamports
+        elif landed and f.token_in == BASE and -f.delta_in - lamports > 0:
             amount, paid = self.lots[f.token_out]
-            self.lots[f.token_out] = (amount + f.delta_out, paid - f.delta_in)
-        elif landed and f.token_out == BASE:
+            self.lots[f.token_out] = (amount + f.delta_out, paid - f.delta_in - lamports)
+        elif landed and f.token_out == BASE and f.delta_out + lamports > 0:
             amount, paid = self.lots[f.token_in]
             part = min(-f.delta_in, amount)
             if part:
                 cost = paid * part // amount
-                result = f.delta_out * part // -f.delta_in - cost
+                result = (f.delta_out + lamports) * part // -f.delta_in - cost
                 self.lots[f.token_in] = (amount - part, paid - cost)
-        costs = f.fee_lamports + (f.tip_lamports if landed else 0)
         self.today += result - costs
         self.fees += costs
         return True
@@ -240,7 +273,7 @@ class Rig:
         self.sent = dict.fromkeys(BOTS, 0)
         self.filled: list[Any] = []
 
-    def intent(self) -> tuple[Any, Any, list[Market], list[int]]:
+    def intent(self) -> tuple[Any, Any, list[State], list[int]]:
         rng, ffi = self.rng, self.ffi
         i, v = ffi.new("sf_intent_t *"), ffi.new("sf_risk_view_t *")
         cycle = rng.random() < 0.6
@@ -258,16 +291,13 @@ class Rig:
         for n in range(i.hop_cnt):
             hop, a_to_b = i.hop[n], rng.randrange(2)
             reserves = (rng.randrange(900, 1100) * G, rng.randrange(900, 1100) * G)
-            pool = Market(reserves, 500, rng.choice([0, 300]), rng.randrange(3))
-            side = 1 - a_to_b
+            pool = State(reserves, Rates(500, 0), rng.choice([0, 300]), rng.randrange(3))
             tokens = (route[n], route[n + 1]) if a_to_b else (route[n + 1], route[n])
             hop.pool, hop.venue, hop.a_to_b, hop.amount_in = n + 3, 1, a_to_b, amount
-            quote = pool.quote_in(side, amount)
+            quote = pool.quote_in(bool(a_to_b), amount).amount_out
             hop.min_out = amount = max(quote * (10_000 - rng.choice([0, 0, 20])) // 10_000, 1)
-            p = v.pool[n]
-            p.pool, p.venue, p.reserve_a, p.reserve_b = n + 3, 1, *reserves
-            p.token_a, p.token_b, p.trade_fee_ppm = *tokens, 500
-            p.creator_fee_ppm, p.creator_fee_on = pool.creator_rate, pool.creator_fee_on
+            p = v.pool[n] = self.lib.risk_pool(n, *reserves, 500, pool.creator_rate, pool.creator_fee_on)
+            p.pool, p.venue, p.token_a, p.token_b = n + 3, 1, *tokens
             v.pool_state[n] = 2
             pools.append(pool)
             quotes.append(quote)
@@ -278,14 +308,18 @@ class Rig:
             100 + rng.randrange(9),
             G // 100,
             5,
-            192,
+            INTENT,
         )
         return i, v, pools, quotes
 
     def spoil(self, i: Any, v: Any) -> None:
         rng = self.rng
         last = i.hop[i.hop_cnt - 1]
-        changes = [
+
+        def lower() -> None:
+            i.min_out = last.min_out = last.min_out * 99 // 100
+
+        changes: list[Callable[[], object]] = [
             lambda: setattr(v, "kill", rng.randrange(1, 3)),
             lambda: setattr(i, "flags", 1),
             lambda: setattr(v, "trading", 0),
@@ -297,13 +331,15 @@ class Rig:
             lambda: setattr(i, "token_out", rng.randrange(TOKENS)),
             lambda: setattr(last, "a_to_b", 1 - last.a_to_b),
             lambda: setattr(last, "min_out", last.min_out + 1),
-            lambda: [setattr(last, "min_out", last.min_out * 99 // 100), setattr(i, "min_out", last.min_out)],
+            lower,
             lambda: setattr(last, "pool", 3),
             lambda: setattr(i, "intent", max(i.intent - rng.randrange(3), 0)),
             lambda: setattr(v, "t_origin", self.now - G),
             lambda: setattr(v, "chain_slot", 111),
             lambda: v.pool_state.__setitem__(0, 1),
             lambda: setattr(v.pool[0], "flags", 2),
+            lambda: setattr(v.pool[0], "open_time", 1001),
+            lambda: v.pool_state.__setitem__(0, 0),
             lambda: setattr(i, "tip_lamports", 100_001),
             lambda: setattr(i, "cu_price_micro_lamports", 10**6),
             lambda: setattr(v, "wallet_lamports", 4000),
@@ -316,7 +352,10 @@ class Rig:
         if self.rng.random() < 0.35:
             self.spoil(i, v)
         # a quote of the changed hop, by the reference
-        quotes = [pool.quote_in(1 - i.hop[n].a_to_b, i.hop[n].amount_in) for n, pool in enumerate(pools[: i.hop_cnt])]
+        quotes = [
+            pool.quote_in(i.hop[n].a_to_b == 1, i.hop[n].amount_in).amount_out
+            for n, pool in enumerate(pools[: i.hop_cnt])
+        ]
         order, denied = self.ffi.new("sf_order_t *"), self.ffi.new("sf_denied_t *")
         self.model.time(self.now, self.utc)
         want = self.model.reason(i, v, pools, quotes)
@@ -343,6 +382,13 @@ class Rig:
             f.delta_in = rng.randrange(-G // 200, G // 100)
         elif f.outcome == 1:
             f.delta_in, f.delta_out = -i.amount_in, i.min_out + rng.randrange(100)
+            if rng.random() < 0.3:  # a venue that pays or is paid in lamports
+                side = "delta_in" if i.token_in == BASE else "delta_out"
+                f.delta_lamports = getattr(f, side)
+                setattr(f, side, 0)
+        f.delta_lamports -= f.fee_lamports + (f.tip_lamports if f.outcome == 1 else 0)
+        if f.outcome == 1 and rng.random() < 0.2:
+            f.delta_lamports -= 2_039_280  # an account's rent
         want = self.model.fill(f)
         assert bool(self.lib.sf_risk_fill(self.risk, f, self.utc)) == want
 
