@@ -149,11 +149,11 @@ static void rig_open( int with_sign ) {
             "tip_accounts=\n",
             key_path );
   DO( sf_rig_new( &rig ) );
-  sf_rig_tile( rig, "book", "book", "" );
+  sf_rig_tile( rig, "book", "book", "slots_per_epoch=432000\n" );
   sf_rig_tile( rig, "arb", "arb",
                "bot=1\nbase_mint=So11111111111111111111111111111111111111112\nmin_profit_lamports=1000\n"
                "max_amount_lamports=10000000000\nmax_hops=3\ntip_bps=0\ncu_limit_per_hop=80000\n"
-               "cu_price_micro_lamports=1000\nslippage_bps=2\ncooldown_slots=1000000\nmax_cycles=100000\n" );
+               "cu_price_micro_lamports=1000\nslippage_bps=2\ncooldown_slots=1000000\n" );
   sf_rig_tile( rig, "risk", "risk",
                "max_order_lamports=10000000000\nmax_open_lamports=100000000000\nmax_open_orders=8\n"
                "max_orders_per_second=1000000000\nmax_daily_loss_lamports=1000000000000\nmax_tip_lamports=0\n"
@@ -166,12 +166,12 @@ static void rig_open( int with_sign ) {
     sf_rig_tile( rig, "sign", "sign", sign );
   }
   sf_rig_burst( rig, "book", 64 );
-  link_add( "raw", 0, 2048, 1024, "book" );
-  link_add( "market", "book", 4096, 128, "arb rig" );
+  link_add( "raw", 0, 512, 10432, "book" );
+  link_add( "market", "book", 1024, 3776, "arb rig" );
   link_add( "denied", "risk", 1024, 64, "arb rig" );
   link_add( "fill", 0, 1024, 256, "arb risk" );
-  link_add( "intent.arb", "arb", 1024, 256, "risk rig" );
-  link_add( "order", "risk", 1024, 256, with_sign ? "build sign rig" : "rig" );
+  link_add( "intent.arb", "arb", 1024, 320, "risk rig" );
+  link_add( "order", "risk", 1024, 320, with_sign ? "build sign rig" : "rig" );
   if( with_sign ) {
     link_add( "message", "build", 256, 1344, "sign rig" );
     link_add( "refused", "build", 256, 64, "rig" );
@@ -200,7 +200,7 @@ static void raw_send( fixture_account_t const * a ) {
 
 static struct {
   sf_message_t m;
-  uint8_t payload[1400];
+  uint8_t payload[SF_POOL_STATE_MAX + 256];
 } got;
 
 /* The next message of a kind on a link; 0 if there is none. */
@@ -331,48 +331,44 @@ static void ticks( uint64_t wanted, int with_sign ) {
 
 /* -- alone ------------------------------------------------------------------ */
 
-static sf_pool_update_t update_of( uint32_t p, double factor ) {
-  return ( sf_pool_update_t ){ .pool          = p,
-                               .venue         = SF_VENUE_RAYDIUM_CPMM,
-                               .reserve_a     = (uint64_t)( (double)market[p].amount[0] * factor ),
-                               .reserve_b     = (uint64_t)( (double)market[p].amount[1] / factor ),
-                               .token_a       = market[p].token[0],
-                               .token_b       = market[p].token[1],
-                               .trade_fee_ppm = 2500 };
+static void update_of( fixture_update_t * out, uint32_t p, double factor ) {
+  fixture_update( out, p, market[p].token[0], market[p].token[1], (uint64_t)( (double)market[p].amount[0] * factor ),
+                  (uint64_t)( (double)market[p].amount[1] / factor ), 2500 );
 }
 
 static void search_alone( void ) {
   static uint64_t ns[TICKS_MAX];
   sf_cycles_t c;
   sf_cycle_list_t list;
-  DO( sf_cycles_open( &c, POOLS, TOKENS, 100000, 3, 0, 10 * SOL ) );
+  DO( sf_cycles_open( &c, POOLS, TOKENS, 3, 0, 10 * SOL ) );
   sf_cycles_base( &c, 0 );
   for( uint32_t p = 0; p < POOLS; p++ ) {
-    sf_pool_update_t u = update_of( p, 1 );
-    sf_cycles_update( &c, &u, 0 );
+    fixture_update_t one;
+    update_of( &one, p, 1 );
+    DO( sf_cycles_update( &c, &one.u, 0 ) );
   }
   sf_cycles_search( &c, 0, &list );
-  sf_pool_update_t * u = calloc( TICKS_MAX, sizeof( *u ) );
+  fixture_update_t * f = calloc( TICKS_MAX, sizeof( *f ) );
   for( uint32_t i = 0; i < TICKS_MAX; i++ )
-    u[i] = update_of( (uint32_t)sf_rng_below( &rng, POOLS ), 1 + 0.0002 * ( uniform() - .5 ) );
+    update_of( &f[i], (uint32_t)sf_rng_below( &rng, POOLS ), 1 + 0.0002 * ( uniform() - .5 ) );
   uint64_t chunk[CHUNKS], start;
   for( uint32_t k = 0; k < CHUNKS; k++ ) {
     start = sf_clock_ns();
     for( uint32_t i = k * ( TICKS_MAX / CHUNKS ); i < ( k + 1 ) * ( TICKS_MAX / CHUNKS ); i++ ) {
-      sf_cycles_update( &c, &u[i], 0 );
-      sf_cycles_search( &c, u[i].pool, &list );
+      sf_cycles_update( &c, &f[i].u, 0 );
+      sf_cycles_search( &c, f[i].u.pool, &list );
     }
     chunk[k] = sf_clock_ns() - start;
   }
   report_chunks( "quiet_search", chunk, TICKS_MAX / CHUNKS );
   for( uint32_t i = 0; i < TICKS_MAX; i++ ) {
     start = sf_clock_ns();
-    sf_cycles_update( &c, &u[i], 0 );
-    sf_cycles_search( &c, u[i].pool, &list );
+    sf_cycles_update( &c, &f[i].u, 0 );
+    sf_cycles_search( &c, f[i].u.pool, &list );
     ns[i] = sf_clock_ns() - start;
   }
   report( "quiet_search_clocked", ns, TICKS_MAX );
-  free( u );
+  free( f );
   sf_cycles_close( &c );
 }
 
@@ -403,20 +399,18 @@ static void gate_alone( void ) {
                                 .amount_in               = SOL,
                                 .cu_limit                = 240000,
                                 .cu_price_micro_lamports = 1000 };
-  sf_pool_update_t pools[3] = { update_of( 0, 1 ), update_of( 1, 1 ), update_of( 2, 1 ) };
-  uint64_t amount           = SOL;
+  fixture_update_t pools[3];
+  uint64_t amount = SOL;
   for( uint32_t h = 0; h < 3; h++ ) {
-    pools[h].reserve_a = 1000 * SOL;
-    pools[h].reserve_b = 1020 * SOL;
-    pools[h].token_a   = h;
-    pools[h].token_b   = ( h + 1 ) % 3;
-    v.pool[h]          = pools[h];
-    v.pool_state[h]    = SF_RISK_POOL_GOOD;
-    uint64_t out       = sf_venue_quote_in( &pools[h], 1, amount );
-    intent.hop[h] =
-        ( sf_hop_t ){ .pool = h, .venue = SF_VENUE_RAYDIUM_CPMM, .a_to_b = 1, .amount_in = amount, .min_out = out };
-    v.pool[h].pool = h;
-    amount         = out;
+    sf_quote_t q;
+    fixture_update( &pools[h], h, h, ( h + 1 ) % 3, 1000 * SOL, 1020 * SOL, 2500 );
+    v.pool[h]       = &pools[h].u;
+    v.pool_state[h] = SF_RISK_POOL_GOOD;
+    sf_pool_quote_in( &pools[h].u, 1, amount, &q );
+    intent.hop[h] = ( sf_hop_t ){
+      .pool = h, .venue = SF_VENUE_RAYDIUM_CPMM, .a_to_b = 1, .amount_in = amount, .min_out = q.amount_out
+    };
+    amount = q.amount_out;
   }
   intent.min_out = amount;
   sf_order_t order;
@@ -442,17 +436,21 @@ static void gate_alone( void ) {
 }
 
 static void quote_alone( void ) {
-  static sf_pool_update_t u[1024];
+  static fixture_update_t f[1024];
   static uint64_t amount[1024];
   for( uint32_t i = 0; i < 1024; i++ ) {
-    u[i]      = update_of( (uint32_t)sf_rng_below( &rng, POOLS ), 1 );
+    update_of( &f[i], (uint32_t)sf_rng_below( &rng, POOLS ), 1 );
     amount[i] = 1 + sf_rng_below( &rng, SOL );
   }
   uint64_t chunk[CHUNKS], sum = 0;
   for( uint32_t k = 0; k < CHUNKS; k++ ) {
     uint64_t start = sf_clock_ns();
     for( uint32_t n = 0; n < 10; n++ )
-      for( uint32_t i = 0; i < 1024; i++ ) sum += sf_cpmm_quote_in( &u[i], i & 1, amount[i] );
+      for( uint32_t i = 0; i < 1024; i++ ) {
+        sf_quote_t q;
+        sf_raydium_cpmm_quote_in( &f[i].s, i & 1, amount[i], 0, &q );
+        sum += q.amount_out;
+      }
     chunk[k] = sf_clock_ns() - start;
   }
   if( sum ) report_chunks( "quote", chunk, 10240 );
