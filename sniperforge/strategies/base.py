@@ -68,11 +68,11 @@ class PoolUpdate(NamedTuple):
 
     def quote_in(self, a_to_b: bool, amount: int) -> int:
         """What the program pays for `amount`, exactly; 0 if it refuses, or if the state ends before the amount does."""
-        return self._quote(a_to_b, True, amount).amount_out
+        return self._quote(a_to_b, True, amount)[1]
 
     def quote_out(self, a_to_b: bool, amount: int) -> int:
         """What the program takes for `amount` to come out, exactly; 0 as in `quote_in`."""
-        return self._quote(a_to_b, False, amount).amount_in
+        return self._quote(a_to_b, False, amount)[0]
 
     def hop(self, a_to_b: bool, amount_in: int, min_out: int) -> Hop:
         """A swap on this pool, with the tick or bin arrays that it names."""
@@ -84,10 +84,11 @@ class PoolUpdate(NamedTuple):
         first = 0 if a_to_b else _SWAP_ARRAYS
         return tuple(numbers[first : first + counts[not a_to_b]])
 
-    def _quote(self, a_to_b: bool, exact_in: bool, amount: int) -> Any:
+    def _quote(self, a_to_b: bool, exact_in: bool, amount: int) -> tuple[int, int]:
+        """Amounts in and out."""
         got = ffi.new("sf_quote_t *")
         check(lib.ipc_pool_quote(self.payload, len(self.payload), a_to_b, exact_in, amount, got))
-        return got if got.status == lib.SF_QUOTE_OK else _NO_QUOTE
+        return (got.amount_in, got.amount_out) if got.status == lib.SF_QUOTE_OK else (0, 0)
 
 
 class PoolUpdates:
@@ -340,12 +341,6 @@ class Strategy:
         """The chain told what the wallet holds of a token; `context.balances` has it already."""
 
 
-class _NoQuote(NamedTuple):
-    amount_in: int = 0
-    amount_out: int = 0
-
-
-_NO_QUOTE = _NoQuote()
 _HEADER_BYTES: int = ffi.sizeof("sf_message_t")
 _UPDATE_BYTES: int = ffi.sizeof("sf_pool_update_t")
 _SWAP_ARRAYS: int = lib.SF_SWAP_ARRAYS

@@ -171,9 +171,7 @@ class State:
         x, y = self.reserves if a_to_b else self.reserves[::-1]
         return x, y, rate_in, 0 if on_input else self.creator_rate
 
-    def _done(
-        self, a_to_b: bool, amounts: tuple[int, int], given: int, fee: int, out: int, creator_out: int
-    ) -> Quote:
+    def _done(self, a_to_b: bool, amounts: tuple[int, int], given: int, fee: int, out: int, creator_out: int) -> Quote:
         """`given` came into the vault, `fee` of it was taken, and `out` left the curve."""
         side = int(not a_to_b)
         if self.reserves[side] + self.owed[side] + given >= U64:
