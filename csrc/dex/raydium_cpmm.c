@@ -120,8 +120,10 @@ int sf_raydium_cpmm_price( sf_raydium_cpmm_state_t * s, uint64_t amount_a, uint6
 
 /* -- quotes --------------------------------------------------------------- */
 
+#define INLINE static inline __attribute__( ( always_inline ) )
+
 /* floor( v*rate / 10^6 ).  Assumes rate is at most 10^6. */
-static inline uint64_t share( uint64_t v, uint32_t rate ) {
+INLINE uint64_t share( uint64_t v, uint32_t rate ) {
   sf_u128_t n = (sf_u128_t)v * rate;
   uint64_t rest;
   return __builtin_expect( !( n >> 64 ), 1 ) ? (uint64_t)n / PPM
@@ -129,7 +131,7 @@ static inline uint64_t share( uint64_t v, uint32_t rate ) {
 }
 
 /* ceil( v*rate / 10^6 ), at most v. */
-static inline uint64_t share_up( uint64_t v, uint32_t rate ) {
+INLINE uint64_t share_up( uint64_t v, uint32_t rate ) {
   sf_u128_t n = (sf_u128_t)v * rate + ( PPM - 1 );
   uint64_t rest;
   return __builtin_expect( !( n >> 64 ), 1 ) ? (uint64_t)n / PPM
@@ -137,7 +139,7 @@ static inline uint64_t share_up( uint64_t v, uint32_t rate ) {
 }
 
 /* The least amount that leaves `v` after a fee of rate.  Returns -1 if it does not fit 64 bits. */
-static inline int before_share( uint64_t v, uint32_t rate, uint64_t * out ) {
+INLINE int before_share( uint64_t v, uint32_t rate, uint64_t * out ) {
   uint64_t rest;
   *out = v;
   if( !rate ) return 0;
@@ -152,83 +154,103 @@ typedef struct sides {
   uint64_t y;        /* of what goes out */
   uint32_t rate_in;  /* taken from the input */
   uint32_t rate_out; /* taken off the output */
-  int on_input;      /* the creator's fee is part of rate_in, and the program fails if that is zero */
+  int on_input;      /* the creator's fee is part of rate_in */
 } sides_t;
 
-static inline sides_t sides_of( sf_raydium_cpmm_state_t const * s, int a_to_b ) {
+/* Neither a creator's fee nor transfer fees: most pools, and the compiler leaves half of it out. */
+INLINE int is_plain( sf_raydium_cpmm_state_t const * s ) {
+  return __builtin_expect( !( s->creator_fee | s->transfer_fee[0].bps | s->transfer_fee[1].bps ), 1 );
+}
+
+INLINE sides_t sides_of( sf_raydium_cpmm_state_t const * s, int plain, int a_to_b ) {
   sides_t k;
-  k.on_input = !s->creator_fee_on || s->creator_fee_on == ( a_to_b ? 1u : 2u );
-  k.x        = s->reserve[!a_to_b];
-  k.y        = s->reserve[!!a_to_b];
-  k.rate_in  = s->rates.trade + ( k.on_input ? s->creator_fee : 0 );
-  k.rate_out = k.on_input ? 0 : s->creator_fee;
+  uint32_t creator = plain ? 0 : s->creator_fee;
+  k.on_input       = !s->creator_fee_on || s->creator_fee_on == ( a_to_b ? 1u : 2u );
+  k.x              = s->reserve[!a_to_b];
+  k.y              = s->reserve[!!a_to_b];
+  k.rate_in        = s->rates.trade + ( k.on_input ? creator : 0 );
+  k.rate_out       = k.on_input ? 0 : creator;
   return k;
 }
 
-static inline int closed( sf_raydium_cpmm_state_t const * s, uint64_t now ) {
-  return s->swap_disabled | ( now < s->open_time );
+/* The program splits the input fee by its rate. */
+INLINE int no_rate( sides_t const * k ) { return __builtin_expect( !k->rate_in, 0 ) && k->on_input; }
+
+INLINE int closed( sf_raydium_cpmm_state_t const * s, uint64_t now ) {
+  return __builtin_expect( s->swap_disabled | ( now < s->open_time ), 0 );
 }
 
 /* A swap in which `given` came into the vault, `fee` of it was taken, and `gross` left the curve. */
-static inline void fill( sf_raydium_cpmm_state_t const * s, sides_t const * k, int a_to_b, uint64_t amount_in,
-                         uint64_t amount_out, uint64_t given, uint64_t fee, uint64_t gross, uint64_t creator_out,
-                         sf_quote_t * q ) {
-  uint64_t creator = creator_out;
-  if( __builtin_expect( k->on_input && s->creator_fee, 0 ) ) {
+INLINE void fill( sf_raydium_cpmm_state_t const * s, int plain, sides_t const * k, int a_to_b, uint64_t amount_in,
+                  uint64_t amount_out, uint64_t given, uint64_t fee, uint64_t gross, uint64_t creator_out,
+                  sf_quote_t * q ) {
+  uint64_t creator_in = 0, rest;
+  if( !plain && k->on_input && s->creator_fee ) {
     sf_u128_t n = (sf_u128_t)fee * s->creator_fee;
-    uint64_t rest;
-    creator = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, k->rate_in, &rest );
+    creator_in  = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, k->rate_in, &rest );
   }
-  uint64_t trade  = k->on_input ? fee - creator : fee;
+  uint64_t trade  = fee - creator_in;
   uint64_t shares = share( trade, s->rates.protocol ) + share( trade, s->rates.fund );
-  uint64_t in     = k->x + given - shares - ( k->on_input ? creator : 0 );
+  uint64_t in     = k->x + given - shares - creator_in;
   uint64_t out    = k->y - gross;
   sf_quote_fill( q, amount_in, amount_out, a_to_b ? in : out, a_to_b ? out : in, 1,
                  sf_product_impact( k->x, given - fee ) );
   q->fee          = fee;
   q->protocol_fee = shares;
-  q->creator_fee  = creator;
+  q->creator_fee  = creator_in + creator_out;
 }
 
-void sf_raydium_cpmm_quote_in( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
-                               sf_quote_t * q ) {
-  sides_t k = sides_of( s, a_to_b );
-  if( __builtin_expect( closed( s, now ), 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_APPROVED );
-  uint64_t given = amount_in - sf_transfer_fee_of( &s->transfer_fee[!a_to_b], amount_in );
+INLINE void quote_in( sf_raydium_cpmm_state_t const * s, int plain, int a_to_b, uint64_t amount_in, uint64_t now,
+                      sf_quote_t * q ) {
+  sides_t k = sides_of( s, plain, a_to_b );
+  if( closed( s, now ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_APPROVED );
+  uint64_t given = amount_in;
+  if( !plain ) given -= sf_transfer_fee_of( &s->transfer_fee[!a_to_b], amount_in );
   if( __builtin_expect( !given, 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_GREATER );
-  if( __builtin_expect( !k.x | !k.y, 0 ) ) return sf_quote_refuse( q, 0 ); /* division by zero: it panics */
-  if( __builtin_expect( k.on_input & !k.rate_in, 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_ZERO );
-  uint64_t fee = share_up( given, k.rate_in );
-  int fits     = given <= UINT64_MAX - s->amount[!a_to_b]; /* else the transfer fails, unless the program does before */
-  uint64_t v   = given - fee;
+  if( __builtin_expect( !k.x || !k.y, 0 ) ) return sf_quote_refuse( q, 0 ); /* division by zero: it panics */
+  if( no_rate( &k ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_ZERO );
+  uint64_t fee = share_up( given, k.rate_in ), v = given - fee;
+  int fits         = given <= UINT64_MAX - s->amount[!a_to_b]; /* else the transfer fails, if the program did not */
   uint64_t gross   = __builtin_expect( fits, 1 ) ? sf_product_out( k.x, k.y, v )
                                                  : (uint64_t)( (sf_u128_t)k.y * v / ( (sf_u128_t)k.x + v ) );
-  uint64_t creator = __builtin_expect( k.rate_out, 0 ) ? share_up( gross, k.rate_out ) : 0;
-  uint64_t sent    = gross - creator;
-  uint64_t out     = sent - sf_transfer_fee_of( &s->transfer_fee[!!a_to_b], sent );
+  uint64_t creator = plain ? 0 : share_up( gross, k.rate_out ), out = gross - creator;
+  if( !plain ) out -= sf_transfer_fee_of( &s->transfer_fee[!!a_to_b], out );
   if( __builtin_expect( !out, 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_GREATER );
   if( __builtin_expect( !fits, 0 ) ) return sf_quote_refuse( q, 0 );
-  fill( s, &k, a_to_b, amount_in, out, given, fee, gross, creator, q );
+  fill( s, plain, &k, a_to_b, amount_in, out, given, fee, gross, creator, q );
 }
 
-void sf_raydium_cpmm_quote_out( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
-                                sf_quote_t * q ) {
-  sides_t k = sides_of( s, a_to_b );
-  uint64_t sent, gross, v, rest, given, in;
+INLINE void quote_out( sf_raydium_cpmm_state_t const * s, int plain, int a_to_b, uint64_t amount_out, uint64_t now,
+                       sf_quote_t * q ) {
+  sides_t k     = sides_of( s, plain, a_to_b );
+  uint64_t sent = amount_out, gross, v, rest, given, in;
   if( __builtin_expect( !amount_out, 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_GREATER );
-  if( __builtin_expect( closed( s, now ), 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_APPROVED );
-  if( sf_transfer_fee_before( &s->transfer_fee[!!a_to_b], amount_out, &sent ) )
+  if( closed( s, now ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_APPROVED );
+  if( !plain && sf_transfer_fee_before( &s->transfer_fee[!!a_to_b], amount_out, &sent ) )
     return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_TRANSFER_FEE );
-  if( __builtin_expect( !k.x | !k.y, 0 ) ) return sf_quote_refuse( q, 0 );
+  if( __builtin_expect( !k.x || !k.y, 0 ) ) return sf_quote_refuse( q, 0 );
   if( before_share( sent, k.rate_out, &gross ) || gross >= k.y ) return sf_quote_refuse( q, 0 ); /* it panics */
   if( sf_product_in( k.x, k.y, gross, &v, &rest ) ) return sf_quote_refuse( q, 0 );
   /* up; but below one to the nearest */
   uint64_t up = v ? rest > 0 : rest >= k.y - gross - rest;
   if( __builtin_add_overflow( v, up, &v ) || before_share( v, k.rate_in, &given ) ) return sf_quote_refuse( q, 0 );
-  if( __builtin_expect( k.on_input & !k.rate_in, 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_ZERO );
+  if( no_rate( &k ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_ZERO );
   if( __builtin_expect( !given, 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_GREATER );
-  if( sf_transfer_fee_before( &s->transfer_fee[!a_to_b], given, &in ) )
+  in = given;
+  if( !plain && sf_transfer_fee_before( &s->transfer_fee[!a_to_b], given, &in ) )
     return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_TRANSFER_FEE );
   if( __builtin_expect( given > UINT64_MAX - s->amount[!a_to_b], 0 ) ) return sf_quote_refuse( q, 0 );
-  fill( s, &k, a_to_b, in, amount_out, given, given - v, gross, gross - sent, q );
+  fill( s, plain, &k, a_to_b, in, amount_out, given, given - v, gross, gross - sent, q );
+}
+
+void sf_raydium_cpmm_quote_in( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
+                               sf_quote_t * q ) {
+  if( is_plain( s ) ) quote_in( s, 1, a_to_b, amount_in, now, q );
+  else quote_in( s, 0, a_to_b, amount_in, now, q );
+}
+
+void sf_raydium_cpmm_quote_out( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
+                                sf_quote_t * q ) {
+  if( is_plain( s ) ) quote_out( s, 1, a_to_b, amount_out, now, q );
+  else quote_out( s, 0, a_to_b, amount_out, now, q );
 }
