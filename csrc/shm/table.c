@@ -31,14 +31,19 @@ int sf_table_read( sf_table_t const * t, uint32_t row, void * out ) {
 }
 
 int sf_table_read_head( sf_table_t const * t, uint32_t row, void * out, uint32_t bytes ) {
-  if( SF_UNLIKELY( row >= t->row_cnt || bytes < 8 || bytes > t->row_bytes ) ) return SF_ERR_ARG;
+  return bytes < 8 ? SF_ERR_ARG : sf_table_read_part( t, row, out, 8, bytes - 8 );
+}
+
+int sf_table_read_part( sf_table_t const * t, uint32_t row, void * out, uint32_t off, uint32_t bytes ) {
+  if( SF_UNLIKELY( row >= t->row_cnt || off < 8 || off > t->row_bytes || bytes > t->row_bytes - off ) )
+    return SF_ERR_ARG;
   uint8_t const * p     = sf_table_row( t, row );
   uint64_t const * lock = (uint64_t const *)p;
   for( uint32_t i = 0; i < SF_TABLE_TRIES; i++ ) {
     uint64_t before = sf_load_acquire( lock );
     if( !before ) return SF_ERR_EMPTY;
     if( SF_LIKELY( !( before & 1 ) ) ) {
-      sf_words_copy_out( (uint8_t *)out + 8, p + 8, bytes / 8 - 1 );
+      sf_words_copy_out( (uint8_t *)out + off, p + off, bytes / 8 );
       if( SF_LIKELY( sf_load_relaxed( lock ) == before ) ) {
         memcpy( out, &before, 8 );
         return 0;

@@ -33,6 +33,10 @@ int sf_table_read( sf_table_t const * t, uint32_t row, void * out );
    multiple of 8 not larger than the row. */
 int sf_table_read_head( sf_table_t const * t, uint32_t row, void * out, uint32_t bytes );
 
+/* sf_table_read_part copies `bytes` of the row from offset `off` to the same place in
+   out, both multiples of 8; the first word of out becomes the lock. */
+int sf_table_read_part( sf_table_t const * t, uint32_t row, void * out, uint32_t off, uint32_t bytes );
+
 /* sf_row_begin opens a row for writing in place and returns it with its present
    values; sf_row_end, given the same pointer, publishes it.  Writer only; row
    must be below row_cnt.  (Under ThreadSanitizer it is a private copy.) */

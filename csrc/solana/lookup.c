@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "sf_abi.h"
+#include "solana/key.h"
 #include "solana/base58.h"
 
 #define FILE_BYTES_MAX ( 1u << 20 )
@@ -88,12 +89,12 @@ int sf_lookups_read( sf_lookups_t * out, char const * path ) {
 
 sf_lookup_table_t const * sf_lookups_table( sf_lookups_t const * lookups, uint8_t const key[32] ) {
   for( uint32_t i = 0; i < lookups->cnt; i++ )
-    if( !memcmp( lookups->table[i].key, key, 32 ) ) return &lookups->table[i];
+    if( sf_key_same( lookups->table[i].key, key ) ) return &lookups->table[i];
   return NULL;
 }
 
 int sf_lookup_find( sf_lookup_table_t const * table, uint8_t const address[32] ) {
   for( uint32_t i = 0; i < table->cnt; i++ )
-    if( !memcmp( table->address[i], address, 32 ) ) return (int)i;
+    if( sf_key_same( table->address[i], address ) ) return (int)i;
   return -1;
 }

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "sf_abi.h"
+#include "solana/key.h"
 #include "solana/compact.h"
 
 /* Part of the table an account belongs to; the payer is before all. */
@@ -20,7 +21,7 @@ static int meta_before( sf_account_meta_t const * a, sf_account_meta_t const * b
 
 static int table_find( sf_account_meta_t const * table, uint32_t cnt, uint8_t const pubkey[32] ) {
   for( uint32_t i = 0; i < cnt; i++ )
-    if( !memcmp( table[i].pubkey, pubkey, 32 ) ) return (int)i;
+    if( sf_key_same( table[i].pubkey, pubkey ) ) return (int)i;
   return -1;
 }
 
@@ -85,9 +86,9 @@ static int is_static( sf_account_meta_t const * meta, sf_instruction_t const * i
                       uint32_t static_cnt ) {
   if( meta->signer ) return 1;
   for( uint32_t i = 0; i < cnt; i++ ) {
-    if( !memcmp( instruction[i].program, meta->pubkey, 32 ) ) return 1;
+    if( sf_key_same( instruction[i].program, meta->pubkey ) ) return 1;
     for( uint32_t j = 0; i < static_cnt && j < instruction[i].account_cnt; j++ )
-      if( !memcmp( instruction[i].account[j].pubkey, meta->pubkey, 32 ) ) return 1;
+      if( sf_key_same( instruction[i].account[j].pubkey, meta->pubkey ) ) return 1;
   }
   return 0;
 }
@@ -99,7 +100,7 @@ static void lookups_choose( places_t * p, sf_account_meta_t const * table, uint3
   uint32_t used[SF_LOOKUP_TABLE_MAX] = { 0 };
   for( uint32_t i = 0; i < table_cnt; i++ ) {
     p->lookup[i] = -1;
-    if( !lookups || is_static( &table[i], instruction, cnt, static_cnt ) ) continue;
+    if( !lookups || !lookups->cnt || is_static( &table[i], instruction, cnt, static_cnt ) ) continue;
     for( uint32_t t = 0; t < lookups->cnt && p->lookup[i] < 0; t++ ) {
       int at = sf_lookup_find( &lookups->table[t], table[i].pubkey );
       if( at < 0 ) continue;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sf_message.h"
+#include "solana/key.h"
 #include "solana/program.h"
 #include "solana/transaction.h"
 
@@ -14,7 +15,7 @@ static uint32_t refuse( sf_policy_finding_t * out, uint32_t reason, uint64_t det
 
 static int key_in( uint8_t const key[32], uint8_t const ( *list )[32], uint32_t cnt ) {
   for( uint32_t i = 0; i < cnt; i++ )
-    if( !memcmp( key, list[i], 32 ) ) return 1;
+    if( sf_key_same( key, list[i] ) ) return 1;
   return 0;
 }
 
@@ -49,7 +50,7 @@ static int keys_resolve( sf_policy_t const * policy, message_t * m ) {
 }
 
 static int is_key( message_t const * m, uint32_t account, uint8_t const key[32] ) {
-  return !memcmp( m->key[account], key, 32 );
+  return sf_key_same( m->key[account], key );
 }
 
 /* What of a transaction has been seen so far. */
@@ -119,12 +120,12 @@ static uint32_t check_instructions( sf_policy_t const * policy, message_t const 
     sf_transaction_instruction( &m->tx, &off, &one );
     uint8_t const * program = m->key[one.program];
     uint32_t reason;
-    if( !memcmp( program, sf_program_compute_budget, 32 ) ) {
+    if( sf_key_same( program, sf_program_compute_budget ) ) {
       reason = check_budget( policy, m, &one, order, &seen, out );
-    } else if( !memcmp( program, sf_program_system, 32 ) ) {
+    } else if( sf_key_same( program, sf_program_system ) ) {
       reason = check_tip( policy, m, &one, order, &seen, out );
     } else if( !key_in( program, policy->program, policy->program_cnt ) &&
-               memcmp( program, sf_program_associated_token, 32 ) ) {
+               !sf_key_same( program, sf_program_associated_token ) ) {
       reason = refuse( out, SF_REFUSE_PROGRAM, i );
     } else if( seen.ordered == order->cnt ) {
       reason = refuse( out, SF_REFUSE_MISMATCH, i );

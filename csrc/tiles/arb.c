@@ -131,9 +131,8 @@ static void hops_fill( arb_t const * a, sf_route_t const * route, sf_intent_t * 
   i->cu_limit    = (uint32_t)( units > SF_COMPUTE_UNITS_MAX ? SF_COMPUTE_UNITS_MAX : units );
 }
 
-/* Fills the plan of a cycle; 0 if it does not earn enough. */
-static int plan_make( arb_t const * a, sf_cycle_t const * cycle, plan_t * p ) {
-  if( !sf_cycles_route( &a->cycles, cycle, &p->route ) ) return 0;
+/* Fills in what follows from a plan's route; 0 if it does not earn enough. */
+static int plan_fill( arb_t const * a, plan_t * p ) {
   memset( &p->intent, 0, sizeof( p->intent ) );
   hops_fill( a, &p->route, &p->intent );
   uint64_t fee   = sf_cost_fee_lamports( &a->cost, &p->intent );
@@ -143,6 +142,20 @@ static int plan_make( arb_t const * a, sf_cycle_t const * cycle, plan_t * p ) {
   p->intent.cost_lamports = fee + p->intent.tip_lamports;
   p->profit               = (int64_t)( gross - p->intent.cost_lamports );
   return (uint64_t)p->profit >= a->min_profit;
+}
+
+/* The best plan for one of these cycles; profit is negative if there is none. */
+static void plan_choose( arb_t const * a, sf_cycle_list_t const * list, plan_t * best ) {
+  plan_t plan;
+  best->profit = -1;
+  for( uint32_t c = 0; c < list->cnt; c++ ) {
+    /* costs and rounding only lower the profit of a cycle that no limit caps */
+    sf_cycle_t const * cycle = &list->cycle[c];
+    if( !cycle->capped && cycle->profit - SF_SIGNATURE_LAMPORTS <= (double)best->profit ) continue;
+    if( sf_cycles_route( &a->cycles, cycle, &plan.route ) && plan_fill( a, &plan ) && plan.profit > best->profit )
+      *best = plan;
+  }
+  if( best->profit >= 0 && sf_cycles_tighten( &a->cycles, &best->route ) ) plan_fill( a, best );
 }
 
 /* The last hop gives at least the input and all costs back, and is not far from its quote. */
@@ -215,12 +228,8 @@ static void on_market( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
   sf_cycles_search( &a->cycles, u->pool, &list );
   if( __builtin_expect( !list.cnt, 1 ) ) return;
   intent_prefetch( t, a );
-  plan_t best = { .profit = -1 }, plan;
-  for( uint32_t c = 0; c < list.cnt; c++ ) {
-    /* costs and rounding only lower the profit of a cycle that no limit caps */
-    if( !list.cycle[c].capped && list.cycle[c].profit <= (double)best.profit ) continue;
-    if( plan_make( a, &list.cycle[c], &plan ) && plan.profit > best.profit ) best = plan;
-  }
+  plan_t best;
+  plan_choose( a, &list, &best );
   sf_tile_count( t, a->counter[C_CANDIDATES], list.cnt );
   if( best.profit >= 0 ) intent_publish( t, a, m, &best );
   else sf_tile_count( t, a->counter[C_BELOW_COST], 1 );

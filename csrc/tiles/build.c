@@ -26,7 +26,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "shm/table.h"
+#include "shm/pool_row.h"
 #include "solana/base58.h"
 #include "solana/program.h"
 #include "solana/template.h"
@@ -176,7 +176,7 @@ static refusal_t swaps_get( build_t * b, sf_intent_t const * intent ) {
     sf_hop_t const * hop = &intent->hop[i];
     b->swap[i]           = sf_swaps_find( &b->swaps, hop );
     if( b->swap[i] ) continue;
-    if( !sf_table_read( b->pools, hop->pool, &b->pool_row ) )
+    if( !sf_pool_row_read_all( b->pools, hop->pool, &b->pool_row ) )
       b->swap[i] = sf_swaps_make( &b->swaps, hop, &b->pool_row, &b->wallet );
     if( !b->swap[i] ) return ( refusal_t ){ SF_REFUSE_MISMATCH, hop->pool };
   }

@@ -7,7 +7,6 @@
    The gate itself is trade/risk.h; this tile gives it what it must see.  It quotes on the pools table, not
    on what the bot saw.  The tables positions, bots and limits show its state as of the last housekeeping. */
 
-#include <stddef.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -15,13 +14,10 @@
 #include "dex/venue.h"
 #include "sf_topology.h"
 #include "shm/control.h"
-#include "shm/table.h"
+#include "shm/pool_row.h"
 #include "solana/base58.h"
 #include "tile/tile.h"
 #include "trade/risk.h"
-
-#define HEAD_BYTES offsetof( sf_pool_row_t, state )
-#define HEAD_TRIES 4 /* a state may grow between two looks at its row */
 
 enum { IN_INTENT, IN_FILL, IN_COMMAND };
 
@@ -76,18 +72,11 @@ typedef struct risk_tile {
 
 /* -- what the gate sees --------------------------------------------------- */
 
-/* The priced state of a pool now, as much of its row as there is: SF_RISK_POOL_*. */
+/* The priced state of a pool now: SF_RISK_POOL_*. */
 static uint32_t pool_read( sf_table_t const * pools, uint32_t p, sf_pool_row_t * row ) {
-  uint32_t bytes = HEAD_BYTES;
-  for( uint32_t n = 0; n < HEAD_TRIES; n++ ) {
-    int err = sf_table_read_head( pools, p, row, bytes );
-    if( err ) return err == SF_ERR_OVERRUN ? SF_RISK_POOL_STALE : SF_RISK_POOL_UNKNOWN;
-    uint32_t needed = HEAD_BYTES + row->update.state_bytes;
-    if( !row->update.venue || needed > offsetof( sf_pool_row_t, pool ) ) return SF_RISK_POOL_UNKNOWN;
-    if( needed <= bytes ) return row->stale ? SF_RISK_POOL_STALE : SF_RISK_POOL_GOOD;
-    bytes = needed;
-  }
-  return SF_RISK_POOL_STALE;
+  int err = sf_pool_row_read( pools, p, row );
+  if( err ) return err == SF_ERR_OVERRUN ? SF_RISK_POOL_STALE : SF_RISK_POOL_UNKNOWN;
+  return row->stale ? SF_RISK_POOL_STALE : SF_RISK_POOL_GOOD;
 }
 
 static void tokens_meet( risk_tile_t * s ) {
@@ -117,6 +106,7 @@ static void on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) 
   sf_intent_t const * intent = (sf_intent_t const *)( m + 1 );
   sf_risk_view_t * v         = &s->view;
   uint32_t hops              = m->length == sizeof( *intent ) && intent->hop_cnt <= SF_HOP_MAX ? intent->hop_cnt : 0;
+  for( uint32_t h = 0; h < hops; h++ ) sf_pool_row_prefetch( s->pools, intent->hop[h].pool );
   order_prefetch( t, s );
   tokens_meet( s );
   for( uint32_t h = 0; h < hops; h++ ) {

@@ -23,7 +23,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "shm/table.h"
+#include "shm/pool_row.h"
 #include "solana/base58.h"
 #include "solana/keyfile.h"
 #include "solana/policy.h"
@@ -165,7 +165,7 @@ static refusal_t swaps_get( sign_t * s, sf_intent_t const * intent, int anew ) {
     sf_hop_t const * hop = &intent->hop[i];
     s->swap[i]           = anew ? NULL : sf_swaps_find( &s->swaps, hop );
     if( s->swap[i] ) continue;
-    if( !sf_table_read( s->pools, hop->pool, &s->row ) )
+    if( !sf_pool_row_read_all( s->pools, hop->pool, &s->row ) )
       s->swap[i] = sf_swaps_make( &s->swaps, hop, &s->row, &s->wallet );
     if( !s->swap[i] ) return ( refusal_t ){ SF_REFUSE_MISMATCH, hop->pool };
   }

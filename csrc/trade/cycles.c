@@ -112,6 +112,10 @@ static void consider( sf_cycles_t const * c, uint32_t first, uint32_t second, ui
   if( list->cnt < SF_CYCLE_BEST ) list->cnt++;
   for( uint32_t j = list->cnt - 1; j > at; j-- ) list->cycle[j] = list->cycle[j - 1];
   list->cycle[at] = cycle;
+  for( uint32_t h = 0; h < cycle.hop_cnt; h++ ) { /* to be quoted soon: the head's arrays and what begins a state */
+    uint8_t const * update = (uint8_t const *)c->pool[cycle.edge[h] >> 1].update;
+    for( uint32_t line = 0; line < 4; line++ ) __builtin_prefetch( update + 64 * line );
+  }
 }
 
 /* -- memory ------------------------------------------------------------------ */
@@ -369,19 +373,19 @@ void sf_cycles_search( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list ) 
 /* -- exact quote -------------------------------------------------------------- */
 
 /* Quotes the cycle forwards from `input`: what comes out, 0 if a hop fails. */
-static uint64_t forward( sf_cycles_t const * c, sf_cycle_t const * cycle, uint64_t input, sf_route_t * out ) {
+static uint64_t forward( sf_cycles_t const * c, uint32_t const * edge, uint32_t n, uint64_t input, sf_route_t * out ) {
   uint64_t v        = input;
-  out->hop_cnt      = cycle->hop_cnt;
+  out->hop_cnt      = n;
   out->expected_out = 0;
-  for( uint32_t h = 0; h < cycle->hop_cnt; h++ ) {
-    uint32_t e = cycle->edge[h];
+  for( uint32_t h = 0; h < n; h++ ) {
+    uint32_t e = edge[h];
     sf_quote_t q;
     out->edge[h]      = e;
     out->amount_in[h] = v;
     sf_pool_quote_in( sf_cycles_pool( c, e ), !( e & 1 ), v, &q );
     if( q.status != SF_QUOTE_OK ) return 0;
     v = q.amount_out;
-    if( h + 1 == cycle->hop_cnt ) break;
+    if( h + 1 == n ) break;
     v               = sf_bps_of( v, SF_BPS - c->slippage_bps );
     out->min_out[h] = v;
     if( !v ) return 0;
@@ -390,9 +394,9 @@ static uint64_t forward( sf_cycles_t const * c, sf_cycle_t const * cycle, uint64
 }
 
 /* The least input that still gives `need`, by the exact quotes backwards; 0 if there is none. */
-static uint64_t backward( sf_cycles_t const * c, sf_cycle_t const * cycle, uint64_t need ) {
-  for( uint32_t h = cycle->hop_cnt; h-- > 0; ) {
-    uint32_t e = cycle->edge[h];
+static uint64_t backward( sf_cycles_t const * c, uint32_t const * edge, uint32_t n, uint64_t need ) {
+  for( uint32_t h = n; h-- > 0; ) {
+    uint32_t e = edge[h];
     sf_quote_t q;
     sf_pool_quote_out( sf_cycles_pool( c, e ), !( e & 1 ), need, &q );
     if( q.status != SF_QUOTE_OK ) return 0;
@@ -405,7 +409,7 @@ static uint64_t backward( sf_cycles_t const * c, sf_cycle_t const * cycle, uint6
 
 /* Profit of an input; the least number if a hop fails. */
 static int64_t earned( sf_cycles_t const * c, sf_cycle_t const * cycle, uint64_t input, sf_route_t * scratch ) {
-  uint64_t out = forward( c, cycle, input, scratch );
+  uint64_t out = forward( c, cycle->edge, cycle->hop_cnt, input, scratch );
   return out ? (int64_t)( out - input ) : INT64_MIN;
 }
 
@@ -463,35 +467,32 @@ static uint64_t input_search( sf_cycles_t const * c, sf_cycle_t const * cycle, u
 
 static uint64_t to_amount( double v ) { return v >= 18446744073709549568. ? UINT64_MAX : (uint64_t)v; }
 
-/* The same output may cost less: rounding leaves a remainder in every hop. */
-static void tighten( sf_cycles_t const * c, sf_cycle_t const * cycle, uint64_t want, sf_route_t * best ) {
-  sf_route_t tight;
-  uint64_t input = backward( c, cycle, want );
-  if( !input || (double)input > c->max_input || !forward( c, cycle, input, &tight ) ) return;
-  if( (int64_t)( tight.expected_out - input ) > (int64_t)( best->expected_out - best->amount_in[0] ) ) *best = tight;
-}
-
-static int route_find( sf_cycles_t const * c, sf_cycle_t const * cycle, uint32_t steps, uint64_t near,
-                       sf_route_t * out ) {
+static int route_find( sf_cycles_t const * c, sf_cycle_t const * cycle, uint32_t steps, sf_route_t * out ) {
   uint64_t most = to_amount( c->max_input ), input = to_amount( cycle->input );
   if( !input ) input = 1;
-  int found = forward( c, cycle, input, out ) != 0;
+  int found = forward( c, cycle->edge, cycle->hop_cnt, input, out ) != 0;
   if( cycle->capped || !found || steps > GOLDEN_HOT ) {
     input = input_search( c, cycle, input, most, steps );
-    if( !input || !forward( c, cycle, input, out ) ) return 0;
-  }
-  uint64_t want = out->expected_out;
-  tighten( c, cycle, want, out );
-  for( uint64_t n = 1; n <= near; n++ ) {
-    if( want > n ) tighten( c, cycle, want - n, out );
-    tighten( c, cycle, want + n, out );
+    if( !input || !forward( c, cycle->edge, cycle->hop_cnt, input, out ) ) return 0;
   }
   return out->expected_out > out->amount_in[0];
 }
 
 int sf_cycles_route( sf_cycles_t const * c, sf_cycle_t const * cycle, sf_route_t * out ) {
-  return route_find( c, cycle, GOLDEN_HOT, 0, out );
+  return route_find( c, cycle, GOLDEN_HOT, out );
 }
+
+/* Takes the least input that gives `want` if that earns more. */
+static int tighten( sf_cycles_t const * c, uint64_t want, sf_route_t * best ) {
+  sf_route_t tight;
+  uint64_t input = backward( c, best->edge, best->hop_cnt, want );
+  if( !input || (double)input > c->max_input || !forward( c, best->edge, best->hop_cnt, input, &tight ) ) return 0;
+  if( (int64_t)( tight.expected_out - input ) <= (int64_t)( best->expected_out - best->amount_in[0] ) ) return 0;
+  *best = tight;
+  return 1;
+}
+
+int sf_cycles_tighten( sf_cycles_t const * c, sf_route_t * route ) { return tighten( c, route->expected_out, route ); }
 
 /* -- all there are -------------------------------------------------------------- */
 
@@ -499,7 +500,14 @@ static int tell( sf_cycles_t const * c, uint32_t const * edge, uint32_t n, sf_cy
                  int * cnt ) {
   sf_cycle_t cycle;
   sf_route_t route;
-  if( !cycle_weigh( c, edge, n, 0., &cycle ) || !route_find( c, &cycle, GOLDEN_FULL, NEAR, &route ) ) return 0;
+  if( !cycle_weigh( c, edge, n, 0., &cycle ) ) return 0;
+  int earns     = route_find( c, &cycle, GOLDEN_FULL, &route );
+  uint64_t want = route.expected_out;
+  for( uint64_t d = 0; want && d <= NEAR; d++ ) {
+    if( want > d ) earns |= tighten( c, want - d, &route );
+    earns |= tighten( c, want + d, &route );
+  }
+  if( !earns || route.expected_out <= route.amount_in[0] ) return 0;
   ++*cnt;
   return each( arg, &route );
 }

@@ -118,9 +118,13 @@ void sf_cycles_search( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list );
 
 /* sf_cycles_route finds the cycle's best input and quotes it in exact integers.  Each hop sells what the one before
    is sure to give: amount_in[i+1] = min_out[i] = quote less slippage.  The last hop's min_out is left to
-   the caller.  Returns 1, or 0 if a hop would fail or nothing is earned.  Cost: one quote a hop and way for a cycle that
+   the caller.  Returns 1, or 0 if a hop would fail or nothing is earned.  Cost: one quote a hop for a cycle that
    is not capped, else some forty. */
 int sf_cycles_route( sf_cycles_t const * c, sf_cycle_t const * cycle, sf_route_t * out );
+
+/* sf_cycles_tighten looks for a route that gives the same for less: rounding leaves a remainder in every hop.  Returns 1
+   if it found one.  Cost: two quotes a hop. */
+int sf_cycles_tighten( sf_cycles_t const * c, sf_route_t * route );
 
 /* sf_cycles_all tells `each` every cycle that earns in exact integers, and returns how many there are, or what `each`
    returned if that was not 0.  The input is the best to the unit around the summit of the profit, as far as that rises

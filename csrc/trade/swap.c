@@ -61,45 +61,49 @@ int sf_swap_data( sf_swap_t const * swap, sf_hop_t const * hop, uint8_t * out, u
 
 /* -- kept --------------------------------------------------------------------- */
 
-static sf_swap_t * set_of( sf_swaps_t * swaps, sf_swap_key_t const * key ) {
+static uint32_t set_of( sf_swap_key_t const * key ) {
   uint64_t h = ( key->pool * 2ul + key->a_to_b + 1 ) * 0x9e3779b97f4a7c15ul;
   for( uint32_t i = 0; i < SF_SWAP_ARRAYS; i++ ) h = ( h ^ (uint32_t)key->array[i] ) * 0x9e3779b97f4a7c15ul;
-  return swaps->swap[( h >> 40 ) % SF_SWAPS_SETS];
+  return ( h >> 40 ) % SF_SWAPS_SETS;
 }
 
-static sf_swap_t * find( sf_swaps_t * swaps, sf_swap_key_t const * key ) {
-  sf_swap_t * set = set_of( swaps, key );
-  for( uint32_t i = 0; i < SF_SWAPS_WAYS; i++ )
-    if( set[i].used && !memcmp( &set[i].key, key, sizeof( *key ) ) ) return &set[i];
-  return NULL;
+/* The way of a set that holds this key, SF_SWAPS_WAYS if none does. */
+static uint32_t way_of( sf_swaps_set_t const * set, sf_swap_key_t const * key ) {
+  uint32_t way = 0;
+  while( way < SF_SWAPS_WAYS && ( !set->used[way] || memcmp( &set->key[way], key, sizeof( *key ) ) ) ) way++;
+  return way;
 }
 
 sf_swap_t * sf_swaps_find( sf_swaps_t * swaps, sf_hop_t const * hop ) {
   sf_swap_key_t key;
   sf_swap_key( hop, &key );
-  sf_swap_t * swap = find( swaps, &key );
-  if( swap ) swap->used = ++swaps->stamp;
-  return swap;
+  uint32_t at = set_of( &key ), way = way_of( &swaps->set[at], &key );
+  if( way == SF_SWAPS_WAYS ) return NULL;
+  swaps->set[at].used[way] = ++swaps->stamp;
+  return &swaps->swap[at][way];
 }
 
 sf_swap_t * sf_swaps_make( sf_swaps_t * swaps, sf_hop_t const * hop, sf_pool_row_t const * row,
                            sf_token_accounts_t * wallet ) {
   sf_swap_key_t key;
   sf_swap_key( hop, &key );
-  sf_swap_t * swap = find( swaps, &key );
-  if( !swap ) {
-    sf_swap_t * set = set_of( swaps, &key );
-    swap            = set;
+  uint32_t at          = set_of( &key );
+  sf_swaps_set_t * set = &swaps->set[at];
+  uint32_t way         = way_of( set, &key );
+  if( way == SF_SWAPS_WAYS ) {
+    way = 0;
     for( uint32_t i = 1; i < SF_SWAPS_WAYS; i++ )
-      if( set[i].used < swap->used ) swap = &set[i];
+      if( set->used[i] < set->used[way] ) way = i;
   }
-  swap->used = 0;
+  sf_swap_t * swap = &swaps->swap[at][way];
+  set->used[way]   = 0;
   if( sf_swap_make( swap, hop, row, wallet ) ) return NULL;
-  swap->used = ++swaps->stamp;
+  set->key[way]  = key;
+  set->used[way] = ++swaps->stamp;
   return swap;
 }
 
 void sf_swaps_forget( sf_swaps_t * swaps, sf_swap_key_t const * key ) {
-  sf_swap_t * swap = find( swaps, key );
-  if( swap ) swap->used = 0;
+  uint32_t at = set_of( key ), way = way_of( &swaps->set[at], key );
+  if( way < SF_SWAPS_WAYS ) swaps->set[at].used[way] = 0;
 }

@@ -15,7 +15,7 @@
 #include "sf_message.h"
 #include "solana/token_account.h"
 
-#define SF_SWAPS_SETS 256
+#define SF_SWAPS_SETS 512
 #define SF_SWAPS_WAYS SF_HOP_MAX /* so that the hops of one order do not push each other out */
 
 /* What tells one swap from another. */
@@ -32,7 +32,6 @@ typedef struct sf_swap {
   uint32_t token_in;
   uint32_t token_out;
   uint32_t account_cnt;
-  uint64_t used; /* stamp of the last use, 0 = empty; sf_swaps_t's */
   sf_venue_t const * venue;
   uint8_t mint_in[32];
   uint8_t mint_out[32];
@@ -42,8 +41,15 @@ typedef struct sf_swap {
   uint8_t state[SF_POOL_STATE_MAX]; /* the pool's when this was made */
 } sf_swap_t;
 
+/* A set's keys stand together, so that looking for one touches two or three lines. */
+typedef struct sf_swaps_set {
+  uint64_t used[SF_SWAPS_WAYS]; /* stamp of the last use, 0 = empty */
+  sf_swap_key_t key[SF_SWAPS_WAYS];
+} sf_swaps_set_t;
+
 typedef struct sf_swaps {
   uint64_t stamp;
+  sf_swaps_set_t set[SF_SWAPS_SETS];
   sf_swap_t swap[SF_SWAPS_SETS][SF_SWAPS_WAYS];
 } sf_swaps_t;
 

@@ -127,6 +127,8 @@ static void test_brute( void ) {
       assert( !list.cycle[i].capped );
       if( !sf_cycles_route( &c, &list.cycle[i], &r ) ) continue;
       route_check( &c, &r, slippage );
+      sf_cycles_tighten( &c, &r );
+      route_check( &c, &r, slippage );
       int64_t profit = (int64_t)( r.expected_out - r.amount_in[0] );
       if( profit > got ) got = profit;
     }
@@ -205,6 +207,7 @@ static void test_capped( void ) {
       if( !cycle->capped ) continue;
       int64_t want = best_of( cycle->edge, cycle->hop_cnt, 1UL << 40, slippage );
       int got      = sf_cycles_route( &c, cycle, &r );
+      if( got ) sf_cycles_tighten( &c, &r );
       if( got ) route_check( &c, &r, slippage );
       assert( want <= 4 || ( got && (int64_t)( r.expected_out - r.amount_in[0] ) >= want - 4 - want / 10000 ) );
       capped += want > 4;

@@ -1,0 +1,24 @@
+/* pool_row.h: reading rows of pools, of which most is room for states larger than the one that is there. */
+
+#ifndef SF_SHM_POOL_ROW_H
+#define SF_SHM_POOL_ROW_H
+
+#include "sf_rows.h"
+#include "shm/table.h"
+
+/* sf_pool_row_read copies the priced state of a pool: all up to the end of the state, and what of the row before it was
+   never read stays as it was in `out`.  Returns 0, or as sf_table_read; SF_ERR_EMPTY also if the row holds no pool,
+   SF_ERR_OVERRUN also if the state keeps growing.  Hot. */
+int sf_pool_row_read( sf_table_t const * pools, uint32_t pool, sf_pool_row_t * out );
+
+/* sf_pool_row_read_all also copies the pool's constants. */
+int sf_pool_row_read_all( sf_table_t const * pools, uint32_t pool, sf_pool_row_t * out );
+
+/* sf_pool_row_prefetch asks for the first lines of a row that sf_pool_row_read will want.  Any pool number will do. */
+static inline void sf_pool_row_prefetch( sf_table_t const * pools, uint32_t pool ) {
+  if( pool >= pools->row_cnt ) return;
+  uint8_t const * row = sf_table_row( pools, pool );
+  for( uint32_t at = 0; at < 10 * SF_LINE; at += SF_LINE ) __builtin_prefetch( row + at );
+}
+
+#endif
