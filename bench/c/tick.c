@@ -393,12 +393,12 @@ static void gate_alone( void ) {
   sf_risk_token( r, other );
   r->position[0].balance = (int64_t)( 100 * SOL );
   sf_risk_view_t v = { .trading = 1, .wallet_lamports = 100 * SOL, .order_credit = 1, .length = sizeof( sf_intent_t ) };
-  sf_intent_t intent        = { .bot                     = BOT,
-                                .kind                    = SF_INTENT_CYCLE,
-                                .hop_cnt                 = 3,
-                                .amount_in               = SOL,
-                                .cu_limit                = 240000,
-                                .cu_price_micro_lamports = 1000 };
+  sf_intent_t intent = { .bot                     = BOT,
+                         .kind                    = SF_INTENT_CYCLE,
+                         .hop_cnt                 = 3,
+                         .amount_in               = SOL,
+                         .cu_limit                = 240000,
+                         .cu_price_micro_lamports = 1000 };
   fixture_update_t pools[3];
   uint64_t amount = SOL;
   for( uint32_t h = 0; h < 3; h++ ) {

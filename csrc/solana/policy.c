@@ -67,9 +67,8 @@ static uint32_t check_budget( sf_policy_t const * policy, message_t const * m, s
   uint64_t value   = 0;
   int kind         = sf_compute_budget_read( one->data, one->data_len, &value );
   uint32_t allowed = kind == SF_COMPUTE_LIMIT && order->protect;
-  if( one->account_cnt != allowed ||
-      ( allowed && ( one->account[0] >= m->tx.account_cnt ||
-                     !is_key( m, one->account[0], policy->protect_account ) ) ) )
+  if( one->account_cnt != allowed || ( allowed && ( one->account[0] >= m->tx.account_cnt ||
+                                                    !is_key( m, one->account[0], policy->protect_account ) ) ) )
     return refuse( out, SF_REFUSE_MISMATCH, one->account_cnt );
   if( kind == SF_COMPUTE_LIMIT && !seen->limits++ ) {
     out->units = (uint32_t)value;

@@ -166,25 +166,25 @@ static uint64_t last_min_out( arb_t const * a, plan_t const * p ) {
 }
 
 static void intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, plan_t const * p ) {
-  sf_message_t * slot      = sf_tile_claim( t, a->out );
-  sf_intent_t * i          = (sf_intent_t *)( slot + 1 );
-  sf_route_t const * route = &p->route;
-  under_way_t * u          = &a->under_way[a->under_way_cnt++];
-  *i                       = p->intent;
-  i->intent                = ++a->intent_cnt;
-  i->bot                   = (uint32_t)a->bot;
-  i->kind                  = SF_INTENT_CYCLE;
-  i->market_seq            = m->seq;
-  i->slot                  = ( (sf_pool_update_t const *)( m + 1 ) )->slot;
-  i->token_in              = a->cycles.base;
-  i->token_out             = a->cycles.base;
-  i->amount_in             = route->amount_in[0];
-  i->expected_out          = route->expected_out;
-  i->min_out               = last_min_out( a, p );
+  sf_message_t * slot            = sf_tile_claim( t, a->out );
+  sf_intent_t * i                = (sf_intent_t *)( slot + 1 );
+  sf_route_t const * route       = &p->route;
+  under_way_t * u                = &a->under_way[a->under_way_cnt++];
+  *i                             = p->intent;
+  i->intent                      = ++a->intent_cnt;
+  i->bot                         = (uint32_t)a->bot;
+  i->kind                        = SF_INTENT_CYCLE;
+  i->market_seq                  = m->seq;
+  i->slot                        = ( (sf_pool_update_t const *)( m + 1 ) )->slot;
+  i->token_in                    = a->cycles.base;
+  i->token_out                   = a->cycles.base;
+  i->amount_in                   = route->amount_in[0];
+  i->expected_out                = route->expected_out;
+  i->min_out                     = last_min_out( a, p );
   i->hop[i->hop_cnt - 1].min_out = i->min_out;
-  u->intent                = i->intent;
-  u->slot                  = a->slot;
-  u->hop_cnt               = route->hop_cnt;
+  u->intent                      = i->intent;
+  u->slot                        = a->slot;
+  u->hop_cnt                     = route->hop_cnt;
   for( uint32_t h = 0; h < route->hop_cnt; h++ ) u->pool[h] = route->edge[h] >> 1;
   sf_tile_publish( t, a->out, slot, SF_MSG_INTENT, sizeof( *i ), (uint32_t)a->bot, m->t_origin );
   for( uint32_t h = 0; h < u->hop_cnt; h++ ) sf_cycles_hold( &a->cycles, u->pool[h], 1 );
@@ -312,8 +312,8 @@ static int arb_init( sf_tile_t * t ) {
       ( err = sf_tile_param_u64( t, "max_hops", 2, SF_CYCLE_HOPS, &max_hops ) ) ||
       ( err = sf_tile_param_u64( t, "tip_bps", 0, SF_BPS - 1, &a->tip_bps ) ) ||
       ( err = sf_tile_param_u64( t, "cu_limit_per_hop", 0, SF_COMPUTE_UNITS_MAX, &a->cost.cu_limit_per_hop ) ) ||
-      ( err = sf_tile_param_u64( t, "cu_price_micro_lamports", 1, 1000000000000UL,
-                                 &a->cost.cu_price_micro_lamports ) ) ||
+      ( err =
+            sf_tile_param_u64( t, "cu_price_micro_lamports", 1, 1000000000000UL, &a->cost.cu_price_micro_lamports ) ) ||
       ( err = sf_tile_param_u64( t, "slippage_bps", 0, SF_BPS - 1, &a->slippage_bps ) ) ||
       ( err = sf_tile_param_u64( t, "cooldown_slots", 0, 1000000, &a->cooldown_slots ) ) )
     return err;
@@ -327,7 +327,8 @@ static int arb_init( sf_tile_t * t ) {
   sf_table_t const * pools = sf_tile_table( t, "pools" );
   if( !pools ) return SF_ERR_NOTFOUND;
   a->held = calloc( a->tokens->row_cnt, 1 );
-  if( !a->held ) return sf_err_set( SF_ERR_LIMIT, "%s: no memory for %u tokens", sf_tile_name( t ), a->tokens->row_cnt );
+  if( !a->held )
+    return sf_err_set( SF_ERR_LIMIT, "%s: no memory for %u tokens", sf_tile_name( t ), a->tokens->row_cnt );
   return sf_cycles_open( &a->cycles, pools->row_cnt, a->tokens->row_cnt, (uint32_t)max_hops, (uint32_t)a->slippage_bps,
                          max_amount );
 }

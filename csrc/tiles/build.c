@@ -116,7 +116,8 @@ static int build_init( sf_tile_t * t ) {
   uint64_t age_ms;
   char const * wallet;
   int err;
-  if( ( err = b->in_order = sf_tile_in( t, "order" ) ) < 0 || ( err = b->out_message = sf_tile_out( t, "message" ) ) < 0 ||
+  if( ( err = b->in_order = sf_tile_in( t, "order" ) ) < 0 ||
+      ( err = b->out_message = sf_tile_out( t, "message" ) ) < 0 ||
       ( err = b->out_refused = sf_tile_out( t, "refused" ) ) < 0 )
     return err;
   b->in_fill = sf_tile_in_count( t ) > 1 ? sf_tile_in( t, "fill" ) : -1;
@@ -128,8 +129,8 @@ static int build_init( sf_tile_t * t ) {
   uint64_t units_max = SF_COMPUTE_UNITS_MAX - DISTINCT_UNITS;
   if( ( err = sf_tile_param_u64( t, "cu_limit_base", 0, units_max, &b->cost.cu_limit_base ) ) ||
       ( err = sf_tile_param_u64( t, "cu_limit_per_hop", 0, units_max, &b->cost.cu_limit_per_hop ) ) ||
-      ( err = sf_tile_param_u64( t, "cu_price_micro_lamports", 0, 1000000000000ul,
-                                 &b->cost.cu_price_micro_lamports ) ) ||
+      ( err =
+            sf_tile_param_u64( t, "cu_price_micro_lamports", 0, 1000000000000ul, &b->cost.cu_price_micro_lamports ) ) ||
       ( err = sf_tile_param_u64( t, "max_blockhash_age_ms", 1, 150000, &age_ms ) ) ||
       ( err = sf_tile_param_text( t, "wallet", &wallet ) ) ||
       ( err = param_key( t, "wallet", wallet, b->wallet.wallet ) ) )
@@ -194,9 +195,9 @@ static refusal_t entry_compile( sf_tile_t * t, build_t * b, entry_t * e ) {
   sf_compute_limit_data( limit, 0 );
   sf_compute_price_data( price, 0 );
   memcpy( protect.pubkey, b->protect_account, 32 );
-  uint16_t protect_cnt      = ( e->route.flags & ROUTE_PROTECT ) != 0;
-  instruction[PREFIX_LIMIT] = ( sf_instruction_t ){ sf_program_compute_budget, &protect, limit, protect_cnt,
-                                                    sizeof( limit ) };
+  uint16_t protect_cnt = ( e->route.flags & ROUTE_PROTECT ) != 0;
+  instruction[PREFIX_LIMIT] =
+      ( sf_instruction_t ){ sf_program_compute_budget, &protect, limit, protect_cnt, sizeof( limit ) };
   instruction[PREFIX_PRICE] = ( sf_instruction_t ){ sf_program_compute_budget, NULL, price, 0, sizeof( price ) };
   if( e->route.flags & ROUTE_TIP ) {
     sf_system_transfer_data( tip, 0 );

@@ -15,7 +15,7 @@
 #define GOLDEN_HOT  24 /* steps of the golden section; each leaves 0.618 of the range */
 #define GOLDEN_FULL 100
 #define NEAR        256 /* outputs on both sides of the best that sf_cycles_all tries */
-#define FROM        0 /* of best: from the base token */
+#define FROM        0   /* of best: from the base token */
 #define TO          1
 
 static inline uint32_t edge_from( sf_cycles_t const * c, uint32_t e ) {
@@ -43,8 +43,8 @@ __attribute__( ( target( "avx2" ) ) ) uint32_t sf_cycles_screen_avx2( double con
   __m256d all = _mm256_set1_pd( r ), one = _mm256_set1_pd( 1. );
   uint32_t cnt = 0;
   for( uint32_t i = first; i < end; i += 4 ) {
-    __m128i at    = _mm_loadu_si128( (__m128i const *)( other + i ) );
-    __m256d p     = _mm256_mul_pd( _mm256_mul_pd( all, _mm256_loadu_pd( rate + i ) ), _mm256_i32gather_pd( best, at, 8 ) );
+    __m128i at = _mm_loadu_si128( (__m128i const *)( other + i ) );
+    __m256d p  = _mm256_mul_pd( _mm256_mul_pd( all, _mm256_loadu_pd( rate + i ) ), _mm256_i32gather_pd( best, at, 8 ) );
     uint32_t bits = (uint32_t)_mm256_movemask_pd( _mm256_cmp_pd( p, one, _CMP_GT_OQ ) );
     for( ; __builtin_expect( bits, 0 ); bits &= bits - 1 ) hit[cnt++] = i + (uint32_t)__builtin_ctz( bits );
   }
@@ -59,8 +59,8 @@ __attribute__( ( target( "avx512f,avx2" ) ) ) uint32_t sf_cycles_screen_avx512( 
   __m512d all = _mm512_set1_pd( r ), one = _mm512_set1_pd( 1. );
   uint32_t cnt = 0;
   for( uint32_t i = first; i < end; i += 8 ) {
-    __m256i at    = _mm256_loadu_si256( (__m256i const *)( other + i ) );
-    __m512d p     = _mm512_mul_pd( _mm512_mul_pd( all, _mm512_loadu_pd( rate + i ) ), _mm512_i32gather_pd( at, best, 8 ) );
+    __m256i at = _mm256_loadu_si256( (__m256i const *)( other + i ) );
+    __m512d p  = _mm512_mul_pd( _mm512_mul_pd( all, _mm512_loadu_pd( rate + i ) ), _mm512_i32gather_pd( at, best, 8 ) );
     uint32_t bits = _mm512_cmp_pd_mask( p, one, _CMP_GT_OQ );
     for( ; __builtin_expect( bits, 0 ); bits &= bits - 1 ) hit[cnt++] = i + (uint32_t)__builtin_ctz( bits );
   }
@@ -166,8 +166,8 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
 
 void sf_cycles_close( sf_cycles_t * c ) {
   for( uint32_t p = 0; c->pool && p < c->pool_max; p++ ) free( c->pool[p].update );
-  void * all[] = { c->pool,     c->added, c->best[0], c->best[1], c->first, c->end_base,
-                   c->edge,     c->other, c->rate[0], c->rate[1], c->hit };
+  void * all[] = { c->pool, c->added, c->best[0], c->best[1], c->first, c->end_base,
+                   c->edge, c->other, c->rate[0], c->rate[1], c->hit };
   for( uint32_t i = 0; i < sizeof( all ) / sizeof( all[0] ); i++ ) free( all[i] );
   memset( c, 0, sizeof( *c ) );
 }
@@ -205,8 +205,8 @@ static void lists_make( sf_cycles_t * c ) {
     c->first[t] = cursor[t] = at;
     at += ( cnt + LANES - 1 ) / LANES * LANES;
     for( uint32_t i = c->first[t] + cnt; i < at; i++ ) {
-      c->edge[i] = SF_CYCLE_NONE;
-      c->other[i] = c->token_max;
+      c->edge[i]       = SF_CYCLE_NONE;
+      c->other[i]      = c->token_max;
       c->rate[FROM][i] = c->rate[TO][i] = 0.;
     }
   }
@@ -214,9 +214,9 @@ static void lists_make( sf_cycles_t * c ) {
   for( uint32_t with_base = 2; with_base-- > 0; ) {
     for( uint32_t e = 0; e < edges; e++ ) {
       if( !c->pool[e >> 1].update || ( edge_to( c, e ) == c->base ) != with_base ) continue;
-      uint32_t i = cursor[edge_from( c, e )]++;
-      c->edge[i]  = e;
-      c->other[i] = edge_to( c, e );
+      uint32_t i                   = cursor[edge_from( c, e )]++;
+      c->edge[i]                   = e;
+      c->other[i]                  = edge_to( c, e );
       c->pool[e >> 1].place[e & 1] = i;
     }
   }
@@ -237,7 +237,7 @@ static void rate_set( sf_cycles_t * c, uint32_t pool ) {
   sf_cycle_pool_t * p        = &c->pool[pool];
   sf_pool_update_t const * u = p->update;
   if( !u ) return;
-  int usable = !p->held && !p->stale && !( u->flags & SF_POOL_DISABLED ) && u->open_time <= u->unix_s;
+  int usable  = !p->held && !p->stale && !( u->flags & SF_POOL_DISABLED ) && u->open_time <= u->unix_s;
   double give = (double)( SF_BPS - c->slippage_bps ) / SF_BPS;
   for( uint32_t side = 0; side < 2; side++ ) {
     int good       = usable && u->rate[side] > 0.;
@@ -284,7 +284,7 @@ int sf_cycles_update( sf_cycles_t * c, sf_pool_update_t const * update, int stal
   p->stale = (uint8_t)stale;
   if( __builtin_expect( added, 0 ) ) {
     p->place[0] = p->place[1] = SF_CYCLE_NONE;
-    c->added[c->added_cnt++] = at;
+    c->added[c->added_cnt++]  = at;
     if( at >= c->pool_end ) c->pool_end = at + 1;
   }
   rate_set( c, at );
@@ -420,7 +420,7 @@ static uint64_t input_search( sf_cycles_t const * c, sf_cycle_t const * cycle, u
   sf_route_t r;
   uint64_t low, high;
   int64_t now = earned( c, cycle, input, &r ), then = INT64_MIN;
-  high        = input;
+  high = input;
   for( uint32_t n = 0; n < DOUBLINGS && high < most; n++ ) {
     high = input > most / 2 ? most : 2 * input;
     then = earned( c, cycle, high, &r );

@@ -15,7 +15,7 @@
 
 typedef struct sf_plan {
   uint32_t cnt;
-  uint32_t create_cnt; /* the first ones; a swap for each hop comes behind */
+  uint32_t create_cnt;                       /* the first ones; a swap for each hop comes behind */
   sf_instruction_t instruction[SF_PLAN_MAX]; /* points into this struct and the swaps: do not copy it */
   sf_account_meta_t create[SF_HOP_MAX][SF_CREATE_ACCOUNTS];
   uint8_t data[SF_HOP_MAX][SF_SWAP_DATA_BYTES_MAX];

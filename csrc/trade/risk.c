@@ -180,8 +180,8 @@ static verdict_t check_result( sf_risk_t const * r, sf_intent_t const * i, sf_ri
   sf_position_row_t const * p = &r->position[i->token_in];
   uint64_t free = p->balance > 0 && (uint64_t)p->balance > p->reserved ? (uint64_t)p->balance - p->reserved : 0;
   if( paid_in_token( i ) > free ) DENY( BALANCE, i->amount_in, free );
-  uint64_t bound    = r->open_cost + r->open_lamports;
-  uint64_t lamports = v->wallet_lamports > bound ? v->wallet_lamports - bound : 0;
+  uint64_t bound           = r->open_cost + r->open_lamports;
+  uint64_t lamports        = v->wallet_lamports > bound ? v->wallet_lamports - bound : 0;
   uint64_t needed_lamports = paid_in_lamports( i );
   if( cost > lamports || needed_lamports > lamports - cost ) DENY( BALANCE, cost + needed_lamports, lamports );
   if( i->kind == SF_INTENT_CYCLE ) {
@@ -369,7 +369,7 @@ static int command_open( sf_risk_t * r, sf_command_t const * c ) {
   uint64_t value    = c->token == r->base ? c->value : r->limit.max_order_lamports;
   uint32_t at       = r->open_cnt++;
   r->open_order[at] = c->order;
-  r->open[at] = ( sf_risk_open_t ){ .value = value, .reserved = c->value, .token_in = c->token, .bot = c->bot };
+  r->open[at]       = ( sf_risk_open_t ){ .value = value, .reserved = c->value, .token_in = c->token, .bot = c->bot };
   r->limit.open_lamports += value;
   r->limit.open_orders++;
   r->position[c->token].reserved += c->value;

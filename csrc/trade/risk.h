@@ -48,9 +48,9 @@ typedef struct sf_risk_view {
   uint64_t supervisor_age_ns; /* since its heartbeat */
   uint64_t chain_slot;        /* 0 = not known */
   uint64_t wallet_lamports;
-  uint64_t order_credit;           /* orders that may be published */
-  uint32_t length;                 /* bytes of the intent's payload */
-  uint32_t pool_state[SF_HOP_MAX]; /* SF_RISK_POOL_*, per hop */
+  uint64_t order_credit;                     /* orders that may be published */
+  uint32_t length;                           /* bytes of the intent's payload */
+  uint32_t pool_state[SF_HOP_MAX];           /* SF_RISK_POOL_*, per hop */
   sf_pool_update_t const * pool[SF_HOP_MAX]; /* with the state behind it; not read if the pool is not known */
 } sf_risk_view_t;
 
@@ -77,12 +77,12 @@ typedef struct sf_risk {
   uint32_t base; /* its token, SF_RISK_TOKEN_NONE until met */
   uint32_t token_cnt;
   uint64_t run;
-  uint64_t order_cnt; /* orders given in this run */
+  uint64_t order_cnt;     /* orders given in this run */
   uint64_t open_cost;     /* of all open orders */
   uint64_t open_lamports; /* amounts of theirs that are paid in lamports */
-  uint64_t day;       /* UTC day that the counts of today belong to */
-  uint64_t bucket;    /* orders that may be given now, times 10^9 */
-  uint64_t bucket_ns; /* when that was so */
+  uint64_t day;           /* UTC day that the counts of today belong to */
+  uint64_t bucket;        /* orders that may be given now, times 10^9 */
+  uint64_t bucket_ns;     /* when that was so */
   uint32_t open_cnt;
   uint32_t mint_cnt;
   uint64_t past_cnt;

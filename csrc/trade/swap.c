@@ -22,9 +22,8 @@ static sf_swap_ask_t ask_of( sf_swap_key_t const * key, sf_hop_t const * hop ) {
 
 /* The wallet's account for side a or b of the pool; copied, because the next call may take its place. */
 static int user_account( sf_pool_row_t const * row, int side_a, sf_token_accounts_t * wallet, uint8_t out[32] ) {
-  uint8_t const * account = side_a
-                                ? sf_token_account_get( wallet, row->update.token_a, row->mint_a, row->program_a )
-                                : sf_token_account_get( wallet, row->update.token_b, row->mint_b, row->program_b );
+  uint8_t const * account = side_a ? sf_token_account_get( wallet, row->update.token_a, row->mint_a, row->program_a )
+                                   : sf_token_account_get( wallet, row->update.token_b, row->mint_b, row->program_b );
   if( !account ) return SF_ERR_ARG;
   memcpy( out, account, 32 );
   return 0;

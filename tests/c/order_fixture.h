@@ -88,7 +88,7 @@ static inline void pool_make( uint32_t pool, sf_pool_row_t * row ) {
 /* Three lookup tables: one with pools' accounts, one with mints and configs, one with nothing of ours.  As a file. */
 static inline void lookups_make( fixture_t * f ) {
   sf_lookups_t * out = &f->lookups;
-  out->cnt = 3;
+  out->cnt           = 3;
   for( uint32_t t = 0; t < 3; t++ ) fake_key( "lookup table", t, out->table[t].key );
   for( uint32_t i = 0; i < 40; i++ ) {
     sf_lookup_table_t * t = &out->table[0];
@@ -209,9 +209,8 @@ typedef struct plan {
 
 static inline uint32_t plan_units( sf_order_t const * order ) {
   uint32_t creates = order->intent.flags & SF_INTENT_CREATE ? order->intent.hop_cnt : 0;
-  uint32_t units   = order->intent.cu_limit
-                         ? order->intent.cu_limit
-                         : LIMIT_BASE + LIMIT_HOP * order->intent.hop_cnt + 40000 * creates;
+  uint32_t units   = order->intent.cu_limit ? order->intent.cu_limit
+                                            : LIMIT_BASE + LIMIT_HOP * order->intent.hop_cnt + 40000 * creates;
   return units + (uint32_t)( ( order->order + 2531ul * ( order->order >> 32 ) ) % 4096 );
 }
 
@@ -228,8 +227,8 @@ static inline void plan_create( plan_t * p, fixture_t * f, uint32_t hop ) {
     account[i].writable = i < 2;
   }
   static uint8_t const idempotent[1] = { 1 };
-  p->instruction[p->cnt++] = ( sf_instruction_t ){ sf_program_associated_token, account, idempotent,
-                                                   SF_CREATE_ACCOUNTS, sizeof( idempotent ) };
+  p->instruction[p->cnt++] = ( sf_instruction_t ){ sf_program_associated_token, account, idempotent, SF_CREATE_ACCOUNTS,
+                                                   sizeof( idempotent ) };
 }
 
 static inline void plan_make( plan_t * p, fixture_t * f, sf_order_t const * order ) {

@@ -116,19 +116,19 @@ static inline void swap( uint64_t amount, int sell ) {
 static inline uint32_t gate( void ) { return sf_risk_gate( r, &intent, &view, &order, &denied ); }
 
 static inline sf_fill_t fill( uint8_t outcome, int64_t delta_in, int64_t delta_out, uint64_t fee ) {
-  return ( sf_fill_t ){ .order        = order.order,
-                        .intent       = intent.intent,
-                        .bot          = intent.bot,
-                        .outcome      = outcome,
-                        .kind         = intent.kind,
-                        .token_in     = intent.token_in,
-                        .token_out    = intent.token_out,
-                        .delta_in     = delta_in,
-                        .delta_out    = delta_out,
+  return ( sf_fill_t ){ .order          = order.order,
+                        .intent         = intent.intent,
+                        .bot            = intent.bot,
+                        .outcome        = outcome,
+                        .kind           = intent.kind,
+                        .token_in       = intent.token_in,
+                        .token_out      = intent.token_out,
+                        .delta_in       = delta_in,
+                        .delta_out      = delta_out,
                         .delta_lamports = -(int64_t)( fee + ( outcome == SF_FILL_LANDED ? intent.tip_lamports : 0 ) ),
-                        .fee_lamports = fee,
-                        .tip_lamports = intent.tip_lamports,
-                        .amount_in    = intent.amount_in };
+                        .fee_lamports   = fee,
+                        .tip_lamports   = intent.tip_lamports,
+                        .amount_in      = intent.amount_in };
 }
 
 #endif

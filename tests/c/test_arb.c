@@ -185,11 +185,8 @@ static void test_under_way( void ) {
 }
 
 static void test_refusals( void ) {
-  char const * bad[] = { "base_mint=EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v",
-                         "max_hops=4",
-                         "slippage_bps=10000",
-                         "bot=64",
-                         "cu_price_micro_lamports=0" };
+  char const * bad[] = { "base_mint=EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v", "max_hops=4", "slippage_bps=10000",
+                         "bot=64", "cu_price_micro_lamports=0" };
   for( uint32_t i = 0; i < sizeof( bad ) / sizeof( bad[0] ); i++ ) {
     char params[1024] = "";
     char const * line = PARAMS;
@@ -236,8 +233,8 @@ static void test_hops( void ) {
   market( SF_MSG_POOL, b, 2 );
   uint32_t units = 2 * sf_venue_get( SF_VENUE_RAYDIUM_CPMM )->compute_units;
   for( uint64_t n = 1; n <= 3; n++ ) {
-    b.s.reserve[0] = 1020 * G;
-    b.u.slot       = 10 + n;
+    b.s.reserve[0]         = 1020 * G;
+    b.u.slot               = 10 + n;
     fixture_update_t moved = b;
     fixture_update_fill( &moved );
     memcpy( moved.u.array_cnt, b.u.array_cnt, sizeof( b.u.array_cnt ) );
@@ -252,11 +249,9 @@ static void test_hops( void ) {
     /* first the base token's balance, then a fill that landed */
     sf_balance_t balance = { .token = 2, .amount = n == 1 };
     ok( sf_rig_inject( rig, "fill", SF_MSG_BALANCE, 0, 0, &balance, sizeof( balance ) ) );
-    sf_fill_t f = { .intent    = n,
-                    .bot       = 5,
-                    .outcome   = n == 1 ? SF_FILL_REVERTED : SF_FILL_LANDED,
-                    .token_in  = 2,
-                    .token_out = 2 };
+    sf_fill_t f = {
+      .intent = n, .bot = 5, .outcome = n == 1 ? SF_FILL_REVERTED : SF_FILL_LANDED, .token_in = 2, .token_out = 2
+    };
     ok( sf_rig_inject( rig, "fill", SF_MSG_FILL, 5, 0, &f, sizeof( f ) ) );
     ok( sf_rig_settle( rig ) );
   }

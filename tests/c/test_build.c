@@ -246,8 +246,8 @@ static void lookup_tables_are_used( void ) {
   CHECK( next_message( rig, "message", &got ) == SF_MSG_TX && got.wire.tx_len <= SF_PACKET_MAX );
   CHECK( !sf_transaction_parse( &tx, got.wire.tx, got.wire.tx_len ) );
   CHECK( tx.lookup_cnt == 2 && tx.looked_up_writable + tx.looked_up_readonly >= 20 );
-  uint8_t const * must[] = { fixture.wallet.wallet,  fixture.tip_account,     fixture.protect_account,
-                             sf_program_system,      sf_raydium_cpmm_program, sf_program_compute_budget,
+  uint8_t const * must[] = { fixture.wallet.wallet,      fixture.tip_account,     fixture.protect_account,
+                             sf_program_system,          sf_raydium_cpmm_program, sf_program_compute_budget,
                              sf_program_associated_token };
   for( uint32_t i = 0; i < sizeof( must ) / sizeof( must[0] ); i++ ) {
     uint32_t at = 0;

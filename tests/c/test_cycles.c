@@ -21,7 +21,7 @@ static uint32_t pool_cnt;
 
 static void random_pool( sf_rng_t * rng, uint32_t p, uint64_t scale ) {
   fixture_update_t * f = &pools[p];
-  uint32_t a = (uint32_t)sf_rng_below( rng, TOKENS ), b;
+  uint32_t a           = (uint32_t)sf_rng_below( rng, TOKENS ), b;
   do b = sf_rng_below( rng, 3 ) ? (uint32_t)sf_rng_below( rng, TOKENS ) : BASE;
   while( b == a );
   uint64_t x = scale + sf_rng_below( rng, scale / 50 ), y = scale + sf_rng_below( rng, scale / 50 );

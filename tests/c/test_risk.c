@@ -79,15 +79,14 @@ static void test_reasons( void ) {
   REFUSED( BALANCE, r->position[1].balance = G - 1 );
   REFUSED( BALANCE, r->position[1].balance = -5 );
   REFUSED( BALANCE, view.wallet_lamports = 5000 );
-  REFUSED( UNPROFITABLE,
-           ( pools[1].s.reserve[1]   = 1005 * G,
-             intent.hop[1].min_out = intent.min_out = quote( 1, 1, intent.hop[1].amount_in ) ) );
+  REFUSED( UNPROFITABLE, ( pools[1].s.reserve[1] = 1005 * G,
+                           intent.hop[1].min_out = intent.min_out = quote( 1, 1, intent.hop[1].amount_in ) ) );
   REFUSED( CREDIT, view.order_credit = 0 );
   /* a swap without anything in lamports, and one of a limited mint */
-  REFUSED( ORDER_SIZE, ( swap( G, 0 ), pool( 0, 0, 0, 2, 1000 * G, 1000 * G ), intent.token_in = 0,
-                         intent.token_out = 2 ) );
-  REFUSED( MINT_SIZE, ( swap( 6 * G, 1 ), pool( 0, 0, 1, 2, 100 * G, 1000 * G ), intent.token_in = 2,
-                        intent.hop[0].a_to_b = 0 ) );
+  REFUSED( ORDER_SIZE,
+           ( swap( G, 0 ), pool( 0, 0, 0, 2, 1000 * G, 1000 * G ), intent.token_in = 0, intent.token_out = 2 ) );
+  REFUSED( MINT_SIZE,
+           ( swap( 6 * G, 1 ), pool( 0, 0, 1, 2, 100 * G, 1000 * G ), intent.token_in = 2, intent.hop[0].a_to_b = 0 ) );
   /* the first of several reasons is the one that counts */
   REFUSED( KILLED, ( view.kill = SF_KILL_HALT, view.trading = 0, view.length = 1 ) );
   REFUSED( STALE, ( view.t_origin = 0, intent.tip_lamports = UINT64_MAX ) );
@@ -148,7 +147,7 @@ static void test_lamports( void ) {
   /* bought for 1.0 in lamports, and an account's rent; sold for 1.5 of the base token */
   swap( G, 0 );
   assert( !gate() );
-  sf_fill_t f       = fill( SF_FILL_LANDED, 0, 2000, 5000 );
+  sf_fill_t f = fill( SF_FILL_LANDED, 0, 2000, 5000 );
   f.delta_lamports -= (int64_t)( G + 2000000 );
   assert( sf_risk_fill( r, &f, UTC ) && r->limit.today_lamports == -5000 && r->lot[0].cost_lamports == G + 2000000 &&
           r->position[1].balance == (int64_t)( 10 * G ) && r->position[0].balance == 2000 );

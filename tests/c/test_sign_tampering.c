@@ -156,9 +156,9 @@ static void t_create_twice( sf_order_t * o, plan_t * p, uint8_t * y ) {
 }
 static void t_create_late( sf_order_t * o, plan_t * p, uint8_t * y ) {
   (void)o, (void)y;
-  sf_instruction_t create             = p->instruction[p->first_swap - 1];
-  p->instruction[p->first_swap - 1]   = p->instruction[p->first_swap];
-  p->instruction[p->first_swap]       = create;
+  sf_instruction_t create           = p->instruction[p->first_swap - 1];
+  p->instruction[p->first_swap - 1] = p->instruction[p->first_swap];
+  p->instruction[p->first_swap]     = create;
 }
 static void t_create_owner( sf_order_t * o, plan_t * p, uint8_t * y ) {
   (void)o, (void)y;
@@ -174,7 +174,7 @@ static void t_create_mint( sf_order_t * o, plan_t * p, uint8_t * y ) {
 }
 static void t_create_other( sf_order_t * o, plan_t * p, uint8_t * y ) {
   (void)o, (void)y;
-  static uint8_t const recover[1]       = { 2 };
+  static uint8_t const recover[1]      = { 2 };
   p->instruction[p->first_create].data = recover;
 }
 static void t_create_unordered( sf_order_t * o, plan_t * p, uint8_t * y ) {

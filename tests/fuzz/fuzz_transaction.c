@@ -71,7 +71,7 @@ static void policy( uint8_t const * bytes, size_t size ) {
     { sf_program_system, tip_account, tip, 2, sizeof( tip ) },
     { swap_program, account, swap_data, 3, sizeof( swap_data ) },
   };
-  int tables = size && bytes[0] & 4; /* then the swap's other accounts are looked up */
+  int tables    = size && bytes[0] & 4; /* then the swap's other accounts are looked up */
   p.lookups.cnt = 1;
   memcpy( p.lookups.table[0].key, "table", 5 );
   p.lookups.table[0].cnt = 3;

@@ -138,9 +138,8 @@ static void do_compile( char ** word, uint32_t cnt ) {
     instruction[n].account_cnt = (uint16_t)( &meta[meta_cnt] - instruction[n].account );
     n++;
   }
-  int len =
-      sf_message_compile( out, sizeof( out ), version, payer, instruction, n, &lookups, static_cnt, blockhash,
-                          &blockhash_off, data_off );
+  int len = sf_message_compile( out, sizeof( out ), version, payer, instruction, n, &lookups, static_cnt, blockhash,
+                                &blockhash_off, data_off );
   if( len < 0 ) {
     failed();
     return;
