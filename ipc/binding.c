@@ -154,3 +154,29 @@ static int ipc_pool_quote( void const * payload, uint64_t bytes, int a_to_b, int
   else sf_pool_quote_out( &slot.update, a_to_b, amount, q );
   return 0;
 }
+
+#define IPC_ACCOUNT_MAX    10240
+#define IPC_POOL_BYTES_MAX sizeof( sf_pool_slot_t )
+
+static int ipc_pools_account( sf_pools_t * p, uint8_t const pubkey[32], uint8_t const owner[32], uint64_t slot,
+                              uint32_t flags, uint8_t const * data, uint32_t len ) {
+  struct {
+    sf_raw_account_t raw;
+    uint8_t data[IPC_ACCOUNT_MAX];
+  } account = { .raw = { .slot = slot, .flags = flags, .data_len = len } };
+  if( len > IPC_ACCOUNT_MAX )
+    return sf_err_set( SF_ERR_LIMIT, "an account of %u bytes is longer than the %u of a message", len, IPC_ACCOUNT_MAX );
+  memcpy( account.raw.pubkey, pubkey, 32 );
+  memcpy( account.raw.owner, owner, 32 );
+  memcpy( account.data, data, len );
+  sf_pools_account( p, &account.raw, 0 );
+  return 0;
+}
+
+static int ipc_pools_payload( sf_pools_t const * p, uint32_t pool, uint8_t address[32], void * out ) {
+  if( pool >= p->cnt || p->pool[pool].stale ) return 0;
+  uint32_t bytes = (uint32_t)sizeof( sf_pool_update_t ) + p->at[pool].update.state_bytes;
+  memcpy( address, p->pool[pool].pubkey, 32 );
+  memcpy( out, &p->at[pool], bytes );
+  return (int)bytes;
+}

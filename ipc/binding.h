@@ -282,6 +282,31 @@ void sf_pool_update_fill( sf_venue_t const * venue, void const * state, uint32_t
    be aligned.  SF_ERR_DATA if the payload is not as long as it says. */
 int ipc_pool_quote( void const * payload, uint64_t bytes, int a_to_b, int exact_in, uint64_t amount, sf_quote_t * q );
 
+/* The store of pools that book drives (dex/pools.h). */
+typedef struct sf_pools {
+  uint32_t cnt;
+  uint32_t stale_cnt;
+  uint64_t count[...];
+  ...;
+} sf_pools_t;
+#define SF_POOLS_MALFORMED ...
+#define SF_POOLS_UNKNOWN   ...
+int sf_pools_open( sf_pools_t * p, uint32_t pools, uint32_t mints, uint64_t slots_per_epoch );
+void sf_pools_close( sf_pools_t * p );
+void sf_pools_time( sf_pools_t * p, uint64_t unix_s );
+void sf_pools_slot( sf_pools_t * p, uint64_t slot );
+void sf_pools_reset( sf_pools_t * p, uint64_t t_origin );
+int sf_pools_changed( sf_pools_t * p, uint32_t * pool );
+
+/* ipc_pools_account is sf_pools_account of one account.  Returns SF_ERR_LIMIT if it is too long for a message. */
+int ipc_pools_account( sf_pools_t * p, uint8_t const pubkey[32], uint8_t const owner[32], uint64_t slot,
+                       uint32_t flags, uint8_t const * data, uint32_t len );
+
+/* ipc_pools_payload writes what a market message of a pool says (room for IPC_POOL_BYTES_MAX), and its address.  Returns
+   its bytes, 0 if the pool has no price. */
+#define IPC_POOL_BYTES_MAX ...
+int ipc_pools_payload( sf_pools_t const * p, uint32_t pool, uint8_t address[32], void * out );
+
 /* dex: raydium_cpmm */
 typedef struct sf_raydium_cpmm_config {
   uint32_t trade;

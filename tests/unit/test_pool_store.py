@@ -1,0 +1,115 @@
+"""The store of pools over recorded accounts of every venue: it quotes as the venue's own state does."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from solders.pubkey import Pubkey
+
+from ipc._core import ffi, lib
+from sniperforge.journal.records import VENUES
+from sniperforge.venues import pools
+from sniperforge.venues.dumps import Account, AmbiguousAccountError, Dumps, MissingAccountError, snapshots
+from sniperforge.venues.store import PoolStore
+from tests.data import data_dir
+
+TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+DECIMALS = {"So11111111111111111111111111111111111111112": 9, "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v": 6}
+SLOT, NOW = 400_000_000, 1_790_000_000
+LEAST = {"raydium cpmm": 1}
+"""Pools of each venue of this build that the recorded accounts have in full."""
+
+
+def quote(payload: bytes, a_to_b: bool, exact_in: bool, amount: int) -> tuple[int, int, int]:
+    got = ffi.new("sf_quote_t *")
+    assert lib.ipc_pool_quote(payload, len(payload), a_to_b, exact_in, amount, got) == 0
+    return got.status, got.amount_in, got.amount_out
+
+
+def mint_bytes(decimals: int) -> bytes:
+    return struct.pack("<36xQBB36x", 10**15, decimals, 1)
+
+
+def known(account: Account) -> bool:
+    return account.owner in pools._LOADERS
+
+
+def loaded(dumps: Dumps) -> Iterator[tuple[str, pools.Priced]]:
+    """The pools among `dumps` that have all that prices them, as the venues' own decoders see them."""
+    for account in dumps:
+        if known(account):
+            try:
+                yield account.address, pools.load(dumps, account.address)
+            except (ValueError, LookupError, AmbiguousAccountError, MissingAccountError):
+                continue
+            except Exception as error:
+                if "SF_ERR" not in repr(error) and "bytes" not in str(error):
+                    raise
+
+
+def fill(store: PoolStore, dumps: Dumps, priced: dict[str, pools.Priced]) -> None:
+    store.time(NOW)
+    rest = [account for account in dumps if account.address not in priced]
+    for account in [*(dumps[address] for address in priced), *rest]:
+        if len(account.data) <= 10_240:
+            key, owner = (bytes(Pubkey.from_string(text)) for text in (account.address, account.owner))
+            store.account(key, owner, account.data, slot=SLOT)
+    for mint in {str(mint) for pool in priced.values() for mint in pool.mints} - {account.address for account in dumps}:
+        if mint in DECIMALS:
+            token = bytes(Pubkey.from_string(TOKEN))
+            store.account(bytes(Pubkey.from_string(mint)), token, mint_bytes(DECIMALS[mint]), slot=SLOT)
+    store.slot(SLOT + 1)
+
+
+def test_pools_are_quoted_as_by_their_venues() -> None:
+    seen: Counter[str] = Counter()
+    swaps = 0
+    for dumps in snapshots(data_dir("accounts"))[:-1]:
+        priced = dict(loaded(dumps))
+        with PoolStore(pools=64, mints=64) as store:
+            fill(store, dumps, priced)
+            payloads = store.payloads()
+        for address, pool in priced.items():
+            payload = payloads.get(bytes(Pubkey.from_string(address)))
+            if payload is None:
+                continue
+            update = ffi.from_buffer("sf_pool_update_t *", payload, require_writable=False)
+            seen[VENUES[update.venue]] += 1
+            assert update.slot == SLOT and update.unix_s == NOW
+            assert len(payload) == ffi.sizeof("sf_pool_update_t") + update.state_bytes
+            for a_to_b in (True, False):
+                for exact_in in (True, False):
+                    for power in range(1, 16):
+                        status, amount_in, amount_out = quote(payload, a_to_b, exact_in, 10**power)
+                        expected = pool.c[not exact_in](a_to_b, 10**power, NOW)
+                        if status == lib.SF_QUOTE_EXHAUSTED:
+                            continue  # beyond what travels
+                        swaps += status == lib.SF_QUOTE_OK
+                        assert (status == lib.SF_QUOTE_OK) == (expected.status == "ok"), (address, power)
+                        if status == lib.SF_QUOTE_OK:
+                            assert (amount_in, amount_out) == (expected.amount_in, expected.amount_out), (
+                                address,
+                                power,
+                            )
+                side = not a_to_b
+                if update.rate[side]:
+                    amount = int(min(update.limit[side], 10.0**12) / 2)
+                    status, _, out = quote(payload, a_to_b, True, amount)
+                    curve = update.rate[side] * amount / (1 + update.depth[side] * amount)
+                    assert status == lib.SF_QUOTE_OK
+                    assert abs(out - curve) <= 1e-6 * curve + 3 + 3 * update.rate[side], (address, amount)
+    assert all(seen[venue] >= count for venue, count in LEAST.items()), seen
+    assert swaps > 10 * sum(LEAST.values())
+
+
+def test_what_is_no_account_of_a_pool_changes_nothing() -> None:
+    with PoolStore(pools=4, mints=4) as store:
+        store.account(bytes(32), bytes(32), b"", slot=1)
+        store.account(bytes([1]) * 32, bytes(Pubkey.from_string(next(iter(pools._LOADERS)))), bytes(100), slot=1)
+        store.slot(2)
+        assert not store.payloads()
+        with pytest.raises(Exception, match="longer"):
+            store.account(bytes(32), bytes(32), bytes(10_241), slot=1)
