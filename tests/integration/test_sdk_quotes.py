@@ -43,7 +43,7 @@ def random_asks(seed: str) -> list[Ask]:
 
 
 def compare(name: str, ours: list[Quote], theirs: list[Answer], asks: list[Ask], at_least: int) -> None:
-    """Equal wherever ours is a swap that the program executes; of an exact output the SDKs only repeat what was asked."""
+    """Equal wherever the program executes ours; of an exact output the SDKs only repeat what was asked."""
     compared = 0
     wrong = []
     for ask, mine, amounts in zip(asks, ours, theirs, strict=True):
