@@ -246,3 +246,21 @@ _LOADERS: dict[str, Callable[[Dumps, Account], Priced]] = {
     str(pump_fun.PROGRAM): _pump_fun,
 }
 """By the pool account's owner."""
+
+_POOL_TAGS = frozenset(
+    {
+        meteora_damm_v2.POOL_DISCRIMINATOR,  # PumpSwap's is the same
+        meteora_dlmm.PAIR_DISCRIMINATOR,
+        orca_whirlpool.POOL_DISCRIMINATOR,
+        pump_fun.CURVE_DISCRIMINATOR,
+        bytes.fromhex("f7ede3f5d7c3de46"),  # PoolState: Raydium CPMM and CLMM
+    }
+)
+_AMM_POOL_BYTES = 752
+
+
+def is_pool(account: Account) -> bool:
+    """Whether an account looks like a pool of a venue; `load` says if it is one."""
+    if account.owner == str(raydium_amm_v4.PROGRAM):
+        return len(account.data) == _AMM_POOL_BYTES
+    return account.owner in _LOADERS and account.data[:8] in _POOL_TAGS
