@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sniperforge.discovery.anatomy import BY_PROGRAM, VENUES, Anatomy, NoPoolError, Venue, dissect
-from sniperforge.discovery.arrivals import Arrivals
 from sniperforge.discovery.pools import Pool, accounts, accounts_file, discover, mints
 from sniperforge.discovery.reader import Account, Call, Reader
 from sniperforge.discovery.watcher import Pace, Watcher
@@ -13,7 +12,6 @@ __all__ = [
     "VENUES",
     "Account",
     "Anatomy",
-    "Arrivals",
     "Call",
     "NoPoolError",
     "Pace",
