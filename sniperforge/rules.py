@@ -134,6 +134,9 @@ def _addresses(config: Config) -> Iterator[str]:
     found += [(f"sign.programs[{number}]", key) for number, key in enumerate(config.sign.programs)]
     found += [(f"sign.tip_accounts[{number}]", key) for number, key in enumerate(config.sign.tip_accounts)]
     found += [("build.tip_account", key) for key in (config.build.tip_account,) if key]
+    found += [(f"safety.listed_mints[{number}]", key) for number, key in enumerate(config.safety.listed_mints)]
+    found += [(f"safety.lockers[{number}]", key) for number, key in enumerate(config.safety.lockers)]
+    found += [(f"safety.min_liquidity.{mint}", mint) for mint in config.safety.min_liquidity]
     for key, address in found:
         try:
             base58.decode(address, 32)

@@ -24,6 +24,7 @@ from sniperforge.simnet import (
     emulation,
     sbf,
     simnet_methods,
+    token_methods,
     transaction_methods,
 )
 from sniperforge.simnet.accounts import load_dumps
@@ -125,6 +126,7 @@ class Simnet:
         methods = {
             **chain_methods.METHODS,
             **account_methods.METHODS,
+            **token_methods.METHODS,
             **transaction_methods.METHODS,
             **simnet_methods.METHODS,
         }
