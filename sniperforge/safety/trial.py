@@ -95,8 +95,8 @@ def run(reader: Reader, pool: Pool, user: Pubkey, amount: int) -> Trial:
     needed = _SPARE_LAMPORTS + (amount if native else 0)
     before = [
         set_compute_unit_limit(_COMPUTE_UNITS),
-        _create(user, quote, pool.quote, pool.programs[1]),
-        _create(user, token, pool.mint, pool.programs[0]),
+        make_account(user, quote, pool.quote, pool.programs[1]),
+        make_account(user, token, pool.mint, pool.programs[0]),
     ]
     if wraps and now.lamports >= needed:
         before += [
@@ -173,7 +173,7 @@ def _wallet(accounts: Sequence[Account | None]) -> _Wallet:
     return _Wallet(user.lamports if user is not None else 0, amounts[0], amounts[1])
 
 
-def _create(user: Pubkey, account: Pubkey, mint: Pubkey, program: Pubkey) -> Instruction:
+def make_account(user: Pubkey, account: Pubkey, mint: Pubkey, program: Pubkey) -> Instruction:
     """Makes the associated token account unless it is there."""
     metas = [
         AccountMeta(user, is_signer=True, is_writable=True),
