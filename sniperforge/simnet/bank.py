@@ -231,8 +231,9 @@ class Bank:
         """The account as it was at the end of `slot` (a processed, confirmed or finalized one)."""
         versions = self._versions.get(key) if slot < self.chain.slot else None
         if versions is not None:
-            return next(account for since, account in reversed(versions) if since <= slot)
-        account = self.svm.get_account(key)
+            account = next(account for since, account in reversed(versions) if since <= slot)
+        else:
+            account = self.svm.get_account(key)
         return account if account is not None and account.lamports else None
 
     def program_accounts(self, program: Pubkey, slot: int) -> list[tuple[Pubkey, Account]]:
