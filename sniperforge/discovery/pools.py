@@ -84,7 +84,7 @@ def discover(
         say: is told of a venue whose pools the node refuses to list; without it that is raised.
 
     Raises:
-        ValueError: a name in `only` is no address.
+        NoPoolError: a name in `only` is no address.
         RpcError, RpcUnavailable: from `call`.
     """
     names = list(VENUES) if venues is None else [name for name in VENUES if name in venues]
@@ -100,10 +100,17 @@ def discover(
 
 
 def _named(reader: Reader, only: Sequence[str], venues: Collection[str]) -> list[Found]:
-    addresses = [Pubkey.from_string(text) for text in only]
+    addresses = [_address(text) for text in only]
     read = reader.accounts(addresses)
     pools = [find(address, read[address], venues) for address in dict.fromkeys(addresses) if address in read]
     return [pool for pool in pools if pool is not None]
+
+
+def _address(text: str) -> Pubkey:
+    try:
+        return Pubkey.from_string(text)
+    except ValueError:
+        raise NoPoolError(f"{text!r} is no address") from None
 
 
 def _listed(reader: Reader, venues: Sequence[str], say: Callable[[str], None] | None) -> list[Found]:

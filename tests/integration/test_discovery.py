@@ -15,7 +15,7 @@ import pytest
 from solders.account import Account
 from solders.pubkey import Pubkey
 
-from sniperforge.discovery import Pace, Pool, Watcher, accounts_file, discover, mints
+from sniperforge.discovery import NoPoolError, Pace, Pool, Watcher, accounts_file, discover, mints
 from sniperforge.discovery.anatomy import PUMP_FUN_GLOBAL, TOKEN, WRAPPED_SOL
 from sniperforge.discovery.arrivals import Arrivals
 from sniperforge.rpc import RpcClient, RpcUnavailable
@@ -158,7 +158,7 @@ def test_what_is_named_is_taken_in_its_order(tmp_path: Path) -> None:
         assert [pool.address for pool in discover(chain.call, only=names)] == [DLMM, WHIRLPOOL, CLMM]
         assert [pool.address for pool in discover(chain.call, only=names, limit=1)] == [DLMM]
         assert [pool.venue for pool in discover(chain.call, only=names, venues=("meteora_dlmm",))] == ["meteora_dlmm"]
-        with pytest.raises(ValueError, match="String"):
+        with pytest.raises(NoPoolError, match="'nonsense' is no address"):
             discover(chain.call, only=["nonsense"])
 
 
@@ -322,9 +322,14 @@ def test_accounts_that_are_no_pools_are_left_out(tmp_path: Path) -> None:
         broken = bytearray(raydium_cpmm.POOL_BYTES)
         broken[:8] = raydium_cpmm.POOL_DISCRIMINATOR
         broken[389] = 9
+        good = chain.bank.svm.get_account(Pubkey.from_string(CPMM))
+        assert good is not None
+        disabled = good.data[:329] + bytes([raydium_cpmm.SWAP_DISABLED]) + good.data[330:]
         chain.bank.inject(
             [
                 (Pubkey([90] * 32), Account(RENT, bytes(broken), raydium_cpmm.PROGRAM)),
+                (Pubkey([92] * 32), Account(RENT, disabled, raydium_cpmm.PROGRAM)),
+                (Pubkey([93] * 32), Account(RENT, bytes(disabled[:-1]), raydium_cpmm.PROGRAM)),
                 (
                     Pubkey([91] * 32),
                     Account(
