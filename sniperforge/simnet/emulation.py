@@ -23,6 +23,7 @@ EMULATED: Mapping[Pubkey, str] = {
     Pubkey.from_string("6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P"): "pump_fun",
     Pubkey.from_string("whirLbMiicVdio4qvUfM5KAg6Ct8VwpYzGff3uctyCc"): "orca_whirlpool",
     Pubkey.from_string("pAMMBay6oceH9fJKBRHGP5D4bD4sWpmSwMn52FMfXEA"): "pump_swap",
+    Pubkey.from_string("cpamdpZCGKUy5JxQXB4dcpGPiikHawvSWAd6mEn1sGG"): "meteora_damm_v2",
 }
 """Address of each emulated program -> its name, which is also its file's name."""
 
