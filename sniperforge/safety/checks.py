@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from solders.pubkey import Pubkey
 
+from sniperforge.discovery import NoPoolError
 from sniperforge.rpc import RpcError
 from sniperforge.safety import extensions, holders, pools, trial
 from sniperforge.safety.creators import Creators, CreatorsFileError
 from sniperforge.safety.mint import Mint, NotAMintError, decode
-from sniperforge.safety.pools import NoPoolError, Pool
+from sniperforge.safety.pools import Pool
 from sniperforge.safety.reader import CLOCK, Clock, Reader, clock
 from sniperforge.safety.trial import Trial
 from sniperforge.safety.verdict import Check, Outcome, Verdict

@@ -21,10 +21,11 @@ import msgspec
 from solders.pubkey import Pubkey
 from solders.token.associated import get_associated_token_address
 
+from sniperforge.discovery import NoPoolError
 from sniperforge.rpc import RpcClient, RpcError, RpcUnavailable
 from sniperforge.safety import pools
 from sniperforge.safety.mint import NotAMintError, decode, holding
-from sniperforge.safety.pools import NoPoolError, Pool
+from sniperforge.safety.pools import Pool
 from sniperforge.safety.reader import Account, Reader
 from sniperforge.safety.verdict import Verdict
 from sniperforge.tile_config import SafetyConfig

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from solders.pubkey import Pubkey
 
 from ipc.errors import CoreError
-from sniperforge import base58
+from sniperforge.discovery import BY_PROGRAM, NoPoolError, Venue
+from sniperforge.discovery.anatomy import associated, curve_of
 from sniperforge.rpc import RpcError
-from sniperforge.safety import layouts
-from sniperforge.safety.layouts import LAYOUTS, POOL_DISCRIMINATORS, key_at
+from sniperforge.safety.layouts import LAYOUTS, Layout, key_at, number_at, pricing
 from sniperforge.safety.mint import Holding, holding
 from sniperforge.safety.reader import CLOCK, Account, Clock, Reader, clock
 from sniperforge.venues import dumps as venue_dumps
@@ -21,10 +21,6 @@ from sniperforge.venues import pump_fun, pump_swap
 from sniperforge.venues.dumps import Dumps
 from sniperforge.venues.pools import Priced
 from sniperforge.venues.quote import Quote
-
-
-class NoPoolError(ValueError):
-    """There is no pool to sell the mint in, or the account named is none; the text says which."""
 
 
 class Lp(NamedTuple):
@@ -89,13 +85,13 @@ def load(reader: Reader, address: Pubkey, mint: Pubkey, program: Pubkey) -> Pool
     (account,) = reader.accounts([address]).accounts
     if account is None:
         raise NoPoolError(f"there is no account {address}")
+    venue = BY_PROGRAM.get(account.owner)
+    if venue is None:
+        raise NoPoolError(f"{address} belongs to {account.owner}, which is no venue we know")
     try:
-        if account.owner == pump_fun.PROGRAM:
+        if venue.program == pump_fun.PROGRAM:
             return _load_curve(reader, address, account, mint, program)
-        layout = LAYOUTS.get(account.owner)
-        if layout is None:
-            raise NoPoolError(f"{address} belongs to {account.owner}, which is no venue we know")
-        return _load_pool(reader, address, account, layout, mint, program)
+        return _load_pool(reader, address, account, venue, mint, program)
     except (LookupError, ValueError, CoreError) as error:
         if isinstance(error, NoPoolError):
             raise
@@ -116,25 +112,22 @@ def _dumps(accounts: Mapping[Pubkey, Account]) -> Dumps:
     )
 
 
-def _load_pool(
-    reader: Reader, address: Pubkey, account: Account, layout: layouts.Layout, mint: Pubkey, program: Pubkey
-) -> Pool:
-    if len(account.data) < (layout.size or 211):
-        raise NoPoolError(f"{address} is no pool of {layout.name}: it has {len(account.data)} bytes")
-    mints = [key_at(account.data, at) for at in layout.mints]
-    if mint not in mints:
-        raise NoPoolError(f"{address} trades {mints[0]} and {mints[1]}, not {mint}")
+def _load_pool(reader: Reader, address: Pubkey, account: Account, venue: Venue, mint: Pubkey, program: Pubkey) -> Pool:
+    layout = LAYOUTS[venue.program]
+    anatomy = venue.anatomy(address, account.data)
+    first, second = anatomy.mints
+    if mint not in (first, second) or first is None:
+        raise NoPoolError(f"{address} trades {first} and {second}, not {mint}")
+    mints, vaults = (first, second), anatomy.vaults
     side = mints.index(mint)
-    vaults = [key_at(account.data, at) for at in layout.vaults]
-    needs = layout.needs(address, account.data)
-    slot, found, now = _read(reader, [address, *mints, *vaults, *needs])
+    slot, found, now = _read(reader, [address, *mints, *vaults, *pricing(venue, address, account.data)])
     dumps = _dumps(found)
     data = dumps.need(str(address), "pool").data
     quote = mints[1 - side]
     held, depth = (_holding(found, vaults[i], mints[i]) for i in (side, 1 - side))
     return Pool(
         address=address,
-        venue=layout.name,
+        venue=venue.name,
         mint=mint,
         quote=quote,
         sell_a_to_b=side == 0,
@@ -144,12 +137,10 @@ def _load_pool(
         depth=depth.amount,
         frozen=held.frozen or depth.frozen,
         creators=_creators(layout, data),
-        opened=_number(data, layout.open_time, 8) if layout.open_time is not None else 0,
-        lp=Lp(key_at(data, layout.lp[0]), _number(data, layout.lp[1], 8)) if layout.lp else None,
-        locked_bps=_share_bps(_number(data, layout.locked[1], 16), _number(data, layout.locked[0], 16))
-        if layout.locked
-        else None,
-        canonical=layout.program == pump_swap.PROGRAM and pump_swap.decode_pool(data).pumps,
+        opened=number_at(data, layout.open_time, 8) if layout.open_time is not None else 0,
+        lp=Lp(key_at(data, layout.lp[0]), number_at(data, layout.lp[1], 8)) if layout.lp else None,
+        locked_bps=_locked_bps(data, *layout.locked) if layout.locked else None,
+        canonical=venue.program == pump_swap.PROGRAM and pump_swap.decode_pool(data).pumps,
         priced=venue_pools.load(dumps, str(address)),
         dumps=dumps,
         clock=now,
@@ -158,23 +149,25 @@ def _load_pool(
 
 
 def _load_curve(reader: Reader, address: Pubkey, account: Account, mint: Pubkey, program: Pubkey) -> Pool:
-    if address != layouts.curve_address(mint):
+    if address != curve_of(mint):
         raise NoPoolError(f"{address} is not the bonding curve of {mint}")
-    keys = layouts.curve_keys(mint, program, pump_fun.decode_curve(account.data))
-    slot, found, now = _read(reader, [address, mint, keys.tokens, keys.quote, *keys.needs])
+    venue = BY_PROGRAM[pump_fun.PROGRAM]
+    anatomy = venue.anatomy(address, account.data)
+    quote, vault = anatomy.mints[1], associated(address, mint, program)
+    slot, found, now = _read(reader, [address, mint, vault, quote, *anatomy.shared])
     dumps = _dumps(found)
     curve = pump_fun.decode_curve(dumps.need(str(address), "curve").data)
     if curve.complete:
         raise NoPoolError(f"the bonding curve {address} is complete: the token trades in a pool now")
-    tokens = _holding(found, keys.tokens, mint)
+    tokens = _holding(found, vault, mint)
     return Pool(
         address=address,
         venue="pump_fun",
         mint=mint,
-        quote=keys.quote,
+        quote=quote,
         sell_a_to_b=True,
-        programs=(program, found[keys.quote].owner),
-        vaults=(keys.tokens, address),
+        programs=(program, found[quote].owner),
+        vaults=(vault, address),
         held=tokens.amount,
         depth=curve.real[1],
         frozen=tokens.frozen,
@@ -198,15 +191,12 @@ def _holding(found: Mapping[Pubkey, Account], key: Pubkey, mint: Pubkey) -> Hold
     return held
 
 
-def _number(data: bytes, offset: int, size: int) -> int:
-    return int.from_bytes(data[offset : offset + size], "little")
+def _locked_bps(data: bytes, liquidity: int, locked: int) -> int:
+    whole = number_at(data, liquidity, 16)
+    return number_at(data, locked, 16) * 10_000 // whole if whole else 0
 
 
-def _share_bps(part: int, whole: int) -> int:
-    return part * 10_000 // whole if whole else 0
-
-
-def _creators(layout: layouts.Layout, data: bytes) -> tuple[Pubkey, ...]:
+def _creators(layout: Layout, data: bytes) -> tuple[Pubkey, ...]:
     keys = [key_at(data, at) for at in layout.creators if at + 32 <= len(data)]
     return tuple(key for key in dict.fromkeys(keys) if key != Pubkey.default())
 
@@ -222,18 +212,19 @@ def find(reader: Reader, mint: Pubkey, program: Pubkey, quotes: Mapping[Pubkey, 
     Raises:
         NoPoolError: there is none.
     """
-    curve = layouts.curve_address(mint)
+    curve = curve_of(mint)
     (account,) = reader.accounts([curve]).accounts
     if account is not None and account.owner == pump_fun.PROGRAM and not pump_fun.decode_curve(account.data).complete:
         return curve
     candidates: list[tuple[Pubkey, Pubkey, Pubkey]] = []
     refused: list[str] = []
-    for layout in LAYOUTS.values():
+    for program_id in LAYOUTS:
+        venue = BY_PROGRAM[program_id]
         for side in (0, 1):
             try:
-                candidates += _candidates(reader, layout, mint, side, quotes)
+                candidates += _candidates(reader, venue, mint, side, quotes)
             except RpcError as error:
-                refused.append(f"{layout.name}: {error}")
+                refused.append(f"{venue.name}: {error}")
     read = reader.accounts([vault for _, vault, _ in candidates])
     best: tuple[float, Pubkey] | None = None
     for (address, _, quote), vault in zip(candidates, read.accounts, strict=True):
@@ -252,18 +243,19 @@ def _first(pair: tuple[float, Pubkey]) -> float:
 
 
 def _candidates(
-    reader: Reader, layout: layouts.Layout, mint: Pubkey, side: int, quotes: Mapping[Pubkey, int]
+    reader: Reader, venue: Venue, mint: Pubkey, side: int, quotes: Mapping[Pubkey, int]
 ) -> list[tuple[Pubkey, Pubkey, Pubkey]]:
     """Pools with `mint` on `side`: address, the other token's vault, the other mint."""
-    filters: list[dict[str, object]] = [{"memcmp": {"offset": layout.mints[side], "bytes": str(mint)}}]
-    if layout.size is not None:
-        filters.append({"dataSize": layout.size})
-    discriminator = POOL_DISCRIMINATORS.get(layout.program)
-    if discriminator is not None:
-        filters.append({"memcmp": {"offset": 0, "bytes": base58.encode(discriminator)}})
+    offset = LAYOUTS[venue.program].mints[side]
     found = []
-    for address, account in reader.owned(layout.program, filters):
-        other = key_at(account.data, layout.mints[1 - side])
-        if other in quotes:
-            found.append((address, key_at(account.data, layout.vaults[1 - side]), other))
+    for address, account in reader.owned(
+        venue.program, [*venue.filters, {"memcmp": {"offset": offset, "bytes": str(mint)}}]
+    ):
+        try:
+            anatomy = venue.anatomy(address, account.data)
+        except ValueError:
+            continue  # no pool, or a broken one
+        other = anatomy.mints[1 - side]
+        if other is not None and other in quotes:
+            found.append((address, anatomy.vaults[1 - side], other))
     return found

@@ -1,41 +1,41 @@
 """The swap instruction of a pool's own program, for simulating our exit.
 
-Where the C core writes the instruction it is asked; the others are written from the programs' IDLs.
+Sources: the programs' IDLs, as far as simnet's builders of accounts and instructions do not have them already.
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
+from solders.system_program import ID as SYSTEM
 
-from ipc._core import ffi, lib
-from ipc.errors import check
-from sniperforge.safety import layouts
+from sniperforge.discovery.anatomy import PUMP_FUN_FEE_CONFIG, PUMP_FUN_GLOBAL
+from sniperforge.safety.layouts import key_at
 from sniperforge.safety.mint import TOKEN, TOKEN_2022
 from sniperforge.safety.pools import Pool
-from sniperforge.simnet import cpmm_accounts
+from sniperforge.simnet import amm_v4_accounts, cpmm_accounts, pump_fun_accounts, pump_swap_accounts
 from sniperforge.venues import (
     meteora_damm_v2,
     meteora_dlmm,
+    meteora_dlmm_accounts,
     orca_whirlpool,
+    pump_fees,
     pump_fun,
     pump_swap,
-    raydium_amm_v4,
     raydium_clmm,
 )
-from sniperforge.venues.pools import PUMP_FUN_GLOBAL
+from sniperforge.venues.pools import WRAPPED_SOL
 
 MEMO = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
 _INSTRUCTIONS = Pubkey.from_string("Sysvar1nstructions1111111111111111111111111")
 _ORCA_LIMITS = (79226673515401279992447579055, 4295048016)
-_PUMP_FUN_V1, _PUMP_FUN_V2 = 1, 2
-_ACCOUNTS = 40
-_DATA = 64
 _BIN_ARRAYS = 3
+_PUMP_FUN_RESERVED, _PUMP_FUN_BUYBACK = 483, 741
+"""Offsets in the global account of the recipients of fees of mayhem coins, and of the buyback."""
 
 
 class Swap(NamedTuple):
@@ -68,31 +68,15 @@ def _meta(key: Pubkey, *, writable: bool = False, signer: bool = False) -> Accou
     return AccountMeta(key, is_signer=signer, is_writable=writable)
 
 
-def _metas(count: Any, metas: Any) -> list[AccountMeta]:
-    return [
-        AccountMeta(Pubkey.from_bytes(bytes(meta.pubkey)), bool(meta.signer), bool(meta.writable))
-        for meta in (metas[i] for i in range(count[0]))
-    ]
-
-
-def _room() -> tuple[Any, Any, Any]:
-    return ffi.new("sf_account_meta_t[]", _ACCOUNTS), ffi.new("uint32_t *"), ffi.new("uint8_t[]", _DATA)
-
-
-def _written(length: int, data: Any) -> bytes:
-    check(length)
-    return bytes(ffi.buffer(data, length))
-
-
 def _amm_v4(pool: Pool, swap: Swap, a_to_b: bool) -> Instruction:
-    state = ffi.new("sf_raydium_amm_v4_state_t *")
-    check(lib.sf_raydium_amm_v4_pool_decode(bytes(pool.address), pool.data, len(pool.data), state))
-    metas, count, data = _room()
-    source, target = map(bytes, swap.accounts)
-    check(lib.sf_raydium_amm_v4_swap_accounts(state, 0, source, target, bytes(swap.user), metas, count))
-    ask = ffi.new("sf_raydium_amm_v4_swap_t *", {"amount": swap.amount, "threshold": 1, "exact_in": 1})
-    return Instruction(
-        raydium_amm_v4.PROGRAM, _written(lib.sf_raydium_amm_v4_swap_data(ask, data), data), _metas(count, metas)
+    source, target = swap.accounts
+    return amm_v4_accounts.swap_base_in_instruction(
+        amm_v4_accounts.read_pool(pool.address, pool.data),
+        owner=swap.user,
+        input_account=source,
+        output_account=target,
+        amount_in=swap.amount,
+        minimum_amount_out=1,
     )
 
 
@@ -149,8 +133,10 @@ def _in_order(pool: Pool, pair: tuple[Pubkey, Pubkey]) -> tuple[Pubkey, Pubkey]:
 
 def _whirlpool(pool: Pool, swap: Swap, a_to_b: bool) -> Instruction:
     state = orca_whirlpool.decode_pool(pool.data)
-    arrays = layouts.whirlpool_arrays(pool.address, state, a_to_b)
-    arrays += [arrays[-1]] * (3 - len(arrays))
+    starts = orca_whirlpool.array_starts(state.tick_spacing, state.tick, a_to_b)
+    starts += [starts[-1]] * (3 - len(starts))
+    seeds = [[b"tick_array", bytes(pool.address), str(start).encode()] for start in starts]
+    arrays = [Pubkey.find_program_address(seed, orca_whirlpool.PROGRAM)[0] for seed in seeds]
     users = _in_order(pool, (swap.user_token, swap.user_quote))
     vaults = _in_order(pool, pool.vaults)
     oracle = Pubkey.find_program_address([b"oracle", bytes(pool.address)], orca_whirlpool.PROGRAM)[0]
@@ -167,22 +153,30 @@ def _whirlpool(pool: Pool, swap: Swap, a_to_b: bool) -> Instruction:
 
 
 def _dlmm(pool: Pool, swap: Swap, a_to_b: bool) -> Instruction:
-    state = ffi.new("sf_meteora_dlmm_state_t *")
-    lib.sf_meteora_dlmm_clear(state, bytes(pool.address))
+    program = meteora_dlmm.PROGRAM
+    pair = meteora_dlmm_accounts.decode_pair(pool.data)
+    active = pair.active_id // meteora_dlmm_accounts.ARRAY_BINS
+    extension, arrays = program, list[tuple[int, Pubkey]]()
     for account in pool.dumps:
-        mine = account.address == str(pool.address) or account.data[:8] == meteora_dlmm.BITMAP_DISCRIMINATOR
-        if account.owner == str(meteora_dlmm.PROGRAM) and mine:
-            check(lib.sf_meteora_dlmm_account(account.data, len(account.data), state))
-    metas, count, _ = _room()
-    source, target = map(bytes, swap.accounts)
-    form = lib.SF_DLMM_SWAP2
-    check(
-        lib.sf_meteora_dlmm_swap_accounts(
-            state, form, a_to_b, _BIN_ARRAYS, bytes(swap.user), source, target, metas, count
-        )
-    )
-    data = _tag("swap2") + struct.pack("<QQI", swap.amount, 1, 0)
-    return Instruction(meteora_dlmm.PROGRAM, data, _metas(count, metas))
+        if account.data[:8] == meteora_dlmm_accounts.BITMAP_DISCRIMINATOR:
+            extension = Pubkey.from_string(account.address)
+        elif account.data[:8] == meteora_dlmm_accounts.ARRAY_DISCRIMINATOR:
+            (index,) = struct.unpack_from("<q", account.data, 8)
+            if index <= active if a_to_b else index >= active:
+                arrays.append((-index if a_to_b else index, Pubkey.from_string(account.address)))
+    event = Pubkey.find_program_address([b"__event_authority"], program)[0]
+    metas = [
+        _meta(pool.address, writable=True),
+        _meta(extension),
+        *(_meta(key, writable=True) for key in (*pair.reserves, *swap.accounts)),
+        *(_meta(key) for key in pair.mints),
+        _meta(pair.oracle, writable=True),
+        _meta(program),
+        _meta(swap.user, signer=True),
+        *(_meta(key) for key in (*_in_order(pool, pool.programs), MEMO, event, program)),
+        *(_meta(key, writable=True) for _, key in sorted(arrays)[:_BIN_ARRAYS]),
+    ]
+    return Instruction(program, _tag("swap2") + struct.pack("<QQI", swap.amount, 1, 0), metas)
 
 
 def _damm(pool: Pool, swap: Swap, a_to_b: bool) -> Instruction:
@@ -199,42 +193,74 @@ def _damm(pool: Pool, swap: Swap, a_to_b: bool) -> Instruction:
 
 
 def _pump_swap(pool: Pool, swap: Swap, a_to_b: bool) -> Instruction:
-    state, settings = ffi.new("sf_pump_swap_state_t *"), ffi.new("sf_pump_swap_global_t *")
-    config = pool.dumps.need(str(pump_swap.GLOBAL_CONFIG), "global config").data
-    check(lib.sf_pump_swap_pool_decode(bytes(pool.address), pool.data, len(pool.data), state))
-    check(lib.sf_pump_swap_global_decode(config, len(config), settings))
-    for side, program in enumerate(_in_order(pool, pool.programs)):
-        state.program[side] = bytes(program)
-    metas, count, data = _room()
+    keys = pump_swap_accounts.read_pool(pool.address, pool.data, _in_order(pool, pool.programs))
+    settings = pump_swap_accounts.read_global(pool.dumps.need(str(pump_swap.GLOBAL_CONFIG), "global config").data)
     users = _in_order(pool, (swap.user_token, swap.user_quote))
-    user = (bytes(swap.user), bytes(users[0]), bytes(users[1]))
-    check(lib.sf_pump_swap_trade_accounts(state, settings, 0, a_to_b, *user, metas, count))
-    trade = ffi.new("sf_pump_swap_trade_t *", _pump_terms(swap, a_to_b))
-    return Instruction(
-        pump_swap.PROGRAM, _written(lib.sf_pump_swap_trade_data(trade, data), data), _metas(count, metas)
+    mayhem = pump_swap.decode_pool(pool.data).mayhem
+    if a_to_b:
+        return pump_swap_accounts.sell_instruction(
+            keys, settings, user=swap.user, user_accounts=users, base=swap.amount, min_quote=1, mayhem=mayhem
+        )
+    if not swap.sell:  # the mint is the base: the quote says how much of it the budget buys
+        return pump_swap_accounts.buy_instruction(
+            keys,
+            settings,
+            user=swap.user,
+            user_accounts=users,
+            base=swap.tokens,
+            max_quote=swap.amount,
+            mayhem=mayhem,
+        )
+    return pump_swap_accounts.buy_exact_quote_in_instruction(
+        keys, settings, user=swap.user, user_accounts=users, quote=swap.amount, min_base=1, mayhem=mayhem
     )
 
 
-def _pump_terms(swap: Swap, a_to_b: bool) -> dict[str, int]:
-    """Sales are exact in; buys of these programs name the tokens, and the budget as the most they may cost."""
-    if a_to_b:
-        return {"amount": swap.amount, "threshold": 1, "a_to_b": 1, "exact_in": 1}
-    return {"amount": swap.tokens, "threshold": swap.amount, "a_to_b": 0, "exact_in": 0}
-
-
 def _pump_fun(pool: Pool, swap: Swap, a_to_b: bool) -> Instruction:
-    state, settings = ffi.new("sf_pump_fun_state_t *"), ffi.new("sf_pump_fun_global_t *")
-    config = pool.dumps.need(PUMP_FUN_GLOBAL, "global account").data
-    check(lib.sf_pump_fun_curve_decode(bytes(pool.address), pool.data, len(pool.data), state))
-    check(lib.sf_pump_fun_global_decode(config, len(config), settings))
-    state.mint = bytes(pool.mint)
-    for side, program in enumerate(pool.programs):
-        state.program[side] = bytes(program)
-    form = _PUMP_FUN_V1 if pump_fun.decode_global(config).schedule.floor else _PUMP_FUN_V2
-    metas, count, data = _room()
-    check(lib.sf_pump_fun_trade_accounts(state, settings, form, a_to_b, bytes(swap.user), metas, count))
-    trade = ffi.new("sf_pump_fun_trade_t *", {**_pump_terms(swap, a_to_b), "form": form})
-    return Instruction(pump_fun.PROGRAM, _written(lib.sf_pump_fun_trade_data(trade, data), data), _metas(count, metas))
+    config = pool.dumps.need(str(PUMP_FUN_GLOBAL), "global account").data
+    keys = pump_fun_accounts.derive_curve(pool.mint)
+    recipient = key_at(config, 41)
+    if pump_fun.decode_global(config).schedule.floor:
+        users = {"user": swap.user, "user_tokens": swap.user_token, "fee_recipient": recipient}
+        if swap.sell:
+            return pump_fun_accounts.sell_instruction(keys, **users, tokens=swap.amount, min_sol=1)
+        return pump_fun_accounts.buy_instruction(keys, **users, tokens=swap.tokens, max_sol=swap.amount)
+    return _pump_fun_now(pool, swap, config)
+
+
+def _pump_fun_now(pool: Pool, swap: Swap, config: bytes) -> Instruction:
+    """buy and sell of the program as it is since 2026, for coins quoted in SOL."""
+    program, curve = pump_fun.PROGRAM, pump_fun.decode_curve(pool.data)
+    if pool.quote != WRAPPED_SOL:
+        raise ValueError(f"no exit can be tried on a bonding curve in {pool.quote}")
+
+    def derived(*seeds: bytes, of: Pubkey = program) -> Pubkey:
+        return Pubkey.find_program_address(list(seeds), of)[0]
+
+    creator = _meta(derived(b"creator-vault", bytes(curve.creator)), writable=True)
+    volume = _meta(derived(b"user_volume_accumulator", bytes(swap.user)), writable=True)
+    fees = [_meta(PUMP_FUN_FEE_CONFIG), _meta(pump_fees.PROGRAM)]
+    events = [_meta(derived(b"__event_authority")), _meta(program)]
+    last = [
+        _meta(derived(b"bonding-curve-v2", bytes(pool.mint))),
+        _meta(key_at(config, _PUMP_FUN_BUYBACK), writable=True),
+    ]
+    recipient = key_at(config, _PUMP_FUN_RESERVED if curve.mayhem else 41)
+    head = [
+        _meta(PUMP_FUN_GLOBAL),
+        _meta(recipient, writable=True),
+        _meta(pool.mint),
+        *(_meta(key, writable=True) for key in (pool.address, pool.vaults[0], swap.user_token)),
+        _meta(swap.user, writable=True, signer=True),
+        _meta(SYSTEM),
+    ]
+    token = _meta(pool.programs[0])
+    if swap.sell:
+        cashback = [volume] if curve.cashback else []
+        metas = [*head, creator, token, *events, *fees, *cashback, *last]
+        return Instruction(program, _tag("sell") + struct.pack("<QQ", swap.amount, 1), metas)
+    metas = [*head, token, creator, *events, _meta(derived(b"global_volume_accumulator")), volume, *fees, *last]
+    return Instruction(program, _tag("buy") + struct.pack("<QQ", swap.tokens, swap.amount), metas)
 
 
 _BUILDERS = {
