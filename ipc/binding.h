@@ -328,9 +328,15 @@ typedef struct sf_meteora_dlmm_state {
   uint32_t plain_account[2];
   ...;
 } sf_meteora_dlmm_state_t;
-void sf_meteora_dlmm_clear( sf_meteora_dlmm_state_t * s, uint8_t const pubkey[32] );
-int sf_meteora_dlmm_account( uint8_t const * data, uint32_t len, sf_meteora_dlmm_state_t * s );
-int sf_meteora_dlmm_prepare( sf_meteora_dlmm_state_t * s );
+typedef struct sf_meteora_dlmm_work {
+  sf_meteora_dlmm_state_t head;
+  ...;
+} sf_meteora_dlmm_work_t;
+#define SF_DLMM_STATE_MAX ...
+void sf_meteora_dlmm_clear( sf_meteora_dlmm_work_t * w, uint8_t const pubkey[32] );
+int sf_meteora_dlmm_account( uint8_t const * data, uint32_t len, sf_meteora_dlmm_work_t * w );
+uint32_t sf_meteora_dlmm_travel( sf_meteora_dlmm_work_t const * w, uint32_t arrays, uint32_t bytes,
+                                 sf_meteora_dlmm_state_t * s );
 void sf_meteora_dlmm_quote_in( sf_meteora_dlmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
                                sf_quote_t * q );
 void sf_meteora_dlmm_quote_out( sf_meteora_dlmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
@@ -400,12 +406,16 @@ typedef struct sf_pump_fun_state {
   uint64_t virtual_quote;
   uint64_t real_token;
   uint64_t real_quote;
+typedef struct sf_pump_recipients {
+  ...;
+} sf_pump_recipients_t;
   sf_pump_rates_t rates;
   uint32_t complete;
   uint8_t quote_mint[32];
   uint8_t mint[32];
   uint8_t program[2][32];
   ...;
+  sf_pump_recipients_t recipients;
 } sf_pump_fun_state_t;
 typedef struct sf_pump_fun_trade {
   uint64_t amount;
@@ -418,6 +428,7 @@ typedef struct sf_pump_fun_traded {
   uint8_t mint[32];
   uint8_t user[32];
   uint8_t creator[32];
+  sf_pump_recipients_t recipients;
   uint8_t quote_mint[32];
   uint64_t time;
   uint64_t tokens;
@@ -450,8 +461,9 @@ void sf_pump_fun_quote_out( sf_pump_fun_state_t const * s, int a_to_b, uint64_t 
                             sf_quote_t * q );
 int sf_pump_fun_trade_data( sf_pump_fun_trade_t const * trade, uint8_t * out );
 int sf_pump_fun_trade_parse( uint8_t const * data, uint32_t len, sf_pump_fun_trade_t * out );
-int sf_pump_fun_trade_accounts( sf_pump_fun_state_t const * s, sf_pump_fun_global_t const * global, int form,
-                                int a_to_b, uint8_t const user[32], sf_account_meta_t * out, uint32_t * cnt );
+int sf_pump_fun_trade_accounts( sf_pump_fun_state_t const * s, int form, int a_to_b, uint8_t const user[32],
+                                uint8_t const user_base[32], uint8_t const user_quote[32], sf_account_meta_t * out,
+                                uint32_t * cnt );
 int sf_pump_fun_traded_parse( uint8_t const * data, uint32_t len, sf_pump_fun_traded_t * out );
 typedef struct sf_pump_swap_global {
   sf_pump_rates_t rates;
@@ -468,6 +480,7 @@ typedef struct sf_pump_swap_state {
   uint32_t pumps;
   uint8_t program[2][32];
   ...;
+  sf_pump_recipients_t recipients;
 } sf_pump_swap_state_t;
 typedef struct sf_pump_swap_trade {
   uint64_t amount;
@@ -480,6 +493,7 @@ typedef struct sf_pump_swap_traded {
   uint8_t pool[32];
   uint8_t user[32];
   uint8_t coin_creator[32];
+  sf_pump_recipients_t recipients;
   uint64_t time;
   uint64_t base;
   uint64_t quote;
@@ -503,9 +517,9 @@ void sf_pump_swap_quote_out( sf_pump_swap_state_t const * s, int a_to_b, uint64_
                              sf_quote_t * q );
 int sf_pump_swap_trade_data( sf_pump_swap_trade_t const * trade, uint8_t * out );
 int sf_pump_swap_trade_parse( uint8_t const * data, uint32_t len, sf_pump_swap_trade_t * out );
-int sf_pump_swap_trade_accounts( sf_pump_swap_state_t const * s, sf_pump_swap_global_t const * global, int v2,
-                                 int a_to_b, uint8_t const user[32], uint8_t const user_base[32],
-                                 uint8_t const user_quote[32], sf_account_meta_t * out, uint32_t * cnt );
+int sf_pump_swap_trade_accounts( sf_pump_swap_state_t const * s, int v2, int a_to_b, uint8_t const user[32],
+                                 uint8_t const user_base[32], uint8_t const user_quote[32], sf_account_meta_t * out,
+                                 uint32_t * cnt );
 int sf_pump_swap_traded_parse( uint8_t const * data, uint32_t len, sf_pump_swap_traded_t * out );
 
 /* dex: meteora_dlmm, instructions */
@@ -522,6 +536,6 @@ typedef struct sf_dlmm_swap {
 #define SF_DLMM_SWAP2            ...
 #define SF_DLMM_SWAP_ACCOUNT_MAX ...
 int sf_meteora_dlmm_swap_parse( uint8_t const * data, uint32_t len, sf_dlmm_swap_t * out );
-int sf_meteora_dlmm_swap_accounts( sf_meteora_dlmm_state_t const * s, uint32_t form, int a_to_b, uint32_t arrays,
-                                   uint8_t const user[32], uint8_t const user_in[32], uint8_t const user_out[32],
-                                   sf_account_meta_t * out, uint32_t * cnt );
+int sf_meteora_dlmm_swap_accounts( sf_meteora_dlmm_state_t const * s, uint32_t form, uint32_t array_cnt,
+                                   int32_t const * array, uint8_t const user[32], uint8_t const user_in[32],
+                                   uint8_t const user_out[32], sf_account_meta_t * out, uint32_t * cnt );

@@ -19,8 +19,6 @@ typedef sf_meteora_damm_v2_state_t state_t;
 
 #define PANIC ( -1 ) /* the program fails without a custom error */
 
-#define TAG_POOL 0xbc6db111046d9af1UL /* first eight bytes of sha256 of "account:Pool" */
-
 static u128 get_u128( uint8_t const * p ) {
   u128 v;
   memcpy( &v, p, sizeof( v ) );
@@ -280,7 +278,7 @@ int sf_meteora_damm_v2_decode( uint8_t const * data, uint32_t len, state_t * out
   };
   if( len != SF_METEORA_DAMM_V2_POOL_BYTES )
     return sf_err_set( SF_ERR_DATA, "meteora damm v2 pool: %u bytes, not %u", len, SF_METEORA_DAMM_V2_POOL_BYTES );
-  if( sf_get_u64( data ) != TAG_POOL ) return wrong( 0, "another discriminator" );
+  if( sf_get_u64( data ) != SF_METEORA_DAMM_V2_TAG_POOL ) return wrong( 0, "another discriminator" );
   for( uint32_t i = 0; i < sizeof( bytes ) / sizeof( bytes[0] ); i++ )
     if( data[bytes[i].offset] > bytes[i].most ) return wrong( bytes[i].offset, bytes[i].what );
   memset( out, 0, sizeof( *out ) );
@@ -450,6 +448,21 @@ void sf_meteora_damm_v2_quote_partial( state_t const * s, int a_to_b, uint64_t a
                                        sf_quote_t * q ) {
   int err = quote_input( s, a_to_b, amount_in, now, 1, q );
   if( __builtin_expect( err, 0 ) ) refuse( q, err );
+}
+
+int sf_meteora_damm_v2_ranged( state_t const * s ) { return s->collect_mode != COLLECT_COMPOUNDING; }
+
+int sf_meteora_damm_v2_near( state_t const * s, int a_to_b, uint64_t now, uint64_t * in_share, uint64_t * out_share,
+                             uint64_t * most ) {
+  uint64_t point, rate;
+  int err = point_of( s, now, &point );
+  if( !err ) err = sf_damm_v2_rate( s, a_to_b, point, 1, 0, &rate );
+  if( err ) return err;
+  int on_input = fee_on_input( s, a_to_b );
+  *in_share    = SF_DAMM_V2_RATE_ONE - ( on_input ? rate : 0 );
+  *out_share   = SF_DAMM_V2_RATE_ONE - ( on_input ? 0 : rate );
+  *most        = sf_damm_v2_limited( s, a_to_b, point ) ? s->period : UINT64_MAX;
+  return 0;
 }
 
 /* Twice the steps between two prices, which are not too far apart. */

@@ -25,6 +25,10 @@ extern uint8_t const sf_pump_fee_program[32]; /* pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWt
 #define SF_PUMP_BPS_MAX              5000               /* of all rates together; more is taken for wrong bytes */
 #define SF_PUMP_SUPPLY               1000000000000000UL /* of every coin that pump.fun makes */
 
+/* What decoded shared accounts are; the first word of each. */
+#define SF_PUMP_GLOBAL     1 /* a program's global account */
+#define SF_PUMP_FEE_CONFIG 2
+
 #define SF_PUMP_EVENT_TAG 0x1d9acb512ea545e4UL /* in front of an event that a program sends to itself */
 
 typedef struct sf_pump_rates {
@@ -34,18 +38,29 @@ typedef struct sf_pump_rates {
   uint32_t floor;   /* 1: rounded down (2025-01) */
 } sf_pump_rates_t;
 
+/* Who fees are paid to, as a program's global account says. */
+typedef struct sf_pump_recipients {
+  uint8_t fee[32];
+  uint8_t reserved[32]; /* of coins in mayhem mode */
+  uint8_t buyback[32];  /* zero before there was one (April 2026) */
+} sf_pump_recipients_t;
+
 typedef struct sf_pump_tier {
   sf_u128_t market_cap; /* base units of the quote token */
   sf_pump_rates_t rates;
 } sf_pump_tier_t;
 
 typedef struct sf_pump_fee_config {
+  uint64_t kind; /* SF_PUMP_FEE_CONFIG */
   sf_pump_rates_t flat;
   sf_pump_rates_t exotic;
   uint32_t tier_cnt;
   uint32_t stable_cnt; /* behind the others in `tier` */
   sf_pump_tier_t tier[SF_PUMP_TIER_MAX];
 } sf_pump_fee_config_t;
+
+/* sf_pump_fee_config_is says if an account has the config's discriminator. */
+int sf_pump_fee_config_is( uint8_t const * data, uint32_t len );
 
 /* sf_pump_fee_config_decode reads the config; its length says which of the parts it has.
    Returns 0 or SF_ERR_DATA with the offset. */

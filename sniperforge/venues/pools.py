@@ -192,9 +192,8 @@ def _dlmm(dumps: Dumps, account: Account) -> Priced:
     loaded = golden_dlmm.load(dumps, account.address, newest=True)
     python = replace(loaded.python, plain_accounts=(False, False))
     for side in (0, 1):
-        loaded.c.plain_account[side] = 0
-    check(lib.sf_meteora_dlmm_prepare(loaded.c))
-    return _priced("meteora_dlmm", python.pair.mints, loaded.c, python, [])
+        loaded.work.head.plain_account[side] = 0
+    return _priced("meteora_dlmm", python.pair.mints, golden_dlmm.travel(loaded.work), python, [])
 
 
 def _damm(dumps: Dumps, account: Account) -> Priced:
