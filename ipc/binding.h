@@ -283,10 +283,14 @@ typedef struct sf_orca_whirlpool_state {
   sf_transfer_fee_t transfer_fee[2];
   ...;
 } sf_orca_whirlpool_state_t;
-void sf_orca_whirlpool_clear( sf_orca_whirlpool_state_t * s, uint8_t const pubkey[32] );
-int sf_orca_whirlpool_account( uint8_t const * data, uint32_t len, sf_orca_whirlpool_state_t * s );
-int sf_orca_whirlpool_array_absent( sf_orca_whirlpool_state_t * s, int32_t start );
-int sf_orca_whirlpool_prepare( sf_orca_whirlpool_state_t * s );
+typedef struct sf_orca_whirlpool_work {
+  sf_orca_whirlpool_state_t state;
+  ...;
+} sf_orca_whirlpool_work_t;
+void sf_orca_whirlpool_clear( sf_orca_whirlpool_work_t * w, uint8_t const pubkey[32] );
+int sf_orca_whirlpool_account( uint8_t const * data, uint32_t len, sf_orca_whirlpool_work_t * w );
+int sf_orca_whirlpool_array_absent( sf_orca_whirlpool_work_t * w, int32_t start );
+int sf_orca_whirlpool_prepare( sf_orca_whirlpool_work_t * w );
 void sf_orca_whirlpool_quote_in( sf_orca_whirlpool_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
                                  sf_quote_t * q );
 void sf_orca_whirlpool_quote_out( sf_orca_whirlpool_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
@@ -297,10 +301,19 @@ typedef struct sf_raydium_clmm_state {
   sf_transfer_fee_t transfer_fee[2];
   ...;
 } sf_raydium_clmm_state_t;
-void sf_raydium_clmm_clear( sf_raydium_clmm_state_t * s, uint8_t const pubkey[32] );
-int sf_raydium_clmm_account( uint8_t const * data, uint32_t len, sf_raydium_clmm_state_t * s );
-int sf_raydium_clmm_fee_set( sf_raydium_clmm_state_t * s, uint32_t trade, uint32_t protocol, uint32_t fund );
-int sf_raydium_clmm_prepare( sf_raydium_clmm_state_t * s );
+typedef struct sf_raydium_clmm_work {
+  sf_raydium_clmm_state_t state;
+  ...;
+} sf_raydium_clmm_work_t;
+typedef struct sf_clmm_config {
+  uint32_t trade;
+  uint32_t protocol;
+  uint32_t fund;
+} sf_clmm_config_t;
+void sf_raydium_clmm_clear( sf_raydium_clmm_work_t * w, uint8_t const pubkey[32] );
+int sf_raydium_clmm_account( uint8_t const * data, uint32_t len, sf_raydium_clmm_work_t * w );
+void sf_raydium_clmm_fee_set( sf_raydium_clmm_work_t * w, sf_clmm_config_t const * config );
+int sf_raydium_clmm_prepare( sf_raydium_clmm_work_t * w );
 void sf_raydium_clmm_quote_in( sf_raydium_clmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
                                sf_quote_t * q );
 void sf_raydium_clmm_quote_out( sf_raydium_clmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
