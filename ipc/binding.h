@@ -406,12 +406,16 @@ typedef struct sf_pump_rates {
   uint32_t creator;
   uint32_t floor;
 } sf_pump_rates_t;
+typedef struct sf_pump_recipients {
+  ...;
+} sf_pump_recipients_t;
 typedef struct sf_pump_fee_config {
   ...;
 } sf_pump_fee_config_t;
 int sf_pump_fee_config_decode( uint8_t const * data, uint32_t len, sf_pump_fee_config_t * out );
 typedef struct sf_pump_fun_global {
   sf_pump_rates_t rates;
+  sf_pump_recipients_t recipients;
   ...;
 } sf_pump_fun_global_t;
 typedef struct sf_pump_fun_state {
@@ -419,16 +423,13 @@ typedef struct sf_pump_fun_state {
   uint64_t virtual_quote;
   uint64_t real_token;
   uint64_t real_quote;
-typedef struct sf_pump_recipients {
-  ...;
-} sf_pump_recipients_t;
   sf_pump_rates_t rates;
   uint32_t complete;
   uint8_t quote_mint[32];
   uint8_t mint[32];
   uint8_t program[2][32];
-  ...;
   sf_pump_recipients_t recipients;
+  ...;
 } sf_pump_fun_state_t;
 typedef struct sf_pump_fun_trade {
   uint64_t amount;
@@ -441,7 +442,6 @@ typedef struct sf_pump_fun_traded {
   uint8_t mint[32];
   uint8_t user[32];
   uint8_t creator[32];
-  sf_pump_recipients_t recipients;
   uint8_t quote_mint[32];
   uint64_t time;
   uint64_t tokens;
@@ -480,6 +480,7 @@ int sf_pump_fun_trade_accounts( sf_pump_fun_state_t const * s, int form, int a_t
 int sf_pump_fun_traded_parse( uint8_t const * data, uint32_t len, sf_pump_fun_traded_t * out );
 typedef struct sf_pump_swap_global {
   sf_pump_rates_t rates;
+  sf_pump_recipients_t recipients;
   ...;
 } sf_pump_swap_global_t;
 typedef struct sf_pump_swap_state {
@@ -492,8 +493,8 @@ typedef struct sf_pump_swap_state {
   uint32_t no_sales;
   uint32_t pumps;
   uint8_t program[2][32];
-  ...;
   sf_pump_recipients_t recipients;
+  ...;
 } sf_pump_swap_state_t;
 typedef struct sf_pump_swap_trade {
   uint64_t amount;
@@ -506,7 +507,6 @@ typedef struct sf_pump_swap_traded {
   uint8_t pool[32];
   uint8_t user[32];
   uint8_t coin_creator[32];
-  sf_pump_recipients_t recipients;
   uint64_t time;
   uint64_t base;
   uint64_t quote;
