@@ -132,6 +132,7 @@ int sf_pump_swap_global_decode( uint8_t const * data, uint32_t len, sf_pump_swap
     .no_buys       = ( data[GLOBAL_DISABLED] & DISABLED_BUYS ) != 0,
     .no_sales      = ( data[GLOBAL_DISABLED] & DISABLED_SALES ) != 0,
     .creator_rates = creator_rates,
+    .v2            = len > GLOBAL_CREATOR_RATES,
   };
   memcpy( out->recipients.fee, data + GLOBAL_RECIPIENT, 32 );
   if( len >= GLOBAL_RESERVED + 32 ) memcpy( out->recipients.reserved, data + GLOBAL_RESERVED, 32 );
@@ -169,6 +170,7 @@ int sf_pump_swap_price( sf_pump_swap_state_t * s, uint64_t base, uint64_t quote,
   s->no_buys    = global->no_buys;
   s->no_sales   = global->no_sales;
   s->recipients = global->recipients;
+  s->v2         = global->v2;
   return 0;
 }
 

@@ -48,6 +48,7 @@ typedef struct sf_pump_swap_global {
   uint32_t no_buys;
   uint32_t no_sales;
   uint32_t creator_rates; /* 1: a pool's own creator fee counts */
+  uint32_t v2;            /* 1: the program has the forms that leave fees in the pool */
   sf_pump_recipients_t recipients;
 } sf_pump_swap_global_t;
 
@@ -66,13 +67,14 @@ typedef struct sf_pump_swap_state {
   uint32_t pumps; /* 1: made by pump.fun out of a bonding curve, not by anybody */
   uint32_t mayhem;
   uint32_t cashback;
+  uint32_t v2; /* of the program's global account, as the recipients */
   uint8_t pubkey[32];
   uint8_t creator[32]; /* of the pool */
   uint8_t mint[2][32];
   uint8_t vault[2][32];
   uint8_t program[2][32]; /* token programs of the mints; SPL Token unless set */
   uint8_t coin_creator[32];
-  sf_pump_recipients_t recipients; /* of the program's global account */
+  sf_pump_recipients_t recipients;
 } sf_pump_swap_state_t;
 
 /* What an account is, by its discriminator. */

@@ -121,17 +121,25 @@ static int disabled( void const * state ) {
   return s->no_buys && s->no_sales;
 }
 
+/* The form that leaves fees in the pool has the fewest accounts. */
+static int v2( state_t const * s ) {
+  static uint8_t const nobody[32];
+  return s->v2 && !s->cashback && memcmp( s->recipients.buyback, nobody, 32 );
+}
+
 static int swap_accounts( void const * state, sf_swap_ask_t const * ask, sf_account_meta_t * out, uint32_t * cnt ) {
-  return sf_pump_swap_trade_accounts( state, 0, ask->a_to_b, ask->payer, ask->a_to_b ? ask->user_in : ask->user_out,
+  return sf_pump_swap_trade_accounts( state, v2( state ), ask->a_to_b, ask->payer,
+                                      ask->a_to_b ? ask->user_in : ask->user_out,
                                       ask->a_to_b ? ask->user_out : ask->user_in, out, cnt );
 }
 
 static int swap_data( void const * state, sf_swap_ask_t const * ask, uint8_t * out, uint32_t * len ) {
-  (void)state;
-  sf_pump_swap_trade_t const trade = {
-    .amount = ask->amount_in, .threshold = ask->min_out, .a_to_b = ask->a_to_b != 0, .exact_in = 1
-  };
-  *len = (uint32_t)sf_pump_swap_trade_data( &trade, out );
+  sf_pump_swap_trade_t const trade = { .amount    = ask->amount_in,
+                                       .threshold = ask->min_out,
+                                       .a_to_b    = ask->a_to_b != 0,
+                                       .exact_in  = 1,
+                                       .v2        = (uint8_t)v2( state ) };
+  *len                             = (uint32_t)sf_pump_swap_trade_data( &trade, out );
   return 0;
 }
 

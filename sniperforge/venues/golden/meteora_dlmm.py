@@ -36,10 +36,11 @@ class Loaded(NamedTuple):
     work: Any  #: sf_meteora_dlmm_work_t *
 
 
-def travel(work: Any) -> Any:
-    """The state of all that `work` knows (`sf_meteora_dlmm_state_t *`)."""
-    state = ffi.from_buffer("sf_meteora_dlmm_state_t *", bytearray(lib.SF_DLMM_STATE_MAX))
-    lib.sf_meteora_dlmm_travel(work, 2**32 - 1, lib.SF_DLMM_STATE_MAX, state)
+def travel(work: Any, arrays: int = 2**32 - 1, room: int = lib.SF_DLMM_STATE_MAX) -> Any:
+    """What `work` knows of the first `arrays` bin arrays, as a state of at most `room` bytes
+    (`sf_meteora_dlmm_state_t *`); without these all that it knows."""
+    state = ffi.from_buffer("sf_meteora_dlmm_state_t *", bytearray(room))
+    lib.sf_meteora_dlmm_travel(work, arrays, room, state)
     return state
 
 
