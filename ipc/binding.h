@@ -405,7 +405,9 @@ typedef struct sf_pump_rates {
   uint32_t protocol;
   uint32_t creator;
   uint32_t floor;
+  uint64_t keep;
 } sf_pump_rates_t;
+void sf_pump_rates_ready( sf_pump_rates_t * r );
 typedef struct sf_pump_recipients {
   ...;
 } sf_pump_recipients_t;

@@ -37,6 +37,11 @@ int sf_pump_rates_check( uint64_t lp, uint64_t protocol, uint64_t creator, char 
   return 0;
 }
 
+void sf_pump_rates_ready( sf_pump_rates_t * r ) {
+  uint64_t d = SF_BPS + r->lp + r->protocol + r->creator;
+  r->keep    = d > SF_BPS ? (uint64_t)( ( (sf_u128_t)SF_BPS << 64 ) / d ) : 0;
+}
+
 int sf_pump_fields_check( uint8_t const * data, uint32_t len, uint32_t end, char const * what ) {
   for( uint32_t i = end; i < len; i++ )
     if( data[i] ) return sf_err_set( SF_ERR_DATA, "%s: %u bytes, and what is at offset %u is not known", what, len, i );

@@ -36,6 +36,7 @@ typedef struct sf_pump_rates {
   uint32_t protocol;
   uint32_t creator; /* also cashback to the buyer, where a coin gives that instead */
   uint32_t floor;   /* 1: rounded down (2025-01) */
+  uint64_t keep;    /* what is left of a budget, floor( 2^64*10^4 / (10^4+rates) ); 0: not worked out */
 } sf_pump_rates_t;
 
 /* Who fees are paid to, as a program's global account says. */
@@ -74,6 +75,9 @@ int sf_pump_fee_rates( sf_pump_fee_config_t const * config, int pumps, uint8_t c
 /* sf_pump_rates_check returns 0, or SF_ERR_DATA if rates at `offset` of `what` are more than SF_PUMP_BPS_MAX. */
 int sf_pump_rates_check( uint64_t lp, uint64_t protocol, uint64_t creator, char const * what, uint32_t offset );
 
+/* sf_pump_rates_ready works out `keep`. */
+void sf_pump_rates_ready( sf_pump_rates_t * r );
+
 /* sf_pump_fields_check says that bytes from `end`, the last field's end, to len are zero: room for fields that we do
    not know.  Returns 0 or SF_ERR_DATA with the offset. */
 int sf_pump_fields_check( uint8_t const * data, uint32_t len, uint32_t end, char const * what );
@@ -103,9 +107,14 @@ static inline uint64_t sf_pump_fees_sum( sf_pump_fees_t const * f ) { return f->
 /* sf_pump_net is what of a budget goes into the curve: floor( budget*10^4 / (10^4+rates) ), less what rounding up makes
    the fees too much.  The fees are those before that. */
 static inline uint64_t sf_pump_net( sf_pump_rates_t const * r, uint64_t budget, sf_pump_fees_t * fees ) {
-  uint64_t d  = SF_BPS + r->lp + r->protocol + r->creator;
-  sf_u128_t n = (sf_u128_t)budget * SF_BPS; /* its high word is below 10^4 */
-  uint64_t rest, net = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, &rest );
+  uint64_t d = SF_BPS + r->lp + r->protocol + r->creator, net, rest;
+  if( __builtin_expect( r->keep != 0, 1 ) ) {
+    net = (uint64_t)( (sf_u128_t)budget * r->keep >> 64 ); /* at most one too few */
+    net += budget * SF_BPS - net * d >= d;
+  } else {
+    sf_u128_t n = (sf_u128_t)budget * SF_BPS; /* its high word is below 10^4 */
+    net         = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, &rest );
+  }
   *fees         = sf_pump_fees_of( r, net );
   uint64_t all  = net + sf_pump_fees_sum( fees ); /* exceeds the budget by less than 3 */
   uint64_t over = all - budget;

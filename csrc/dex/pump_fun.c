@@ -119,6 +119,7 @@ int sf_pump_fun_price( sf_pump_fun_state_t * s, sf_pump_fun_global_t const * glo
   if( !memcmp( s->creator, nobody, 32 ) ) rates.creator = 0;
   int err = sf_pump_rates_check( 0, rates.protocol, rates.creator, "pump.fun curve", CURVE_CREATOR_BPS );
   if( err ) return err;
+  sf_pump_rates_ready( &rates );
   s->rates      = rates;
   s->recipients = global->recipients;
   return 0;
@@ -134,6 +135,7 @@ void sf_pump_fun_reserves_set( sf_pump_fun_state_t * s, uint64_t virtual_token, 
     .real_quote    = real_quote,
     .rates         = { .protocol = protocol_bps, .creator = creator_bps, .floor = floor != 0 },
   };
+  sf_pump_rates_ready( &s->rates );
 }
 
 /* -- quotes --------------------------------------------------------------- */

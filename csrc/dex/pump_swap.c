@@ -161,11 +161,12 @@ int sf_pump_swap_price( sf_pump_swap_state_t * s, uint64_t base, uint64_t quote,
   if( !memcmp( s->coin_creator, nobody, 32 ) ) rates.creator = 0;
   int err = sf_pump_rates_check( rates.lp, rates.protocol, rates.creator, "pump swap pool", POOL_CREATOR_BPS );
   if( err ) return err;
-  s->base       = base;
-  s->quote      = (uint64_t)effective;
-  s->payable    = quote - s->kept;
-  s->room[0]    = UINT64_MAX - base;
-  s->room[1]    = UINT64_MAX - quote;
+  s->base    = base;
+  s->quote   = (uint64_t)effective;
+  s->payable = quote - s->kept;
+  s->room[0] = UINT64_MAX - base;
+  s->room[1] = UINT64_MAX - quote;
+  sf_pump_rates_ready( &rates );
   s->rates      = rates;
   s->no_buys    = global->no_buys;
   s->no_sales   = global->no_sales;
