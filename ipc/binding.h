@@ -359,10 +359,14 @@ typedef struct sf_orca_whirlpool_state {
   sf_transfer_fee_t transfer_fee[2];
   ...;
 } sf_orca_whirlpool_state_t;
-void sf_orca_whirlpool_clear( sf_orca_whirlpool_state_t * s, uint8_t const pubkey[32] );
-int sf_orca_whirlpool_account( uint8_t const * data, uint32_t len, sf_orca_whirlpool_state_t * s );
-int sf_orca_whirlpool_array_absent( sf_orca_whirlpool_state_t * s, int32_t start );
-int sf_orca_whirlpool_prepare( sf_orca_whirlpool_state_t * s );
+typedef struct sf_orca_whirlpool_work {
+  sf_orca_whirlpool_state_t state;
+  ...;
+} sf_orca_whirlpool_work_t;
+void sf_orca_whirlpool_clear( sf_orca_whirlpool_work_t * w, uint8_t const pubkey[32] );
+int sf_orca_whirlpool_account( uint8_t const * data, uint32_t len, sf_orca_whirlpool_work_t * w );
+int sf_orca_whirlpool_array_absent( sf_orca_whirlpool_work_t * w, int32_t start );
+int sf_orca_whirlpool_prepare( sf_orca_whirlpool_work_t * w );
 void sf_orca_whirlpool_quote_in( sf_orca_whirlpool_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
                                  sf_quote_t * q );
 void sf_orca_whirlpool_quote_out( sf_orca_whirlpool_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
@@ -373,10 +377,19 @@ typedef struct sf_raydium_clmm_state {
   sf_transfer_fee_t transfer_fee[2];
   ...;
 } sf_raydium_clmm_state_t;
-void sf_raydium_clmm_clear( sf_raydium_clmm_state_t * s, uint8_t const pubkey[32] );
-int sf_raydium_clmm_account( uint8_t const * data, uint32_t len, sf_raydium_clmm_state_t * s );
-int sf_raydium_clmm_fee_set( sf_raydium_clmm_state_t * s, uint32_t trade, uint32_t protocol, uint32_t fund );
-int sf_raydium_clmm_prepare( sf_raydium_clmm_state_t * s );
+typedef struct sf_raydium_clmm_work {
+  sf_raydium_clmm_state_t state;
+  ...;
+} sf_raydium_clmm_work_t;
+typedef struct sf_clmm_config {
+  uint32_t trade;
+  uint32_t protocol;
+  uint32_t fund;
+} sf_clmm_config_t;
+void sf_raydium_clmm_clear( sf_raydium_clmm_work_t * w, uint8_t const pubkey[32] );
+int sf_raydium_clmm_account( uint8_t const * data, uint32_t len, sf_raydium_clmm_work_t * w );
+void sf_raydium_clmm_fee_set( sf_raydium_clmm_work_t * w, sf_clmm_config_t const * config );
+int sf_raydium_clmm_prepare( sf_raydium_clmm_work_t * w );
 void sf_raydium_clmm_quote_in( sf_raydium_clmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
                                sf_quote_t * q );
 void sf_raydium_clmm_quote_out( sf_raydium_clmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
@@ -404,9 +417,15 @@ typedef struct sf_meteora_dlmm_state {
   uint32_t plain_account[2];
   ...;
 } sf_meteora_dlmm_state_t;
-void sf_meteora_dlmm_clear( sf_meteora_dlmm_state_t * s, uint8_t const pubkey[32] );
-int sf_meteora_dlmm_account( uint8_t const * data, uint32_t len, sf_meteora_dlmm_state_t * s );
-int sf_meteora_dlmm_prepare( sf_meteora_dlmm_state_t * s );
+typedef struct sf_meteora_dlmm_work {
+  sf_meteora_dlmm_state_t head;
+  ...;
+} sf_meteora_dlmm_work_t;
+#define SF_DLMM_STATE_MAX ...
+void sf_meteora_dlmm_clear( sf_meteora_dlmm_work_t * w, uint8_t const pubkey[32] );
+int sf_meteora_dlmm_account( uint8_t const * data, uint32_t len, sf_meteora_dlmm_work_t * w );
+uint32_t sf_meteora_dlmm_travel( sf_meteora_dlmm_work_t const * w, uint32_t arrays, uint32_t bytes,
+                                 sf_meteora_dlmm_state_t * s );
 void sf_meteora_dlmm_quote_in( sf_meteora_dlmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
                                sf_quote_t * q );
 void sf_meteora_dlmm_quote_out( sf_meteora_dlmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
@@ -462,13 +481,19 @@ typedef struct sf_pump_rates {
   uint32_t protocol;
   uint32_t creator;
   uint32_t floor;
+  uint64_t keep;
 } sf_pump_rates_t;
+void sf_pump_rates_ready( sf_pump_rates_t * r );
+typedef struct sf_pump_recipients {
+  ...;
+} sf_pump_recipients_t;
 typedef struct sf_pump_fee_config {
   ...;
 } sf_pump_fee_config_t;
 int sf_pump_fee_config_decode( uint8_t const * data, uint32_t len, sf_pump_fee_config_t * out );
 typedef struct sf_pump_fun_global {
   sf_pump_rates_t rates;
+  sf_pump_recipients_t recipients;
   ...;
 } sf_pump_fun_global_t;
 typedef struct sf_pump_fun_state {
@@ -481,6 +506,7 @@ typedef struct sf_pump_fun_state {
   uint8_t quote_mint[32];
   uint8_t mint[32];
   uint8_t program[2][32];
+  sf_pump_recipients_t recipients;
   ...;
 } sf_pump_fun_state_t;
 typedef struct sf_pump_fun_trade {
@@ -526,11 +552,13 @@ void sf_pump_fun_quote_out( sf_pump_fun_state_t const * s, int a_to_b, uint64_t 
                             sf_quote_t * q );
 int sf_pump_fun_trade_data( sf_pump_fun_trade_t const * trade, uint8_t * out );
 int sf_pump_fun_trade_parse( uint8_t const * data, uint32_t len, sf_pump_fun_trade_t * out );
-int sf_pump_fun_trade_accounts( sf_pump_fun_state_t const * s, sf_pump_fun_global_t const * global, int form,
-                                int a_to_b, uint8_t const user[32], sf_account_meta_t * out, uint32_t * cnt );
+int sf_pump_fun_trade_accounts( sf_pump_fun_state_t const * s, int form, int a_to_b, uint8_t const user[32],
+                                uint8_t const user_base[32], uint8_t const user_quote[32], sf_account_meta_t * out,
+                                uint32_t * cnt );
 int sf_pump_fun_traded_parse( uint8_t const * data, uint32_t len, sf_pump_fun_traded_t * out );
 typedef struct sf_pump_swap_global {
   sf_pump_rates_t rates;
+  sf_pump_recipients_t recipients;
   ...;
 } sf_pump_swap_global_t;
 typedef struct sf_pump_swap_state {
@@ -543,6 +571,7 @@ typedef struct sf_pump_swap_state {
   uint32_t no_sales;
   uint32_t pumps;
   uint8_t program[2][32];
+  sf_pump_recipients_t recipients;
   ...;
 } sf_pump_swap_state_t;
 typedef struct sf_pump_swap_trade {
@@ -579,9 +608,9 @@ void sf_pump_swap_quote_out( sf_pump_swap_state_t const * s, int a_to_b, uint64_
                              sf_quote_t * q );
 int sf_pump_swap_trade_data( sf_pump_swap_trade_t const * trade, uint8_t * out );
 int sf_pump_swap_trade_parse( uint8_t const * data, uint32_t len, sf_pump_swap_trade_t * out );
-int sf_pump_swap_trade_accounts( sf_pump_swap_state_t const * s, sf_pump_swap_global_t const * global, int v2,
-                                 int a_to_b, uint8_t const user[32], uint8_t const user_base[32],
-                                 uint8_t const user_quote[32], sf_account_meta_t * out, uint32_t * cnt );
+int sf_pump_swap_trade_accounts( sf_pump_swap_state_t const * s, int v2, int a_to_b, uint8_t const user[32],
+                                 uint8_t const user_base[32], uint8_t const user_quote[32], sf_account_meta_t * out,
+                                 uint32_t * cnt );
 int sf_pump_swap_traded_parse( uint8_t const * data, uint32_t len, sf_pump_swap_traded_t * out );
 
 /* dex: meteora_dlmm, instructions */
@@ -598,6 +627,6 @@ typedef struct sf_dlmm_swap {
 #define SF_DLMM_SWAP2            ...
 #define SF_DLMM_SWAP_ACCOUNT_MAX ...
 int sf_meteora_dlmm_swap_parse( uint8_t const * data, uint32_t len, sf_dlmm_swap_t * out );
-int sf_meteora_dlmm_swap_accounts( sf_meteora_dlmm_state_t const * s, uint32_t form, int a_to_b, uint32_t arrays,
-                                   uint8_t const user[32], uint8_t const user_in[32], uint8_t const user_out[32],
-                                   sf_account_meta_t * out, uint32_t * cnt );
+int sf_meteora_dlmm_swap_accounts( sf_meteora_dlmm_state_t const * s, uint32_t form, uint32_t array_cnt,
+                                   int32_t const * array, uint8_t const user[32], uint8_t const user_in[32],
+                                   uint8_t const user_out[32], sf_account_meta_t * out, uint32_t * cnt );

@@ -266,7 +266,9 @@ _DELEGATED = {
     "wallet": ("sniperforge.wallet.cli", "key files: create, address, show, encrypt, decrypt, balance"),
     "journal": ("sniperforge.journal.cli", "read and verify the journal"),
     "quote": ("sniperforge.quote_command", "price a swap from account dumps, or check recorded ones"),
+    "execution-optimize": ("sniperforge.router.cli", "plan one trade over all pools, with all its costs"),
     "replay": ("sniperforge.replay.cli", "run a recorded day through the same bots and compare"),
+    "token-check": ("sniperforge.safety.command", "whether a token may be bought, and could be sold again"),
     "tune": ("tuning.__main__", "host tuning stages: check, apply, undo"),
     "bench": ("bench.__main__", "the latency harness"),
 }

@@ -30,6 +30,7 @@ from sniperforge.tile_config import (
     JournalConfig,
     ReplayConfig,
     RiskConfig,
+    SafetyConfig,
     SendConfig,
     SignConfig,
 )
@@ -147,6 +148,7 @@ class Config(_Section, frozen=True):
     book: BookConfig
     bots: dict[Name, BotConfig]
     risk: RiskConfig
+    safety: SafetyConfig
     build: BuildConfig
     sign: SignConfig
     send: SendConfig
@@ -247,6 +249,7 @@ _NAMED: dict[str, Any] = {
     "topology.links": LinkConfig,
     "topology.tables": TableConfig,
     "risk.mint_max_amount": Amount,
+    "safety.min_liquidity": Amount,
 }
 
 
@@ -266,7 +269,7 @@ def _wrong_name(section: str, data: dict[str, Any]) -> str:
     """The first name in a section of names that cannot be one, or what it names cannot be."""
     for part in section.split("."):
         data = data[part]
-    named = Address if section == "risk.mint_max_amount" else Name
+    named = Address if _NAMED[section] is Amount else Name
     for name, value in data.items():
         try:
             msgspec.convert(name, named)

@@ -23,6 +23,7 @@ from ipc.views import Instance
 from sniperforge import chain, exits, recovery
 from sniperforge.commands import Commands
 from sniperforge.config import Config, ConfigError, to_builtins
+from sniperforge.discovery import NoPoolError, Pool, accounts_file, discover, mints
 from sniperforge.funding import FundingError, fund
 from sniperforge.groups import PASSPHRASE_FD
 from sniperforge.params import Params, tile_params
@@ -30,13 +31,14 @@ from sniperforge.report import Books, compare_books, summary, summary_text
 from sniperforge.rpc import RpcClient, RpcError, RpcUnavailable
 from sniperforge.state import StateDirectory
 from sniperforge.topology import build
-from sniperforge.venues import raydium_cpmm
 from sniperforge.wallet import keyfile
 
 Say = Callable[[str], None]
 
 _FUNDING_TIMEOUT_S = 20.0
 _DAY_NS = 86_400 * 10**9
+_VENUES = ("raydium_cpmm",)
+"""What `book` prices."""
 
 
 class LaunchError(Exception):
@@ -149,12 +151,12 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
     rpc = RpcClient(ends.rpc_url, timeout_ms=config.chain.timeout_ms, ca_path=config.chain.ca_path)
     chain.await_healthy(rpc, timeout_s=config.supervisor.start_timeout_ms / 1000)
     pools = _pools(config, rpc)
-    state.write(state.accounts_path, raydium_cpmm.accounts_file(pools))
+    state.write(state.accounts_path, accounts_file(pools))
     if config.chain.embedded and not state.baseline_path.exists():
         fund(
             rpc,
             wallet,
-            raydium_cpmm.mints(pools),
+            mints(pools),
             sol=config.wallet.fund_sol,
             wrapped_sol=config.wallet.wrap_sol,
             usdc=config.wallet.fund_usdc,
@@ -201,8 +203,8 @@ def _record(config: Config, state: StateDirectory, run: int, params: Params) -> 
     state.write(state.journal_path / f"{run}.config.json", msgspec.json.encode(record).decode())
 
 
-def _pools(config: Config, rpc: RpcClient) -> list[raydium_cpmm.Pool]:
-    """The pools to trade on: those of `pools.path`, else every one the chain lists, `pools.limit` at most."""
+def _pools(config: Config, rpc: RpcClient) -> list[Pool]:
+    """The pools to trade on: those of `pools.path`, else the most useful the chain lists, `pools.limit` at most."""
     wanted: list[str] | None = None
     if config.pools.path:
         try:
@@ -210,7 +212,10 @@ def _pools(config: Config, rpc: RpcClient) -> list[raydium_cpmm.Pool]:
         except OSError as error:
             raise ConfigError(f"pools.path: {config.pools.path}: {error.strerror}; name a file that exists") from None
         wanted = [line.partition("#")[0].strip() for line in lines if line.partition("#")[0].strip()]
-    found = raydium_cpmm.discover(rpc.call, only=wanted)
+    try:
+        found = discover(rpc.call, only=wanted, limit=config.pools.limit, venues=_VENUES)
+    except NoPoolError as error:
+        raise ConfigError(f"pools.path: {config.pools.path}: {error}; one address a line") from None
     if not found:
         raise ConfigError(f"pools: {rpc.url} lists no pool of a known venue; set pools.path, or another chain.url")
-    return found[: config.pools.limit]
+    return found

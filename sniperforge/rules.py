@@ -137,6 +137,9 @@ def _addresses(config: Config) -> Iterator[str]:
     for name, keys in (("build", config.build), ("sign", config.sign)):
         found += [(f"{name}.protect_account", key) for key in (keys.protect_account,) if key]
         found += [(f"{name}.lookup_tables[{number}]", key) for number, key in enumerate(keys.lookup_tables)]
+    found += [(f"safety.listed_mints[{number}]", key) for number, key in enumerate(config.safety.listed_mints)]
+    found += [(f"safety.lockers[{number}]", key) for number, key in enumerate(config.safety.lockers)]
+    found += [(f"safety.min_liquidity.{mint}", mint) for mint in config.safety.min_liquidity]
     for key, address in found:
         try:
             base58.decode(address, 32)

@@ -12,6 +12,7 @@ Milliseconds = Annotated[int, Meta(ge=1, le=3_600_000)]
 Address = Annotated[str, Meta(pattern=r"^[1-9A-HJ-NP-Za-km-z]{32,44}$")]
 ComputeUnits = Annotated[int, Meta(ge=0, le=1_400_000)]
 LookupTables = Annotated[list[Address], Meta(max_length=16)]
+BasisPoints = Annotated[int, Meta(ge=0, le=10_000)]
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -116,3 +117,27 @@ class JournalConfig(_Section, frozen=True):
 class ReplayConfig(_Section, frozen=True):
     refresh_ms: Milliseconds
     drain_turns: Annotated[int, Meta(ge=1, le=1 << 30)]
+
+
+class SafetyConfig(_Section, frozen=True):
+    listed_mints: list[Address]
+    amount_lamports: Annotated[int, Meta(ge=1, le=2**63 - 1)]
+    min_liquidity_lamports: Amount
+    min_liquidity: dict[Address, Amount]
+    allow_mint_authority: bool
+    allow_freeze_authority: bool
+    max_transfer_fee_bps: BasisPoints
+    max_holder_share_bps: BasisPoints
+    max_top10_share_bps: BasisPoints
+    min_pool_supply_bps: BasisPoints
+    require_lp_locked: bool
+    min_lp_locked_bps: BasisPoints
+    lockers: list[Address]
+    creators_path: str
+    min_pool_age_s: Annotated[int, Meta(ge=0, le=2**31)]
+    max_exit_impact_bps: BasisPoints
+    max_round_trip_loss_bps: BasisPoints
+    verdict_slots: Annotated[int, Meta(ge=0, le=1_000_000)]
+    guard_poll_ms: Milliseconds
+    max_liquidity_drop_bps: BasisPoints
+    max_creator_sell_bps: BasisPoints

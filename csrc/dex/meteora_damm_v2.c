@@ -17,9 +17,8 @@ typedef sf_meteora_damm_v2_state_t state_t;
 #define COLLECT_BOTH        0
 #define COLLECT_COMPOUNDING 2
 
-#define PANIC ( -1 ) /* the program fails without a custom error */
-
-#define TAG_POOL 0xbc6db111046d9af1UL /* first eight bytes of sha256 of "account:Pool" */
+#define ALWAYS static inline __attribute__( ( always_inline ) )
+#define PANIC  ( -1 ) /* the program fails without a custom error */
 
 static u128 get_u128( uint8_t const * p ) {
   u128 v;
@@ -36,7 +35,7 @@ static uint32_t get_u32( uint8_t const * p ) {
 /* -- the curve ------------------------------------------------------------ */
 
 /* L*(hi-lo) / (lo*hi), the token a between two prices. */
-static inline int delta_a( u128 liquidity, u128 lo, u128 hi, int up, uint64_t * out ) {
+ALWAYS int delta_a( u128 liquidity, u128 lo, u128 hi, int up, uint64_t * out ) {
   u128 quotient;
   int rest = sf_wide_div( sf_wide_mul( liquidity, hi - lo ), sf_wide_mul( lo, hi ), &quotient );
   if( __builtin_expect( rest < 0, 0 ) ) return SF_DAMM_V2_ERR_OVERFLOW;
@@ -46,7 +45,7 @@ static inline int delta_a( u128 liquidity, u128 lo, u128 hi, int up, uint64_t * 
 }
 
 /* L*(hi-lo) / 2^128, the token b between two prices. */
-static inline int delta_b( u128 liquidity, u128 lo, u128 hi, int up, uint64_t * out ) {
+ALWAYS int delta_b( u128 liquidity, u128 lo, u128 hi, int up, uint64_t * out ) {
   sf_u256_t n = sf_wide_mul( liquidity, hi - lo );
   int rest    = up && ( n.w[0] | n.w[1] );
   *out        = n.w[2] + (uint64_t)rest;
@@ -61,13 +60,16 @@ typedef struct leg {
   u128 sqrt_price;
 } leg_t;
 
-static inline int leg_price_in( state_t const * s, int a_to_b, uint64_t in, u128 * next ) {
+ALWAYS int leg_price_in( state_t const * s, int a_to_b, uint64_t in, u128 * next ) {
   u128 quotient;
   if( a_to_b ) {
-    unsigned carry;
     *next = s->sqrt_price;
     if( !in ) return 0;
-    sf_u256_t d = sf_wide_add( sf_wide_mul( in, s->sqrt_price ), sf_wide_of( s->liquidity ), &carry );
+    /* L + in*P in three words */
+    u128 low    = (u128)in * (uint64_t)s->sqrt_price + (uint64_t)s->liquidity,
+         high   = (u128)in * (uint64_t)( s->sqrt_price >> 64 ),
+         mid    = ( low >> 64 ) + (uint64_t)high + (uint64_t)( s->liquidity >> 64 );
+    sf_u256_t d = { { (uint64_t)low, (uint64_t)mid, (uint64_t)( high >> 64 ) + (uint64_t)( mid >> 64 ), 0 } };
     int rest    = sf_wide_div( sf_wide_mul( s->liquidity, s->sqrt_price ), d, &quotient );
     *next       = quotient + (u128)rest;
     return 0;
@@ -85,7 +87,7 @@ static int leg_reserves_in( state_t const * s, int a_to_b, uint64_t in, leg_t * 
   return 0;
 }
 
-static inline int leg_in( state_t const * s, int a_to_b, uint64_t in, int partial, leg_t * leg ) {
+ALWAYS int leg_in( state_t const * s, int a_to_b, uint64_t in, int partial, leg_t * leg ) {
   leg->in         = in;
   leg->left       = 0;
   leg->sqrt_price = s->sqrt_price;
@@ -109,7 +111,7 @@ static inline int leg_in( state_t const * s, int a_to_b, uint64_t in, int partia
                 : delta_a( s->liquidity, s->sqrt_price, leg->sqrt_price, 0, &leg->out );
 }
 
-static inline int leg_out( state_t const * s, int a_to_b, uint64_t out, leg_t * leg ) {
+ALWAYS int leg_out( state_t const * s, int a_to_b, uint64_t out, leg_t * leg ) {
   leg->out        = out;
   leg->left       = 0;
   leg->sqrt_price = s->sqrt_price;
@@ -122,7 +124,6 @@ static inline int leg_out( state_t const * s, int a_to_b, uint64_t out, leg_t * 
   }
   if( __builtin_expect( !s->liquidity, 0 ) ) return PANIC;
   u128 quotient;
-  unsigned carry;
   int rest;
   if( a_to_b ) {
     rest = sf_wide_div( ( sf_u256_t ){ { 0, 0, out, 0 } }, sf_wide_of( s->liquidity ), &quotient );
@@ -133,9 +134,11 @@ static inline int leg_out( state_t const * s, int a_to_b, uint64_t out, leg_t * 
     return delta_a( s->liquidity, leg->sqrt_price, s->sqrt_price, 1, &leg->in );
   }
   if( out ) {
-    sf_u256_t d = sf_wide_sub( sf_wide_of( s->liquidity ), sf_wide_mul( out, s->sqrt_price ), &carry );
-    if( carry || sf_wide_zero( d ) ) return SF_DAMM_V2_ERR_OVERFLOW;
-    rest = sf_wide_div( sf_wide_mul( s->liquidity, s->sqrt_price ), d, &quotient );
+    u128 high = (u128)out * (uint64_t)( s->sqrt_price >> 64 ) +
+                ( (u128)out * (uint64_t)s->sqrt_price >> 64 ); /* of out*P; the low word is out*P modulo 2^64 */
+    u128 moved = high << 64 | out * (uint64_t)s->sqrt_price;
+    if( high >> 64 || moved >= s->liquidity ) return SF_DAMM_V2_ERR_OVERFLOW;
+    rest = sf_wide_div( sf_wide_mul( s->liquidity, s->sqrt_price ), sf_wide_of( s->liquidity - moved ), &quotient );
     if( rest < 0 || __builtin_add_overflow( quotient, (u128)rest, &leg->sqrt_price ) ) return SF_DAMM_V2_ERR_CAST;
   }
   if( leg->sqrt_price > s->sqrt_max ) return SF_DAMM_V2_ERR_RANGE;
@@ -280,7 +283,7 @@ int sf_meteora_damm_v2_decode( uint8_t const * data, uint32_t len, state_t * out
   };
   if( len != SF_METEORA_DAMM_V2_POOL_BYTES )
     return sf_err_set( SF_ERR_DATA, "meteora damm v2 pool: %u bytes, not %u", len, SF_METEORA_DAMM_V2_POOL_BYTES );
-  if( sf_get_u64( data ) != TAG_POOL ) return wrong( 0, "another discriminator" );
+  if( sf_get_u64( data ) != SF_METEORA_DAMM_V2_TAG_POOL ) return wrong( 0, "another discriminator" );
   for( uint32_t i = 0; i < sizeof( bytes ) / sizeof( bytes[0] ); i++ )
     if( data[bytes[i].offset] > bytes[i].most ) return wrong( bytes[i].offset, bytes[i].what );
   memset( out, 0, sizeof( *out ) );
@@ -323,18 +326,15 @@ static inline u128 volatility_from( state_t const * s, uint64_t now, uint64_t * 
 /* Whether the ratio of two prices is above what the program can compute. */
 static inline int too_far( u128 a, u128 b ) { return a > b ? a >> 64 >= b : b >> 64 >= a; }
 
+/* of less than 2^127, but for its lowest bit */
+static inline double rough( u128 v ) {
+  return (double)(int64_t)( v >> 64 ) * 0x1p64 + (double)(int64_t)( (uint64_t)v >> 1 ) * 2;
+}
+
 /* How far the price goes from the first to the second, per 10^6 of the higher. */
 static inline uint32_t impact( u128 from, u128 to ) {
   u128 hi = from > to ? from : to, off = from > to ? from - to : to - from;
-  if( hi >> 64 ) {
-    int bits = 64 - __builtin_clzl( (uint64_t)( hi >> 64 ) );
-    hi >>= bits, off >>= bits;
-  }
-  u128 n = off * 1000000;
-  uint64_t rest;
-  return (uint64_t)hi > (uint64_t)( n >> 64 )
-             ? (uint32_t)sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, (uint64_t)hi, &rest )
-             : 1000000;
+  return hi ? (uint32_t)( 1e6 * rough( off ) / rough( hi ) ) : 0;
 }
 
 /* Fills q with a swap's end: its leg, its fee and what the payer's accounts see.  0 or the program's error. */
@@ -450,6 +450,21 @@ void sf_meteora_damm_v2_quote_partial( state_t const * s, int a_to_b, uint64_t a
                                        sf_quote_t * q ) {
   int err = quote_input( s, a_to_b, amount_in, now, 1, q );
   if( __builtin_expect( err, 0 ) ) refuse( q, err );
+}
+
+int sf_meteora_damm_v2_ranged( state_t const * s ) { return s->collect_mode != COLLECT_COMPOUNDING; }
+
+int sf_meteora_damm_v2_near( state_t const * s, int a_to_b, uint64_t now, uint64_t * in_share, uint64_t * out_share,
+                             uint64_t * most ) {
+  uint64_t point, rate;
+  int err = point_of( s, now, &point );
+  if( !err ) err = sf_damm_v2_rate( s, a_to_b, point, 1, 0, &rate );
+  if( err ) return err;
+  int on_input = fee_on_input( s, a_to_b );
+  *in_share    = SF_DAMM_V2_RATE_ONE - ( on_input ? rate : 0 );
+  *out_share   = SF_DAMM_V2_RATE_ONE - ( on_input ? 0 : rate );
+  *most        = sf_damm_v2_limited( s, a_to_b, point ) ? s->period : UINT64_MAX;
+  return 0;
 }
 
 /* Twice the steps between two prices, which are not too far apart. */

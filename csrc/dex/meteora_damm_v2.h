@@ -31,10 +31,17 @@
 #include "dex/transfer_fee.h"
 #include "solana/message.h"
 
+#define SF_METEORA_DAMM_V2_PROGRAM                                                                                    \
+  {                                                                                                                   \
+    0x09, 0x2d, 0x21, 0x35, 0x65, 0x7a, 0x15, 0x9c, 0x2b, 0x87, 0xd4, 0xb6, 0x6a, 0x70, 0xdb, 0x8e, 0x97, 0x52, 0x38, \
+        0x9f, 0xf7, 0x6a, 0xaf, 0x20, 0x6c, 0xed, 0x06, 0x3a, 0x38, 0xf9, 0x5a, 0xed                                  \
+  }
 extern uint8_t const sf_meteora_damm_v2_program[32];
+extern struct sf_venue const sf_meteora_damm_v2_venue;   /* dex/venue.h */
 extern uint8_t const sf_meteora_damm_v2_authority[32];       /* owner of every vault */
 extern uint8_t const sf_meteora_damm_v2_event_authority[32]; /* signs the event's call */
 
+#define SF_METEORA_DAMM_V2_TAG_POOL        0xbc6db111046d9af1UL /* first eight bytes of sha256 of "account:Pool" */
 #define SF_METEORA_DAMM_V2_POOL_BYTES      1112
 #define SF_METEORA_DAMM_V2_ACCOUNT_CNT_MAX 15 /* of a swap */
 #define SF_METEORA_DAMM_V2_DATA_BYTES      25 /* of swap2; swap has one less */
@@ -85,6 +92,7 @@ typedef struct sf_meteora_damm_v2_state {
   uint8_t vault[2][32];
 
   /* the caller's; decode leaves them as said */
+  uint8_t pubkey[32];                /* zero */
   sf_transfer_fee_t transfer_fee[2]; /* of the mints: none */
   uint64_t slot;                     /* for pools that count slots: UINT64_MAX, long after */
   uint8_t referral;                  /* swaps name a referrer's account: 0 */
@@ -93,6 +101,15 @@ typedef struct sf_meteora_damm_v2_state {
 /* sf_meteora_damm_v2_decode reads a pool account.  Fails with SF_ERR_DATA: the bytes are no pool, hold a
    mode that is not known, or numbers that the program never lets stand together. */
 int sf_meteora_damm_v2_decode( uint8_t const * data, uint32_t len, sf_meteora_damm_v2_state_t * out );
+
+/* sf_meteora_damm_v2_near writes one direction for small amounts at unix seconds `now`, without transfer fees: the share
+   of the input that reaches the curve, the share of the output that is paid, both per 10^9, and the largest amount for
+   which they hold (UINT64_MAX if for all).  Returns 0, or the error with which the program fails. */
+int sf_meteora_damm_v2_near( sf_meteora_damm_v2_state_t const * s, int a_to_b, uint64_t now, uint64_t * in_share,
+                             uint64_t * out_share, uint64_t * most );
+
+/* sf_meteora_damm_v2_ranged says that the pool has a range; one that collects fees by compounding has none. */
+int sf_meteora_damm_v2_ranged( sf_meteora_damm_v2_state_t const * s );
 
 /* sf_meteora_damm_v2_quote_in, _out and _partial are the three modes of a swap; now is unix seconds.
    Reserves and sqrt_price are those that the account will hold.  creator_fee is the referrer's part.  Hot. */

@@ -117,7 +117,7 @@ static int limiter_rate_before( limiter_t const * l, uint64_t left, uint64_t * r
 
 static int rate_limited( state_t const * s, int a_to_b, uint64_t point, uint64_t amount, int left, uint64_t * rate ) {
   *rate = s->fee_cliff;
-  if( !s->period || a_to_b || point - s->activation > s->duration ) return 0;
+  if( !sf_damm_v2_limited( s, a_to_b, point ) ) return 0;
   limiter_t l = { s->fee_cliff, s->period_cnt * SF_DAMM_V2_RATE_BPS, s->period, s->limiter_max * SF_DAMM_V2_RATE_BPS,
                   0 };
   l.steps     = ( l.most - l.c ) / l.i;

@@ -36,6 +36,11 @@ int sf_damm_v2_rate_variable( sf_meteora_damm_v2_state_t const * s, uint64_t * r
 int sf_damm_v2_rate( sf_meteora_damm_v2_state_t const * s, int a_to_b, uint64_t point, uint64_t amount, int left,
                      uint64_t * rate );
 
+/* sf_damm_v2_limited says that a larger amount pays a higher rate: a limiter in its time. */
+static inline int sf_damm_v2_limited( sf_meteora_damm_v2_state_t const * s, int a_to_b, uint64_t point ) {
+  return s->base_mode == SF_DAMM_V2_BASE_LIMITER && s->period && !a_to_b && point - s->activation <= s->duration;
+}
+
 /* sf_damm_v2_root is floor of the root of n, which has fewer than 254 bits. */
 sf_u128_t sf_damm_v2_root( sf_u256_t n );
 

@@ -3,10 +3,7 @@
 #include "base/err.h"
 #include "dex/bytes.h"
 
-uint8_t const sf_meteora_dlmm_program[32] = {
-  0x04, 0xe9, 0xe1, 0x2f, 0xbc, 0x84, 0xe8, 0x26, 0xc9, 0x32, 0xcc, 0xe9, 0xe2, 0x64, 0x0c, 0xce,
-  0x15, 0x59, 0x0c, 0x1c, 0x62, 0x73, 0xb0, 0x92, 0x57, 0x08, 0xba, 0x3b, 0x85, 0x20, 0xb0, 0xbc,
-};
+uint8_t const sf_meteora_dlmm_program[32] = SF_METEORA_DLMM_PROGRAM;
 
 static uint8_t const pair_name[8]   = { 0x21, 0x0b, 0x31, 0x62, 0xb5, 0x65, 0xb1, 0x0d };
 static uint8_t const array_name[8]  = { 0x5c, 0x8e, 0x5c, 0xdc, 0x05, 0x94, 0x46, 0xb5 };
@@ -69,11 +66,11 @@ static uint8_t const bitmap_name[8] = { 0x50, 0x6f, 0x7c, 0x71, 0x37, 0xed, 0x12
 #define INDEX_FIRST     ( -6656 )
 #define INDEX_INNER     512 /* the pair's own is -512 to 511 */
 
-void sf_meteora_dlmm_clear( sf_meteora_dlmm_state_t * s, uint8_t const pubkey[32] ) {
-  memset( s, 0, sizeof( *s ) );
-  memcpy( s->pubkey, pubkey, 32 );
-  s->newest     = 1;
-  s->reserve[0] = s->reserve[1] = UINT64_MAX;
+void sf_meteora_dlmm_clear( sf_meteora_dlmm_work_t * w, uint8_t const pubkey[32] ) {
+  memset( w, 0, sizeof( *w ) );
+  memcpy( w->head.pubkey, pubkey, 32 );
+  w->head.newest     = 1;
+  w->head.reserve[0] = w->head.reserve[1] = UINT64_MAX;
 }
 
 static uint32_t get_u32( uint8_t const * p ) {
@@ -134,12 +131,16 @@ static int pair_check( uint8_t const * data, uint32_t len ) {
   return 0;
 }
 
-int sf_meteora_dlmm_pair_decode( uint8_t const * data, uint32_t len, sf_meteora_dlmm_state_t * s ) {
-  int err = pair_check( data, len );
+int sf_meteora_dlmm_pair_decode( uint8_t const * data, uint32_t len, sf_meteora_dlmm_work_t * w ) {
+  sf_meteora_dlmm_state_t * s = &w->head;
+  int err                     = pair_check( data, len );
   if( err ) return err;
   uint16_t step = sf_get_u16( data + PAIR_STEP );
-  if( s->known && s->bin_step != step )
+  if( w->known && s->bin_step != step )
     return sf_err_set( SF_ERR_DATA, "pair: bin step %u at offset %u was %u", step, PAIR_STEP, s->bin_step );
+  if( w->known && ( memcmp( s->mint, data + PAIR_MINTS, 64 ) || memcmp( s->reserve_key, data + PAIR_RESERVES, 64 ) ||
+                    memcmp( s->token_2022, data + PAIR_TOKEN_PROGRAM, 2 ) ) )
+    return sf_err_set( SF_ERR_DATA, "pair: what it is made of changed (offset %u)", PAIR_MINTS );
   memcpy( s->mint, data + PAIR_MINTS, 64 );
   memcpy( s->reserve_key, data + PAIR_RESERVES, 64 );
   memcpy( s->oracle, data + PAIR_ORACLE, 32 );
@@ -161,13 +162,16 @@ int sf_meteora_dlmm_pair_decode( uint8_t const * data, uint32_t len, sf_meteora_
   s->bin_step             = step;
   s->enabled              = !data[PAIR_STATUS];
   uint8_t type            = data[PAIR_TYPE];
-  s->activation           = type == TYPE_PERMISSION || type == TYPE_CUSTOM ? 1U + data[PAIR_ACTIVATION] : 0;
+  s->activation           = type == TYPE_PERMISSION || type == TYPE_CUSTOM ? (uint8_t)( 1 + data[PAIR_ACTIVATION] ) : 0;
   s->activation_point     = sf_get_u64( data + PAIR_POINT );
   int rewards             = !empty_key( data + PAIR_REWARDS ) || !empty_key( data + PAIR_REWARDS + REWARD_BYTES );
   s->limit_orders = data[PAIR_FUNCTION] == FUNCTION_ORDERS || ( data[PAIR_FUNCTION] == FUNCTION_ANY && !rewards );
   s->fee_on_y     = data[PAIR_FEE_MODE];
-  for( uint32_t i = 0; i < 16; i++ ) s->bitmap[WORD_INNER + i] = sf_get_u64( data + PAIR_BITMAP + 8 * i );
-  s->known = 1;
+  for( uint32_t i = 0; i < 16; i++ ) w->bitmap[WORD_INNER + i] = sf_get_u64( data + PAIR_BITMAP + 8 * i );
+  if( !w->known ) w->priced = s->active;
+  w->known     = 1;
+  w->pair_slot = w->slot;
+  w->updates++;
   return 0;
 }
 
@@ -189,11 +193,25 @@ static int bin_decode( sf_meteora_dlmm_state_t const * s, int32_t id, uint8_t co
   return 0;
 }
 
-int sf_meteora_dlmm_array_decode( uint8_t const * data, uint32_t len, sf_meteora_dlmm_state_t * s ) {
+static uint32_t distance( int32_t a, int32_t b ) { return a < b ? (uint32_t)( b - a ) : (uint32_t)( a - b ); }
+
+/* Where an array is to go: its own place, a new one, that of the one farthest from the active bin; or -1. */
+static int place( sf_meteora_dlmm_work_t const * w, int32_t index ) {
+  int32_t here = sf_meteora_dlmm_array_of( w->head.active );
+  uint32_t far = 0;
+  for( uint32_t k = 0; k < w->array_cnt; k++ ) {
+    if( w->array[k].index == index ) return (int)k;
+    if( distance( w->array[k].index, here ) > distance( w->array[far].index, here ) ) far = k;
+  }
+  if( w->array_cnt < SF_DLMM_ARRAYS_MAX ) return (int)w->array_cnt;
+  return distance( index, here ) < distance( w->array[far].index, here ) ? (int)far : -1;
+}
+
+int sf_meteora_dlmm_array_decode( uint8_t const * data, uint32_t len, sf_meteora_dlmm_work_t * w ) {
   int err = check( "bin array", data, len, SF_DLMM_ARRAY_BYTES, array_name );
   if( err ) return err;
-  if( !s->known ) return sf_err_set( SF_ERR_DATA, "bin array: its pair is not decoded yet" );
-  if( memcmp( data + ARRAY_PAIR, s->pubkey, 32 ) )
+  if( !w->known ) return sf_err_set( SF_ERR_DATA, "bin array: its pair is not decoded yet" );
+  if( memcmp( data + ARRAY_PAIR, w->head.pubkey, 32 ) )
     return sf_err_set( SF_ERR_DATA, "bin array: it is another pair's (offset %u)", ARRAY_PAIR );
   if( data[ARRAY_VERSION] > VERSION_MAX )
     return sf_err_set( SF_ERR_DATA, "bin array: version %u at offset %u", data[ARRAY_VERSION], ARRAY_VERSION );
@@ -202,17 +220,18 @@ int sf_meteora_dlmm_array_decode( uint8_t const * data, uint32_t len, sf_meteora
     return sf_err_set( SF_ERR_DATA, "bin array: index %ld at offset %u", index, ARRAY_INDEX );
   int32_t first = (int32_t)index * SF_DLMM_ARRAY_BINS;
   sf_dlmm_array_t array;
-  array.index = (int32_t)index;
   for( uint32_t i = 0; i < SF_DLMM_ARRAY_BINS; i++ ) {
     uint32_t at = ARRAY_BINS + i * BIN_BYTES;
-    if( ( err = bin_decode( s, first + (int32_t)i, data + at, at, &array.bin[i] ) ) ) return err;
+    if( ( err = bin_decode( &w->head, first + (int32_t)i, data + at, at, &array.bin[i] ) ) ) return err;
   }
-  uint32_t k = 0;
-  while( k < s->array_cnt && s->array[k].index != index ) k++;
-  if( k == SF_DLMM_ARRAYS_MAX )
-    return sf_err_set( SF_ERR_FULL, "bin array %ld: %u are loaded already", index, SF_DLMM_ARRAYS_MAX );
-  if( k == s->array_cnt ) s->array_cnt++;
-  s->array[k] = array;
+  int k = place( w, (int32_t)index );
+  if( k < 0 ) return 0;
+  int again     = (uint32_t)k < w->array_cnt && w->array[k].index == index;
+  array.index   = (int32_t)index;
+  array.updates = 1 + ( again ? w->array[k].updates : 0 );
+  array.slot    = w->slot;
+  if( (uint32_t)k == w->array_cnt ) w->array_cnt++;
+  w->array[k] = array;
   return 0;
 }
 
@@ -222,25 +241,71 @@ static uint64_t reversed( uint64_t v ) {
   return r;
 }
 
-int sf_meteora_dlmm_bitmap_decode( uint8_t const * data, uint32_t len, sf_meteora_dlmm_state_t * s ) {
+int sf_meteora_dlmm_bitmap_decode( uint8_t const * data, uint32_t len, sf_meteora_dlmm_work_t * w ) {
   int err = check( "bitmap extension", data, len, SF_DLMM_BITMAP_BYTES, bitmap_name );
   if( err ) return err;
-  if( memcmp( data + BITMAP_PAIR, s->pubkey, 32 ) )
+  if( memcmp( data + BITMAP_PAIR, w->head.pubkey, 32 ) )
     return sf_err_set( SF_ERR_DATA, "bitmap extension: it is another pair's (offset %u)", BITMAP_PAIR );
   for( uint32_t i = 0; i < WORD_INNER; i++ ) {
-    s->bitmap[WORD_POSITIVE + i]  = sf_get_u64( data + BITMAP_POSITIVE + 8 * i );
-    s->bitmap[WORD_INNER - 1 - i] = reversed( sf_get_u64( data + BITMAP_NEGATIVE + 8 * i ) );
+    w->bitmap[WORD_POSITIVE + i]  = sf_get_u64( data + BITMAP_POSITIVE + 8 * i );
+    w->bitmap[WORD_INNER - 1 - i] = reversed( sf_get_u64( data + BITMAP_NEGATIVE + 8 * i ) );
   }
-  s->bitmap_extension = 1;
+  w->head.bitmap_extension = 1;
   return 0;
 }
 
-int sf_meteora_dlmm_account( uint8_t const * data, uint32_t len, sf_meteora_dlmm_state_t * s ) {
-  if( len >= 8 && !memcmp( data, pair_name, 8 ) ) return sf_meteora_dlmm_pair_decode( data, len, s );
-  if( len >= 8 && !memcmp( data, array_name, 8 ) ) return sf_meteora_dlmm_array_decode( data, len, s );
-  if( len >= 8 && !memcmp( data, bitmap_name, 8 ) ) return sf_meteora_dlmm_bitmap_decode( data, len, s );
+int sf_meteora_dlmm_kind( uint8_t const * data, uint32_t len ) {
+  static struct {
+    uint8_t const * name;
+    uint32_t bytes;
+  } const kinds[] = { { pair_name, SF_DLMM_PAIR_BYTES },
+                      { array_name, SF_DLMM_ARRAY_BYTES },
+                      { bitmap_name, SF_DLMM_BITMAP_BYTES } };
+  for( int i = 0; i < 3; i++ ) {
+    int named = len >= 8 && !memcmp( data, kinds[i].name, 8 );
+    if( named && len == kinds[i].bytes ) return SF_DLMM_KIND_PAIR + i;
+    if( named || len == kinds[i].bytes )
+      return sf_err_set( SF_ERR_DATA, "meteora dlmm account: %u bytes and its discriminator at offset 0 do not fit",
+                         len );
+  }
+  return SF_DLMM_KIND_OTHER;
+}
+
+int sf_meteora_dlmm_pair_of( uint8_t const * data, uint32_t len, uint8_t pair[32] ) {
+  int kind = sf_meteora_dlmm_kind( data, len );
+  if( kind < 0 ) return kind;
+  if( kind != SF_DLMM_KIND_ARRAY && kind != SF_DLMM_KIND_BITMAP )
+    return sf_err_set( SF_ERR_DATA, "account of %u bytes: no bin array or bitmap by its discriminator at offset 0",
+                       len );
+  memcpy( pair, data + ( kind == SF_DLMM_KIND_ARRAY ? ARRAY_PAIR : BITMAP_PAIR ), 32 );
+  return 0;
+}
+
+int sf_meteora_dlmm_account( uint8_t const * data, uint32_t len, sf_meteora_dlmm_work_t * w ) {
+  if( len >= 8 && !memcmp( data, pair_name, 8 ) ) return sf_meteora_dlmm_pair_decode( data, len, w );
+  if( len >= 8 && !memcmp( data, array_name, 8 ) ) return sf_meteora_dlmm_array_decode( data, len, w );
+  if( len >= 8 && !memcmp( data, bitmap_name, 8 ) ) return sf_meteora_dlmm_bitmap_decode( data, len, w );
   return sf_err_set( SF_ERR_DATA, "account of %u bytes: discriminator at offset 0 is no pair, bin array or bitmap",
                      len );
+}
+
+/* Swaps within one array change pair and array alike; one that goes further changes every array on its way. */
+int sf_meteora_dlmm_whole( sf_meteora_dlmm_work_t const * w ) {
+  int32_t from = sf_meteora_dlmm_array_of( w->priced ), to = sf_meteora_dlmm_array_of( w->head.active );
+  int32_t lo = from < to ? from : to, hi = from < to ? to : from;
+  for( uint32_t k = 0; k < w->array_cnt; k++ ) {
+    sf_dlmm_array_t const * a = &w->array[k];
+    if( a->index < lo || a->index > hi ) continue;
+    if( lo == hi && a->updates != w->updates ) return 0;
+    if( a->updates && w->updates ? a->slot != w->pair_slot : a->updates || w->updates ) return 0;
+  }
+  return 1;
+}
+
+void sf_meteora_dlmm_priced( sf_meteora_dlmm_work_t * w ) {
+  w->priced  = w->head.active;
+  w->updates = 0;
+  for( uint32_t k = 0; k < w->array_cnt; k++ ) w->array[k].updates = 0;
 }
 
 sf_u128_t sf_meteora_dlmm_price( int32_t id, uint32_t bin_step ) {
@@ -260,12 +325,12 @@ sf_u128_t sf_meteora_dlmm_price( int32_t id, uint32_t bin_step ) {
   return id < 0 ? result : ~(sf_u128_t)0 / result;
 }
 
-uint32_t sf_meteora_dlmm_array_next( sf_meteora_dlmm_state_t const * s, int a_to_b, int32_t from, int32_t * index ) {
-  int32_t first = s->bitmap_extension ? INDEX_FIRST : -INDEX_INNER, last = -first - 1;
-  uint32_t error = s->bitmap_extension ? SF_DLMM_ERR_NO_ARRAY : SF_DLMM_ERR_NO_BITMAP;
+uint32_t sf_meteora_dlmm_array_next( sf_meteora_dlmm_work_t const * w, int a_to_b, int32_t from, int32_t * index ) {
+  int32_t first = w->head.bitmap_extension ? INDEX_FIRST : -INDEX_INNER, last = -first - 1;
+  uint32_t error = w->head.bitmap_extension ? SF_DLMM_ERR_NO_ARRAY : SF_DLMM_ERR_NO_BITMAP;
   if( from < first || from > last ) return error;
   for( int32_t i = from; i >= first && i <= last; i += a_to_b ? -1 : 1 )
-    if( marked( s->bitmap, i ) ) {
+    if( marked( w->bitmap, i ) ) {
       *index = i;
       return 0;
     }

@@ -25,18 +25,32 @@
 #include "dex/transfer_fee.h"
 #include "solana/message.h"
 
+#define SF_METEORA_DLMM_PROGRAM                                                                                       \
+  {                                                                                                                   \
+    0x04, 0xe9, 0xe1, 0x2f, 0xbc, 0x84, 0xe8, 0x26, 0xc9, 0x32, 0xcc, 0xe9, 0xe2, 0x64, 0x0c, 0xce, 0x15, 0x59, 0x0c, \
+        0x1c, 0x62, 0x73, 0xb0, 0x92, 0x57, 0x08, 0xba, 0x3b, 0x85, 0x20, 0xb0, 0xbc                                  \
+  }
 extern uint8_t const sf_meteora_dlmm_program[32];
+extern struct sf_venue const sf_meteora_dlmm_venue; /* dex/venue.h */
 
 #define SF_DLMM_PAIR_BYTES   904
 #define SF_DLMM_ARRAY_BYTES  10136
 #define SF_DLMM_BITMAP_BYTES 1576
 #define SF_DLMM_ARRAY_BINS   70
-#define SF_DLMM_ARRAYS_MAX   12 /* loaded of one pair */
-#define SF_DLMM_NEAR         48 /* bins of a direction whose emptying is worked out beforehand */
-#define SF_DLMM_BINS_MAX     ( SF_DLMM_ARRAYS_MAX * SF_DLMM_ARRAY_BINS )
+#define SF_DLMM_ARRAYS_MAX   12 /* kept of one pair */
+#define SF_DLMM_NEAR         8 /* first steps of a direction that always have what sf_dlmm_near_t is, more if there is room */
+#define SF_DLMM_WAY_ARRAYS   3
+#define SF_DLMM_STATE_MIN    1024   /* bytes of a state: room for some steps */
+#define SF_DLMM_STATE_MAX    524288 /* room for all that can be known */
+#define SF_DLMM_BY_TIME      2      /* unix seconds */
 #define SF_DLMM_ID_MAX       443636
 #define SF_DLMM_BITMAP_WORDS 208 /* arrays -6656 to 6655 */
 #define SF_DLMM_LAYERS       3   /* of a bin: its liquidity, orders in processing, open orders */
+
+#define SF_DLMM_RECENT     0 /* references of the fee.  Within the filter period: as in the account */
+#define SF_DLMM_DECAYED    1
+#define SF_DLMM_OLD        2 /* after the decay period */
+#define SF_DLMM_REFERENCES 3
 
 /* custom errors of the program */
 #define SF_DLMM_ERR_LIQUIDITY      6012
@@ -58,18 +72,27 @@ typedef struct sf_dlmm_bin {
 
 typedef struct sf_dlmm_array {
   int32_t index;
+  uint32_t updates; /* since the pair was priced last */
+  uint64_t slot;    /* of the last */
   sf_dlmm_bin_t bin[SF_DLMM_ARRAY_BINS];
 } sf_dlmm_array_t;
 
-/* A bin on the way of one direction, with what does not depend on time. */
+/* A layer of a bin on the way of one direction.  A bin is one step, or SF_DLMM_LAYERS with orders in it. */
 typedef struct sf_dlmm_step {
-  sf_u128_t price;              /* Q64.64, y for x */
-  uint64_t out[SF_DLMM_LAYERS]; /* what the layer holds */
-  uint64_t in[SF_DLMM_LAYERS];  /* what empties it, without fee, rounded up */
+  uint64_t out; /* what the layer holds */
+  uint64_t in;  /* what empties it, without fee, rounded up */
   int32_t id;
-  uint16_t layers;
-  uint16_t overflow; /* bit per layer: `in` does not fit 64 bits, the program fails */
+  uint8_t layers;   /* steps of the bin, in its first */
+  uint8_t overflow; /* 1: `in` does not fit 64 bits, the program fails */
+  uint8_t drained;  /* bit per reference: its fee in sf_dlmm_near is worked out */
+  uint8_t _pad0;
 } sf_dlmm_step_t;
+
+/* What else is worked out of the first steps. */
+typedef struct sf_dlmm_near {
+  uint64_t price[2];                /* Q64.64, y for x; low word first */
+  uint64_t fee[SF_DLMM_REFERENCES]; /* of emptying the bin */
+} sf_dlmm_near_t;
 
 /* What the fee of a bin depends on: three of them are possible, by the time since the last update. */
 typedef struct sf_dlmm_reference {
@@ -78,91 +101,117 @@ typedef struct sf_dlmm_reference {
   uint32_t overflow; /* 1: the program fails */
 } sf_dlmm_reference_t;
 
-#define SF_DLMM_RECENT     0 /* within the filter period: as in the account */
-#define SF_DLMM_DECAYED    1
-#define SF_DLMM_OLD        2 /* after the decay period */
-#define SF_DLMM_REFERENCES 3
-
-/* What empties a bin, fee included, at one of the references. */
-typedef struct sf_dlmm_drain {
-  uint64_t more;  /* an exact input of so much is more than enough; 0: not worked out */
-  uint64_t takes; /* an exact output of so much takes all; 0: not worked out */
-  uint64_t in;
-  uint64_t out;
-  uint64_t fee;
-  uint64_t protocol;
-} sf_dlmm_drain_t;
-
 /* Where a direction ends. */
 typedef struct sf_dlmm_end {
-  uint32_t status; /* SF_QUOTE_EXHAUSTED: an array is not loaded; SF_QUOTE_REFUSED: no more liquidity */
+  uint32_t status; /* SF_QUOTE_EXHAUSTED: what follows is not known; SF_QUOTE_REFUSED: no more liquidity */
   uint32_t error;
   int32_t id; /* active bin then */
 } sf_dlmm_end_t;
 
+/* One direction: where its steps are, in bytes from the start of the state. */
+typedef struct sf_dlmm_way {
+  double value; /* of a unit of input in units of output, in the active bin */
+  uint32_t step_at;
+  uint32_t near_at;
+  uint32_t step_cnt;
+  uint32_t near_cnt;
+  sf_dlmm_end_t end;
+  uint32_t array_cnt; /* the bin arrays that it goes through first */
+  int32_t array[SF_DLMM_WAY_ARRAYS];
+  uint32_t _pad0;
+} sf_dlmm_way_t;
+
+/* What quotes run on: this head, behind it the steps of both directions.
+
+     | head | steps down | steps up | near down | near up |
+*/
 typedef struct sf_meteora_dlmm_state {
+  sf_dlmm_way_t way[2]; /* [0] down (x for y), [1] up */
+  sf_dlmm_reference_t reference[SF_DLMM_REFERENCES];
+  uint32_t base_rate; /* of the fee, per 10^9; the program's limit if above */
+  uint32_t variable_fee_control;
+  uint32_t accumulator_max;
+  uint32_t protocol_bps; /* of the fee */
+  int32_t active;
+  int64_t last_update; /* unix seconds */
+  uint16_t filter_period;
+  uint16_t decay_period;
+  uint16_t bin_step;
+  uint8_t enabled;
+  uint8_t activation;   /* 0 none, 1 by slot, SF_DLMM_BY_TIME */
+  uint8_t limit_orders; /* 1: the newest build fills them */
+  uint8_t fee_on_y;     /* 1: the newest build takes the fee in y */
+  uint8_t bitmap_extension;
+  uint8_t token_2022[2]; /* 1: the mint is of Token-2022 */
+  uint16_t reduction_factor;
+  uint32_t accumulator;
+  uint32_t volatility_reference;
+  int32_t index_reference;
+  uint64_t activation_point;
+
+  /* the caller's to set in the work, kept by the decoders */
+  uint32_t newest;           /* 1: the newest build of the program; sf_meteora_dlmm_clear sets it */
+  uint32_t plain_account[2]; /* 1: the payer's account of this side has no room for withheld fees */
+  uint64_t slot;             /* now, for pairs that open at a slot */
+  uint64_t reserve[2];       /* what the reserves hold; UINT64_MAX = not known */
+  sf_transfer_fee_t transfer_fee[2];
+
   uint8_t pubkey[32];
   uint8_t mint[2][32];
   uint8_t reserve_key[2][32];
   uint8_t oracle[32];
-  uint8_t token_2022[2]; /* 1: the mint is of Token-2022 */
-
-  /* the caller's to set, kept by the decoders */
-  uint32_t newest; /* 1: the newest build of the program; sf_meteora_dlmm_clear sets it */
-  uint64_t slot;   /* now, for pairs that open at a slot */
-  sf_transfer_fee_t transfer_fee[2];
-  uint64_t reserve[2];       /* what the reserves hold; UINT64_MAX = not known */
-  uint32_t plain_account[2]; /* 1: the payer's account of this side has no room for withheld fees */
-
-  uint32_t base_rate; /* of the fee, per 10^9; the program's limit if above */
-  uint32_t variable_fee_control;
-  uint32_t accumulator_max;
-  uint32_t accumulator;
-  uint32_t volatility_reference;
-  int32_t index_reference;
-  int64_t last_update; /* unix seconds */
-  uint64_t activation_point;
-  uint32_t activation; /* 0 none, 1 by slot, 2 by unix seconds */
-  uint32_t enabled;
-  uint32_t protocol_bps; /* of the fee */
-  uint16_t filter_period;
-  uint16_t decay_period;
-  uint16_t reduction_factor;
-  uint16_t bin_step;
-  uint32_t limit_orders; /* 1: the newest build fills them */
-  uint32_t fee_on_y;     /* 1: the newest build takes the fee in y */
-  int32_t active;
-  uint32_t known;            /* 1 once the pair is decoded */
-  uint32_t bitmap_extension; /* 1 once decoded */
-  uint64_t bitmap[SF_DLMM_BITMAP_WORDS];
-
-  uint32_t array_cnt;
-  sf_dlmm_array_t array[SF_DLMM_ARRAYS_MAX];
-
-  uint32_t step_cnt[2];
-  sf_dlmm_end_t end[2];
-  double value[2];                          /* of a unit of input in units of output, in the active bin */
-  sf_dlmm_step_t step[2][SF_DLMM_BINS_MAX]; /* [0] down (x for y), [1] up */
-  sf_dlmm_reference_t reference[SF_DLMM_REFERENCES];
-  sf_dlmm_drain_t drain[2][SF_DLMM_REFERENCES][SF_DLMM_NEAR]; /* of the first steps */
 } sf_meteora_dlmm_state_t;
 
-/* sf_meteora_dlmm_clear makes the state of a pair of which nothing is known yet. */
-void sf_meteora_dlmm_clear( sf_meteora_dlmm_state_t * s, uint8_t const pubkey[32] );
+/* All that is known of a pair. */
+typedef struct sf_meteora_dlmm_work {
+  sf_meteora_dlmm_state_t head; /* `way` and `reference` are not filled */
+  uint64_t slot;                /* the caller's: of the bytes that are decoded next */
+  uint32_t known;               /* 1 once the pair is decoded */
+  uint32_t updates;             /* of the pair since it was priced last */
+  uint64_t pair_slot;           /* of the last */
+  int32_t priced;               /* active bin when it was */
+  uint32_t array_cnt;
+  uint64_t bitmap[SF_DLMM_BITMAP_WORDS];
+  sf_dlmm_array_t array[SF_DLMM_ARRAYS_MAX];
+} sf_meteora_dlmm_work_t;
 
-/* The decoders put one account into the state: the pair first, then its bin arrays and bitmap extension in any
-   order, again whenever one changes; then sf_meteora_dlmm_prepare.  Return 0, SF_ERR_DATA with the offset (the
-   state stays as it was) or SF_ERR_FULL. */
-int sf_meteora_dlmm_pair_decode( uint8_t const * data, uint32_t len, sf_meteora_dlmm_state_t * s );
-int sf_meteora_dlmm_array_decode( uint8_t const * data, uint32_t len, sf_meteora_dlmm_state_t * s );
-int sf_meteora_dlmm_bitmap_decode( uint8_t const * data, uint32_t len, sf_meteora_dlmm_state_t * s );
+/* sf_meteora_dlmm_clear makes the work of a pair of which nothing is known yet. */
+void sf_meteora_dlmm_clear( sf_meteora_dlmm_work_t * w, uint8_t const pubkey[32] );
+
+/* The decoders put one account into the work: the pair first, then its bin arrays and bitmap extension in any
+   order, again whenever one changes.  Of more than SF_DLMM_ARRAYS_MAX arrays those next to the active bin are kept.
+   Return 0, or SF_ERR_DATA with the offset (the work stays as it was). */
+int sf_meteora_dlmm_pair_decode( uint8_t const * data, uint32_t len, sf_meteora_dlmm_work_t * w );
+int sf_meteora_dlmm_array_decode( uint8_t const * data, uint32_t len, sf_meteora_dlmm_work_t * w );
+int sf_meteora_dlmm_bitmap_decode( uint8_t const * data, uint32_t len, sf_meteora_dlmm_work_t * w );
 
 /* sf_meteora_dlmm_account is the decoder that the account's discriminator names. */
-int sf_meteora_dlmm_account( uint8_t const * data, uint32_t len, sf_meteora_dlmm_state_t * s );
+int sf_meteora_dlmm_account( uint8_t const * data, uint32_t len, sf_meteora_dlmm_work_t * w );
 
-/* sf_meteora_dlmm_prepare lists the bins of both directions and works out what empties the nearest.  Returns 0, or
-   SF_ERR_DATA if there is no pair yet.  Cost: about 30 ns a bin. */
-int sf_meteora_dlmm_prepare( sf_meteora_dlmm_state_t * s );
+/* What an account is, by length and discriminator. */
+#define SF_DLMM_KIND_OTHER  0
+#define SF_DLMM_KIND_PAIR   1
+#define SF_DLMM_KIND_ARRAY  2
+#define SF_DLMM_KIND_BITMAP 3
+
+/* sf_meteora_dlmm_kind returns that, or SF_ERR_DATA if one of the two is a known kind's and the other is not. */
+int sf_meteora_dlmm_kind( uint8_t const * data, uint32_t len );
+
+/* sf_meteora_dlmm_pair_of writes the pair that a bin array or bitmap extension belongs to.  Returns 0 or SF_ERR_DATA. */
+int sf_meteora_dlmm_pair_of( uint8_t const * data, uint32_t len, uint8_t pair[32] );
+
+/* sf_meteora_dlmm_whole says that the bin arrays which the last swaps went through are of the pair's moment: between
+   the bin active when it was priced last and the present one each was updated in the slot of the pair. */
+int sf_meteora_dlmm_whole( sf_meteora_dlmm_work_t const * w );
+
+/* sf_meteora_dlmm_priced makes this the moment that sf_meteora_dlmm_whole counts from. */
+void sf_meteora_dlmm_priced( sf_meteora_dlmm_work_t * w );
+
+/* sf_meteora_dlmm_travel writes the state of a work whose pair is known into at most `bytes` (multiple of 16, at least
+   SF_DLMM_STATE_MIN) and returns how many: the bins next to the price, alternately of both directions, as many as
+   fit and as are in the first `arrays` bin arrays.  Cost: about 30 ns a bin. */
+uint32_t sf_meteora_dlmm_travel( sf_meteora_dlmm_work_t const * w, uint32_t arrays, uint32_t bytes,
+                                 sf_meteora_dlmm_state_t * s );
 
 /* sf_meteora_dlmm_quote_in and _quote_out are swap2 and swap_exact_out2; a_to_b is x for y.  An amount of 0, or an
    output of 0, is refused.  crossed counts the ids that the active bin moved.  Hot. */
@@ -171,12 +220,24 @@ void sf_meteora_dlmm_quote_in( sf_meteora_dlmm_state_t const * s, int a_to_b, ui
 void sf_meteora_dlmm_quote_out( sf_meteora_dlmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
                                 sf_quote_t * q );
 
+/* sf_meteora_dlmm_near writes what the first bin with liquidity pays for a unit, transfer fees and fee included, and the
+   input that empties it; both 0 if nothing can be swapped. */
+void sf_meteora_dlmm_near( sf_meteora_dlmm_state_t const * s, int a_to_b, uint64_t now, double * rate, double * limit );
+
+static inline sf_dlmm_step_t const * sf_meteora_dlmm_steps( sf_meteora_dlmm_state_t const * s, int up ) {
+  return (sf_dlmm_step_t const *)( (uint8_t const *)s + s->way[up].step_at );
+}
+
+static inline sf_dlmm_near_t const * sf_meteora_dlmm_nears( sf_meteora_dlmm_state_t const * s, int up ) {
+  return (sf_dlmm_near_t const *)( (uint8_t const *)s + s->way[up].near_at );
+}
+
 /* sf_meteora_dlmm_price is the price of a bin, Q64.64; 0 if the program cannot compute it. */
 sf_u128_t sf_meteora_dlmm_price( int32_t id, uint32_t bin_step );
 
 /* sf_meteora_dlmm_array_next writes the first marked array at `from` or beyond it in the direction.
    Returns 0, or the program's error. */
-uint32_t sf_meteora_dlmm_array_next( sf_meteora_dlmm_state_t const * s, int a_to_b, int32_t from, int32_t * index );
+uint32_t sf_meteora_dlmm_array_next( sf_meteora_dlmm_work_t const * w, int a_to_b, int32_t from, int32_t * index );
 
 static inline int32_t sf_meteora_dlmm_array_of( int32_t id ) {
   return id < 0 ? -( ( -id - 1 ) / SF_DLMM_ARRAY_BINS ) - 1 : id / SF_DLMM_ARRAY_BINS;
@@ -214,12 +275,11 @@ uint32_t sf_meteora_dlmm_swap_data( sf_dlmm_swap_t const * swap, uint8_t * out )
 int sf_meteora_dlmm_swap_parse( uint8_t const * data, uint32_t len, sf_dlmm_swap_t * out );
 
 /* sf_meteora_dlmm_swap_accounts writes the instruction's accounts in the program's order (room for
-   SF_DLMM_SWAP_ACCOUNT_MAX) and their count, with the next `arrays` marked bin arrays of the direction (fewer if
-   there are not so many).  Derives an address each: cold, about 50 us.  Returns 0, SF_ERR_ARG, or fails as
-   sf_address_find. */
-int sf_meteora_dlmm_swap_accounts( sf_meteora_dlmm_state_t const * s, uint32_t form, int a_to_b, uint32_t arrays,
-                                   uint8_t const user[32], uint8_t const user_in[32], uint8_t const user_out[32],
-                                   sf_account_meta_t * out, uint32_t * cnt );
+   SF_DLMM_SWAP_ACCOUNT_MAX) and their count, with these bin arrays, in the direction of the swap.  Derives an address
+   each: cold, about 50 us.  Returns 0, SF_ERR_ARG, or fails as sf_address_find. */
+int sf_meteora_dlmm_swap_accounts( sf_meteora_dlmm_state_t const * s, uint32_t form, uint32_t array_cnt,
+                                   int32_t const * array, uint8_t const user[32], uint8_t const user_in[32],
+                                   uint8_t const user_out[32], sf_account_meta_t * out, uint32_t * cnt );
 
 /* sf_meteora_dlmm_array_address and _bitmap_address derive the accounts of a pair; 0 or fails as sf_address_find. */
 int sf_meteora_dlmm_array_address( uint8_t const pair[32], int32_t index, uint8_t out[32] );

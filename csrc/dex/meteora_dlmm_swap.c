@@ -123,11 +123,12 @@ static sf_account_meta_t * meta_add( sf_account_meta_t * m, uint8_t const key[32
   return m + 1;
 }
 
-int sf_meteora_dlmm_swap_accounts( sf_meteora_dlmm_state_t const * s, uint32_t form, int a_to_b, uint32_t arrays,
-                                   uint8_t const user[32], uint8_t const user_in[32], uint8_t const user_out[32],
-                                   sf_account_meta_t * out, uint32_t * cnt ) {
-  if( form >= SF_DLMM_FORMS || arrays > SF_DLMM_SWAP_ARRAYS_MAX )
-    return sf_err_set( SF_ERR_ARG, "swap: form %u with %u arrays; at most %u", form, arrays, SF_DLMM_SWAP_ARRAYS_MAX );
+int sf_meteora_dlmm_swap_accounts( sf_meteora_dlmm_state_t const * s, uint32_t form, uint32_t array_cnt,
+                                   int32_t const * array, uint8_t const user[32], uint8_t const user_in[32],
+                                   uint8_t const user_out[32], sf_account_meta_t * out, uint32_t * cnt ) {
+  if( form >= SF_DLMM_FORMS || array_cnt > SF_DLMM_SWAP_ARRAYS_MAX )
+    return sf_err_set( SF_ERR_ARG, "swap: form %u with %u arrays; at most %u", form, array_cnt,
+                       SF_DLMM_SWAP_ARRAYS_MAX );
   uint8_t bitmap[32], authority[32];
   sf_seed_t seed = { "__event_authority", 17 };
   int err        = sf_address_find( &seed, 1, sf_meteora_dlmm_program, authority );
@@ -147,13 +148,11 @@ int sf_meteora_dlmm_swap_accounts( sf_meteora_dlmm_state_t const * s, uint32_t f
   m[-1].signer          = 1;
   for( int i = 0; i < 2; i++ ) m = meta_add( m, s->token_2022[i] ? sf_program_token_2022 : sf_program_token, 0 );
   if( form_two( form ) ) m = meta_add( m, memo_program, 0 );
-  m             = meta_add( m, authority, 0 );
-  m             = meta_add( m, sf_meteora_dlmm_program, 0 );
-  int32_t index = sf_meteora_dlmm_array_of( s->active );
-  for( uint32_t i = 0; i < arrays && !sf_meteora_dlmm_array_next( s, a_to_b, index, &index ); i++ ) {
+  m = meta_add( m, authority, 0 );
+  m = meta_add( m, sf_meteora_dlmm_program, 0 );
+  for( uint32_t i = 0; i < array_cnt; i++ ) {
     m = meta_add( m, sf_meteora_dlmm_program, 1 );
-    if( ( err = sf_meteora_dlmm_array_address( s->pubkey, index, m[-1].pubkey ) ) ) return err;
-    index += a_to_b ? -1 : 1;
+    if( ( err = sf_meteora_dlmm_array_address( s->pubkey, array[i], m[-1].pubkey ) ) ) return err;
   }
   *cnt = (uint32_t)( m - out );
   return 0;

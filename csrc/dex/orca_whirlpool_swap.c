@@ -68,11 +68,10 @@ static int array_address( uint8_t const pool[32], int32_t start, uint8_t out[32]
   return bump < 0 ? bump : 0;
 }
 
-int sf_orca_whirlpool_swap_accounts( sf_orca_whirlpool_state_t const * s, int v2, int a_to_b,
-                                     uint8_t const authority[32], uint8_t const user_a[32], uint8_t const user_b[32],
-                                     sf_account_meta_t * out, uint32_t * cnt ) {
-  int32_t start[SF_WHIRLPOOL_SWAP_ARRAYS];
-  uint32_t arrays = sf_orca_whirlpool_array_starts( s->spacing, s->ticks.tick, a_to_b, start ), n = 0;
+int sf_orca_whirlpool_swap_accounts( sf_orca_whirlpool_state_t const * s, int v2, int32_t const * start,
+                                     uint32_t arrays, uint8_t const authority[32], uint8_t const user_a[32],
+                                     uint8_t const user_b[32], sf_account_meta_t * out, uint32_t * cnt ) {
+  uint32_t n = 0;
   if( !arrays ) return sf_err_set( SF_ERR_STATE, "whirlpool: no tick array lies in the direction of the swap" );
   if( !v2 && memcmp( s->program[0], s->program[1], 32 ) )
     return sf_err_set( SF_ERR_ARG, "whirlpool: tokens of two token programs need swap_v2" );

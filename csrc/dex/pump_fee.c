@@ -37,6 +37,11 @@ int sf_pump_rates_check( uint64_t lp, uint64_t protocol, uint64_t creator, char 
   return 0;
 }
 
+void sf_pump_rates_ready( sf_pump_rates_t * r ) {
+  uint64_t d = SF_BPS + r->lp + r->protocol + r->creator;
+  r->keep    = d > SF_BPS ? (uint64_t)( ( (sf_u128_t)SF_BPS << 64 ) / d ) : 0;
+}
+
 int sf_pump_fields_check( uint8_t const * data, uint32_t len, uint32_t end, char const * what ) {
   for( uint32_t i = end; i < len; i++ )
     if( data[i] ) return sf_err_set( SF_ERR_DATA, "%s: %u bytes, and what is at offset %u is not known", what, len, i );
@@ -76,12 +81,17 @@ static int tiers_read( uint8_t const * data, uint32_t len, uint32_t * at, sf_pum
   return 0;
 }
 
+int sf_pump_fee_config_is( uint8_t const * data, uint32_t len ) {
+  return len >= 8 && sf_get_u64( data ) == TAG_FEE_CONFIG;
+}
+
 int sf_pump_fee_config_decode( uint8_t const * data, uint32_t len, sf_pump_fee_config_t * out ) {
   if( len < SF_PUMP_FEE_CONFIG_BYTES_MIN )
     return sf_err_set( SF_ERR_DATA, "pump fee config: %u bytes, fewer than %u", len, SF_PUMP_FEE_CONFIG_BYTES_MIN );
   if( sf_get_u64( data ) != TAG_FEE_CONFIG )
     return sf_err_set( SF_ERR_DATA, "pump fee config: discriminator %016lx at offset 0", sf_get_u64( data ) );
   memset( out, 0, sizeof( *out ) );
+  out->kind   = SF_PUMP_FEE_CONFIG;
   uint32_t at = CONFIG_TIERS;
   int err     = rates_read( data, CONFIG_FLAT, &out->flat );
   if( !err ) err = tiers_read( data, len, &at, out, &out->tier_cnt );

@@ -25,6 +25,10 @@ extern uint8_t const sf_pump_fee_program[32]; /* pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWt
 #define SF_PUMP_BPS_MAX              5000               /* of all rates together; more is taken for wrong bytes */
 #define SF_PUMP_SUPPLY               1000000000000000UL /* of every coin that pump.fun makes */
 
+/* What decoded shared accounts are; the first word of each. */
+#define SF_PUMP_GLOBAL     1 /* a program's global account */
+#define SF_PUMP_FEE_CONFIG 2
+
 #define SF_PUMP_EVENT_TAG 0x1d9acb512ea545e4UL /* in front of an event that a program sends to itself */
 
 typedef struct sf_pump_rates {
@@ -32,7 +36,15 @@ typedef struct sf_pump_rates {
   uint32_t protocol;
   uint32_t creator; /* also cashback to the buyer, where a coin gives that instead */
   uint32_t floor;   /* 1: rounded down (2025-01) */
+  uint64_t keep;    /* what is left of a budget, floor( 2^64*10^4 / (10^4+rates) ); 0: not worked out */
 } sf_pump_rates_t;
+
+/* Who fees are paid to, as a program's global account says. */
+typedef struct sf_pump_recipients {
+  uint8_t fee[32];
+  uint8_t reserved[32]; /* of coins in mayhem mode */
+  uint8_t buyback[32];  /* zero before there was one (April 2026) */
+} sf_pump_recipients_t;
 
 typedef struct sf_pump_tier {
   sf_u128_t market_cap; /* base units of the quote token */
@@ -40,12 +52,16 @@ typedef struct sf_pump_tier {
 } sf_pump_tier_t;
 
 typedef struct sf_pump_fee_config {
+  uint64_t kind; /* SF_PUMP_FEE_CONFIG */
   sf_pump_rates_t flat;
   sf_pump_rates_t exotic;
   uint32_t tier_cnt;
   uint32_t stable_cnt; /* behind the others in `tier` */
   sf_pump_tier_t tier[SF_PUMP_TIER_MAX];
 } sf_pump_fee_config_t;
+
+/* sf_pump_fee_config_is says if an account has the config's discriminator. */
+int sf_pump_fee_config_is( uint8_t const * data, uint32_t len );
 
 /* sf_pump_fee_config_decode reads the config; its length says which of the parts it has.
    Returns 0 or SF_ERR_DATA with the offset. */
@@ -58,6 +74,9 @@ int sf_pump_fee_rates( sf_pump_fee_config_t const * config, int pumps, uint8_t c
 
 /* sf_pump_rates_check returns 0, or SF_ERR_DATA if rates at `offset` of `what` are more than SF_PUMP_BPS_MAX. */
 int sf_pump_rates_check( uint64_t lp, uint64_t protocol, uint64_t creator, char const * what, uint32_t offset );
+
+/* sf_pump_rates_ready works out `keep`. */
+void sf_pump_rates_ready( sf_pump_rates_t * r );
 
 /* sf_pump_fields_check says that bytes from `end`, the last field's end, to len are zero: room for fields that we do
    not know.  Returns 0 or SF_ERR_DATA with the offset. */
@@ -88,9 +107,14 @@ static inline uint64_t sf_pump_fees_sum( sf_pump_fees_t const * f ) { return f->
 /* sf_pump_net is what of a budget goes into the curve: floor( budget*10^4 / (10^4+rates) ), less what rounding up makes
    the fees too much.  The fees are those before that. */
 static inline uint64_t sf_pump_net( sf_pump_rates_t const * r, uint64_t budget, sf_pump_fees_t * fees ) {
-  uint64_t d  = SF_BPS + r->lp + r->protocol + r->creator;
-  sf_u128_t n = (sf_u128_t)budget * SF_BPS; /* its high word is below 10^4 */
-  uint64_t rest, net = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, &rest );
+  uint64_t d = SF_BPS + r->lp + r->protocol + r->creator, net, rest;
+  if( __builtin_expect( r->keep != 0, 1 ) ) {
+    net = (uint64_t)( (sf_u128_t)budget * r->keep >> 64 ); /* at most one too few */
+    net += budget * SF_BPS - net * d >= d;
+  } else {
+    sf_u128_t n = (sf_u128_t)budget * SF_BPS; /* its high word is below 10^4 */
+    net         = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, &rest );
+  }
   *fees         = sf_pump_fees_of( r, net );
   uint64_t all  = net + sf_pump_fees_sum( fees ); /* exceeds the budget by less than 3 */
   uint64_t over = all - budget;

@@ -27,12 +27,13 @@
 #define GLOBAL_BUYBACK       741
 #define GLOBAL_CREATOR_RATES 1045
 
-uint8_t const sf_pump_fun_program[32] = { 0x01, 0x56, 0xe0, 0xf6, 0x93, 0x66, 0x5a, 0xcf, 0x44, 0xdb, 0x15,
-                                          0x68, 0xbf, 0x17, 0x5b, 0xaa, 0x51, 0x89, 0xcb, 0x97, 0xf5, 0xd2,
-                                          0xff, 0x3b, 0x65, 0x5d, 0x2b, 0xb6, 0xfd, 0x6d, 0x18, 0xb0 };
+uint8_t const sf_pump_fun_program[32] = SF_PUMP_FUN_PROGRAM;
 
 /* Where each version of the account ended. */
 static uint32_t const curve_ends[] = { 49, 81, 82, 83, 115, 123, 124, 125, 133, 141, 142, 150, 158, 166 };
+
+int sf_pump_fun_is_curve( uint8_t const * data, uint32_t len ) { return len >= 8 && sf_get_u64( data ) == TAG_CURVE; }
+int sf_pump_fun_is_global( uint8_t const * data, uint32_t len ) { return len >= 8 && sf_get_u64( data ) == TAG_GLOBAL; }
 
 int sf_pump_fun_curve_decode( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, sf_pump_fun_state_t * s ) {
   if( len < SF_PUMP_FUN_CURVE_BYTES_MIN )
@@ -90,14 +91,15 @@ int sf_pump_fun_global_decode( uint8_t const * data, uint32_t len, sf_pump_fun_g
     return sf_err_set( SF_ERR_DATA, "pump.fun global: %u at offset %u is not a bool", creator_rates,
                        GLOBAL_CREATOR_RATES );
   *out = ( sf_pump_fun_global_t ){
+    .kind          = SF_PUMP_GLOBAL,
     .rates         = { .protocol = (uint32_t)protocol,
                        .creator  = (uint32_t)creator,
                        .floor    = len == SF_PUMP_FUN_GLOBAL_BYTES_MIN },
     .creator_rates = creator_rates,
   };
-  memcpy( out->fee_recipient, data + GLOBAL_RECIPIENT, 32 );
-  if( len >= GLOBAL_RESERVED + 32 ) memcpy( out->reserved_recipient, data + GLOBAL_RESERVED, 32 );
-  if( len >= GLOBAL_BUYBACK + 32 ) memcpy( out->buyback_recipient, data + GLOBAL_BUYBACK, 32 );
+  memcpy( out->recipients.fee, data + GLOBAL_RECIPIENT, 32 );
+  if( len >= GLOBAL_RESERVED + 32 ) memcpy( out->recipients.reserved, data + GLOBAL_RESERVED, 32 );
+  if( len >= GLOBAL_BUYBACK + 32 ) memcpy( out->recipients.buyback, data + GLOBAL_BUYBACK, 32 );
   return 0;
 }
 
@@ -116,8 +118,11 @@ int sf_pump_fun_price( sf_pump_fun_state_t * s, sf_pump_fun_global_t const * glo
   }
   if( !memcmp( s->creator, nobody, 32 ) ) rates.creator = 0;
   int err = sf_pump_rates_check( 0, rates.protocol, rates.creator, "pump.fun curve", CURVE_CREATOR_BPS );
-  if( !err ) s->rates = rates;
-  return err;
+  if( err ) return err;
+  sf_pump_rates_ready( &rates );
+  s->rates      = rates;
+  s->recipients = global->recipients;
+  return 0;
 }
 
 void sf_pump_fun_reserves_set( sf_pump_fun_state_t * s, uint64_t virtual_token, uint64_t virtual_quote,
@@ -130,12 +135,10 @@ void sf_pump_fun_reserves_set( sf_pump_fun_state_t * s, uint64_t virtual_token, 
     .real_quote    = real_quote,
     .rates         = { .protocol = protocol_bps, .creator = creator_bps, .floor = floor != 0 },
   };
+  sf_pump_rates_ready( &s->rates );
 }
 
 /* -- quotes --------------------------------------------------------------- */
-
-/* A curve whose liquidity has gone into a pool has no virtual tokens. */
-static inline int over( sf_pump_fun_state_t const * s ) { return s->complete || !s->virtual_token; }
 
 static inline void fill( sf_pump_fun_state_t const * s, int a_to_b, uint64_t in, uint64_t out, uint64_t quote,
                          sf_pump_fees_t const * fees, sf_quote_t * q ) {
@@ -180,7 +183,7 @@ void sf_pump_fun_quote_in( sf_pump_fun_state_t const * s, int a_to_b, uint64_t a
   (void)now;
   sf_pump_fees_t fees;
   uint64_t gross, out;
-  if( __builtin_expect( over( s ), 0 ) ) return sf_quote_refuse( q, SF_PUMP_FUN_ERR_COMPLETE );
+  if( __builtin_expect( sf_pump_fun_over( s ), 0 ) ) return sf_quote_refuse( q, SF_PUMP_FUN_ERR_COMPLETE );
   if( a_to_b ) {
     uint32_t error = sell( s, amount_in, &gross, &fees, &out );
     if( __builtin_expect( error, 0 ) ) return sf_quote_refuse( q, error );
@@ -202,7 +205,7 @@ void sf_pump_fun_quote_out( sf_pump_fun_state_t const * s, int a_to_b, uint64_t 
   (void)now;
   sf_pump_fees_t fees;
   uint64_t gross, out, in, rest;
-  if( __builtin_expect( over( s ), 0 ) ) return sf_quote_refuse( q, SF_PUMP_FUN_ERR_COMPLETE );
+  if( __builtin_expect( sf_pump_fun_over( s ), 0 ) ) return sf_quote_refuse( q, SF_PUMP_FUN_ERR_COMPLETE );
   if( !a_to_b ) return buy( s, amount_out, q );
   if( __builtin_expect( !amount_out, 0 ) ) return sf_quote_refuse( q, SF_PUMP_FUN_ERR_SELL_ZERO );
   /* what is paid rises with the gross amount but for rounding: at most a few steps */

@@ -38,7 +38,9 @@ int sf_pump_fun_trade_data( sf_pump_fun_trade_t const * trade, uint8_t * out ) {
     sf_put_u64( out, kinds[i].tag );
     sf_put_u64( out + 8, trade->amount );
     sf_put_u64( out + 16, trade->threshold );
-    return SF_PUMP_FUN_DATA_BYTES;
+    if( trade->form != SF_PUMP_FUN_V1 || trade->a_to_b ) return SF_PUMP_FUN_DATA_BYTES;
+    out[SF_PUMP_FUN_DATA_BYTES] = 0;
+    return SF_PUMP_FUN_DATA_BYTES_MAX;
   }
   return sf_err_set( SF_ERR_ARG, "pump.fun trade: form %u has no %s for an exact %s", trade->form,
                      trade->a_to_b ? "sale" : "buy", trade->exact_in ? "input" : "output" );
@@ -79,6 +81,7 @@ enum {
   BUYBACK,
   BUYBACK_QUOTE,
   CURVE,
+  CURVE_V2,
   CURVE_BASE,
   CURVE_QUOTE,
   USER,
@@ -99,57 +102,84 @@ enum {
 #define S   0x80u /* signer */
 #define KEY 0x3fu
 
-static uint8_t const list_v1_buy[] = {
+/* of January 2025 */
+static uint8_t const list_old_buy[] = {
   GLOBAL,       FEE_RECIPIENT | W, MINT,          CURVE | W, CURVE_BASE | W, USER_BASE | W,
   USER | S | W, PROGRAM_SYSTEM,    PROGRAM_TOKEN, RENT,      EVENTS,         PROGRAM
 };
-static uint8_t const list_v1_sell[] = {
+static uint8_t const list_old_sell[] = {
   GLOBAL,         FEE_RECIPIENT | W,  MINT,          CURVE | W, CURVE_BASE | W, USER_BASE | W, USER | S | W,
   PROGRAM_SYSTEM, PROGRAM_ASSOCIATED, PROGRAM_TOKEN, EVENTS,    PROGRAM
 };
-static uint8_t const list_v2[] = { GLOBAL,
-                                   MINT,
-                                   QUOTE_MINT,
-                                   PROGRAM_BASE,
-                                   PROGRAM_QUOTE,
-                                   PROGRAM_ASSOCIATED,
-                                   FEE_RECIPIENT | W,
-                                   FEE_RECIPIENT_QUOTE | W,
-                                   BUYBACK | W,
-                                   BUYBACK_QUOTE | W,
-                                   CURVE | W,
-                                   CURVE_BASE | W,
-                                   CURVE_QUOTE | W,
-                                   USER | S | W,
-                                   USER_BASE | W,
-                                   USER_QUOTE | W,
-                                   CREATOR | W,
-                                   CREATOR_QUOTE | W,
-                                   SHARING,
-                                   VOLUME | W, /* not of a sale */
-                                   USER_VOLUME | W,
-                                   USER_VOLUME_QUOTE | W,
-                                   FEE_CONFIG,
-                                   PROGRAM_FEE,
-                                   PROGRAM_SYSTEM,
-                                   EVENTS,
-                                   PROGRAM };
-static uint8_t const list_v3[] = { GLOBAL,        MINT,          QUOTE_MINT,     PROGRAM_BASE,
-                                   PROGRAM_QUOTE, CURVE | W,     CURVE_BASE | W, CURVE_QUOTE | W,
-                                   USER | S | W,  USER_BASE | W, USER_QUOTE | W, USER_VOLUME | W,
-                                   FEE_CONFIG,    BUYBACK | W,   PROGRAM_SYSTEM, EVENTS,
-                                   PROGRAM };
+static uint8_t const list_v1_buy[]  = { GLOBAL,         FEE_RECIPIENT | W, MINT,         CURVE | W,
+                                        CURVE_BASE | W, USER_BASE | W,     USER | S | W, PROGRAM_SYSTEM,
+                                        PROGRAM_BASE,   CREATOR | W,       EVENTS,       PROGRAM,
+                                        VOLUME,         USER_VOLUME | W,   FEE_CONFIG,   PROGRAM_FEE,
+                                        CURVE_V2,       BUYBACK | W };
+static uint8_t const list_v1_sell[] = { GLOBAL,
+                                        FEE_RECIPIENT | W,
+                                        MINT,
+                                        CURVE | W,
+                                        CURVE_BASE | W,
+                                        USER_BASE | W,
+                                        USER | S | W,
+                                        PROGRAM_SYSTEM,
+                                        CREATOR | W,
+                                        PROGRAM_BASE,
+                                        EVENTS,
+                                        PROGRAM,
+                                        FEE_CONFIG,
+                                        PROGRAM_FEE,
+                                        USER_VOLUME | W, /* of a cashback coin */
+                                        CURVE_V2,
+                                        BUYBACK | W };
+static uint8_t const list_v2[]      = { GLOBAL,
+                                        MINT,
+                                        QUOTE_MINT,
+                                        PROGRAM_BASE,
+                                        PROGRAM_QUOTE,
+                                        PROGRAM_ASSOCIATED,
+                                        FEE_RECIPIENT | W,
+                                        FEE_RECIPIENT_QUOTE | W,
+                                        BUYBACK | W,
+                                        BUYBACK_QUOTE | W,
+                                        CURVE | W,
+                                        CURVE_BASE | W,
+                                        CURVE_QUOTE | W,
+                                        USER | S | W,
+                                        USER_BASE | W,
+                                        USER_QUOTE | W,
+                                        CREATOR | W,
+                                        CREATOR_QUOTE | W,
+                                        SHARING,
+                                        VOLUME | W, /* not of a sale */
+                                        USER_VOLUME | W,
+                                        USER_VOLUME_QUOTE | W,
+                                        FEE_CONFIG,
+                                        PROGRAM_FEE,
+                                        PROGRAM_SYSTEM,
+                                        EVENTS,
+                                        PROGRAM };
+static uint8_t const list_v3[]      = { GLOBAL,        MINT,          QUOTE_MINT,     PROGRAM_BASE,
+                                        PROGRAM_QUOTE, CURVE | W,     CURVE_BASE | W, CURVE_QUOTE | W,
+                                        USER | S | W,  USER_BASE | W, USER_QUOTE | W, USER_VOLUME | W,
+                                        FEE_CONFIG,    BUYBACK | W,   PROGRAM_SYSTEM, EVENTS,
+                                        PROGRAM };
 
-static int keys_fill( sf_pump_fun_state_t const * s, sf_pump_fun_global_t const * global, int form,
-                      uint8_t const user[32], uint8_t key[KEY_CNT][32] ) {
-  static uint8_t const sol[32],
-      rent[32] = { 0x06, 0xa7, 0xd5, 0x17, 0x19, 0x2c, 0x5c, 0x51, 0x21, 0x8c, 0xc9, 0x4c, 0x3d, 0x4a, 0xf1, 0x7f,
-                   0x58, 0xda, 0xee, 0x08, 0x9b, 0xa1, 0xfd, 0x44, 0xe3, 0xdb, 0xd9, 0x8a, 0x00, 0x00, 0x00, 0x00 };
-  int native   = !memcmp( s->quote_mint, sol, 32 );
-  uint8_t const * base  = s->program[0];
-  uint8_t const * quote = s->program[1];
+static int native( sf_pump_fun_state_t const * s ) {
+  static uint8_t const sol[32];
+  return !memcmp( s->quote_mint, sol, 32 );
+}
+
+static int keys_fill( sf_pump_fun_state_t const * s, int form, uint8_t const user[32], uint8_t const user_base[32],
+                      uint8_t const user_quote[32], uint8_t key[KEY_CNT][32] ) {
+  static uint8_t const rent[32] = { 0x06, 0xa7, 0xd5, 0x17, 0x19, 0x2c, 0x5c, 0x51, 0x21, 0x8c, 0xc9,
+                                    0x4c, 0x3d, 0x4a, 0xf1, 0x7f, 0x58, 0xda, 0xee, 0x08, 0x9b, 0xa1,
+                                    0xfd, 0x44, 0xe3, 0xdb, 0xd9, 0x8a, 0x00, 0x00, 0x00, 0x00 };
+  uint8_t const * base          = s->program[0];
+  uint8_t const * quote         = s->program[1];
   memcpy( key[MINT], s->mint, 32 );
-  memcpy( key[QUOTE_MINT], native ? sf_mint_wrapped_sol : s->quote_mint, 32 );
+  memcpy( key[QUOTE_MINT], native( s ) ? sf_mint_wrapped_sol : s->quote_mint, 32 );
   memcpy( key[PROGRAM_BASE], base, 32 );
   memcpy( key[PROGRAM_QUOTE], quote, 32 );
   memcpy( key[PROGRAM_TOKEN], sf_program_token, 32 );
@@ -158,51 +188,71 @@ static int keys_fill( sf_pump_fun_state_t const * s, sf_pump_fun_global_t const 
   memcpy( key[PROGRAM_FEE], sf_pump_fee_program, 32 );
   memcpy( key[PROGRAM], sf_pump_fun_program, 32 );
   memcpy( key[RENT], rent, 32 );
-  memcpy( key[FEE_RECIPIENT], s->mayhem ? global->reserved_recipient : global->fee_recipient, 32 );
-  memcpy( key[BUYBACK], global->buyback_recipient, 32 );
+  memcpy( key[FEE_RECIPIENT], s->mayhem ? s->recipients.reserved : s->recipients.fee, 32 );
+  memcpy( key[BUYBACK], s->recipients.buyback, 32 );
   memcpy( key[CURVE], s->pubkey, 32 );
   memcpy( key[USER], user, 32 );
+  memcpy( key[USER_BASE], user_base, 32 );
+  memcpy( key[USER_QUOTE], user_quote, 32 );
   int err = sf_pump_derive( "global", 0, sf_pump_fun_program, key[GLOBAL] );
   if( !err ) err = sf_pump_derive( "__event_authority", 0, sf_pump_fun_program, key[EVENTS] );
   if( !err ) err = sf_address_token( key[CURVE], base, key[MINT], key[CURVE_BASE] );
-  if( !err ) err = sf_address_token( key[USER], base, key[MINT], key[USER_BASE] );
-  if( err || form == SF_PUMP_FUN_V1 ) return err;
+  if( err || ( form == SF_PUMP_FUN_V1 && s->rates.floor ) ) return err;
   err = sf_pump_derive( "user_volume_accumulator", user, sf_pump_fun_program, key[USER_VOLUME] );
   if( !err ) err = sf_pump_derive( "fee_config", sf_pump_fun_program, sf_pump_fee_program, key[FEE_CONFIG] );
+  if( !err && form != SF_PUMP_FUN_V3 )
+    err = sf_pump_derive( "creator-vault", s->creator, sf_pump_fun_program, key[CREATOR] );
+  if( !err && form != SF_PUMP_FUN_V3 )
+    err = sf_pump_derive( "global_volume_accumulator", 0, sf_pump_fun_program, key[VOLUME] );
+  if( form == SF_PUMP_FUN_V1 )
+    return err ? err : sf_pump_derive( "bonding-curve-v2", key[MINT], sf_pump_fun_program, key[CURVE_V2] );
   if( !err ) err = sf_address_token( key[CURVE], quote, key[QUOTE_MINT], key[CURVE_QUOTE] );
-  if( !err ) err = sf_address_token( key[USER], quote, key[QUOTE_MINT], key[USER_QUOTE] );
   if( !err ) err = sf_address_token( key[BUYBACK], quote, key[QUOTE_MINT], key[BUYBACK_QUOTE] );
   if( err ) return err;
   if( form == SF_PUMP_FUN_V3 ) {
     /* one account that the buyback is paid to: the wallet for SOL, else its token account */
-    if( !native ) memcpy( key[BUYBACK], key[BUYBACK_QUOTE], 32 );
+    if( !native( s ) ) memcpy( key[BUYBACK], key[BUYBACK_QUOTE], 32 );
     return 0;
   }
-  err = sf_pump_derive( "creator-vault", s->creator, sf_pump_fun_program, key[CREATOR] );
-  if( !err ) err = sf_pump_derive( "sharing-config", key[MINT], sf_pump_fee_program, key[SHARING] );
-  if( !err ) err = sf_pump_derive( "global_volume_accumulator", 0, sf_pump_fun_program, key[VOLUME] );
+  err = sf_pump_derive( "sharing-config", key[MINT], sf_pump_fee_program, key[SHARING] );
   if( !err ) err = sf_address_token( key[FEE_RECIPIENT], quote, key[QUOTE_MINT], key[FEE_RECIPIENT_QUOTE] );
   if( !err ) err = sf_address_token( key[CREATOR], quote, key[QUOTE_MINT], key[CREATOR_QUOTE] );
   if( !err ) err = sf_address_token( key[USER_VOLUME], quote, key[QUOTE_MINT], key[USER_VOLUME_QUOTE] );
   return err;
 }
 
-int sf_pump_fun_trade_accounts( sf_pump_fun_state_t const * s, sf_pump_fun_global_t const * global, int form,
-                                int a_to_b, uint8_t const user[32], sf_account_meta_t * out, uint32_t * cnt ) {
-  uint8_t const * list = a_to_b ? list_v1_sell : list_v1_buy;
-  uint32_t n           = sizeof( list_v1_buy );
+typedef struct list {
+  uint8_t const * key;
+  uint32_t cnt;
+} list_t;
+#define LIST( keys ) \
+  ( list_t ) { keys, sizeof( keys ) }
+
+int sf_pump_fun_trade_accounts( sf_pump_fun_state_t const * s, int form, int a_to_b, uint8_t const user[32],
+                                uint8_t const user_base[32], uint8_t const user_quote[32], sf_account_meta_t * out,
+                                uint32_t * cnt ) {
+  static uint8_t const nobody[32];
+  list_t list;
   uint8_t key[KEY_CNT][32];
-  if( form == SF_PUMP_FUN_V2 ) list = list_v2, n = sizeof( list_v2 );
-  else if( form == SF_PUMP_FUN_V3 ) list = list_v3, n = sizeof( list_v3 );
+  if( form == SF_PUMP_FUN_V3 ) list = LIST( list_v3 );
+  else if( form == SF_PUMP_FUN_V2 ) list = LIST( list_v2 );
   else if( form != SF_PUMP_FUN_V1 ) return sf_err_set( SF_ERR_ARG, "pump.fun trade: there is no form %d", form );
+  else if( s->rates.floor ) list = a_to_b ? LIST( list_old_sell ) : LIST( list_old_buy );
+  else list = a_to_b ? LIST( list_v1_sell ) : LIST( list_v1_buy );
   if( form == SF_PUMP_FUN_V3 && s->cashback )
     return sf_err_set( SF_ERR_ARG, "pump.fun trade: form 3 does not take cashback coins" );
-  int err = keys_fill( s, global, form, user, key );
+  if( form == SF_PUMP_FUN_V1 && !native( s ) )
+    return sf_err_set( SF_ERR_ARG, "pump.fun trade: form 1 does not take coins that are not quoted in SOL" );
+  int err = keys_fill( s, form, user, user_base, user_quote, key );
   if( err ) return err;
-  *cnt = 0;
-  for( uint32_t i = 0; i < n; i++ ) {
-    if( form == SF_PUMP_FUN_V2 && a_to_b && ( list[i] & KEY ) == VOLUME ) continue;
-    sf_account_meta_put( out, cnt, key[list[i] & KEY], ( list[i] & S ) != 0, ( list[i] & W ) != 0 );
+  int buyback = memcmp( s->recipients.buyback, nobody, 32 );
+  *cnt        = 0;
+  for( uint32_t i = 0; i < list.cnt; i++ ) {
+    uint32_t which = list.key[i] & KEY;
+    if( form == SF_PUMP_FUN_V2 && a_to_b && which == VOLUME ) continue;
+    if( form == SF_PUMP_FUN_V1 && a_to_b && which == USER_VOLUME && !s->cashback ) continue;
+    if( form == SF_PUMP_FUN_V1 && !buyback && ( which == CURVE_V2 || which == BUYBACK ) ) continue;
+    sf_account_meta_put( out, cnt, key[which], ( list.key[i] & S ) != 0, ( list.key[i] & W ) != 0 );
   }
   return 0;
 }

@@ -33,14 +33,18 @@
 #define DISABLED_BUYS  8
 #define DISABLED_SALES 16
 
-uint8_t const sf_pump_swap_program[32] = { 0x0c, 0x14, 0xde, 0xfc, 0x82, 0x5e, 0xc6, 0x76, 0x94, 0x25, 0x08,
-                                           0x18, 0xbb, 0x65, 0x40, 0x65, 0xf4, 0x29, 0x8d, 0x31, 0x56, 0xd5,
-                                           0x71, 0xb4, 0xd4, 0xf8, 0x09, 0x0c, 0x18, 0xe9, 0xa8, 0x63 };
+uint8_t const sf_pump_swap_program[32] = SF_PUMP_SWAP_PROGRAM;
 
 /* Where each version of the account ended. */
 static uint32_t const pool_ends[] = { 211, 243, 244, 245, 261, 269, 270, 271, 279, 287 };
 
-int sf_pump_swap_pool_decode( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, sf_pump_swap_state_t * s ) {
+int sf_pump_swap_is_pool( uint8_t const * data, uint32_t len ) { return len >= 8 && sf_get_u64( data ) == TAG_POOL; }
+int sf_pump_swap_is_global( uint8_t const * data, uint32_t len ) {
+  return len >= 8 && sf_get_u64( data ) == TAG_GLOBAL;
+}
+
+/* All of a pool but who made it. */
+static int pool_read( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, sf_pump_swap_state_t * s ) {
   if( len < SF_PUMP_SWAP_POOL_BYTES_MIN )
     return sf_err_set( SF_ERR_DATA, "pump swap pool: %u bytes, fewer than %u", len, SF_PUMP_SWAP_POOL_BYTES_MIN );
   if( sf_get_u64( data ) != TAG_POOL )
@@ -79,11 +83,33 @@ int sf_pump_swap_pool_decode( uint8_t const pubkey[32], uint8_t const * data, ui
   made.cashback = full[POOL_CASHBACK];
   made.virtual_quote =
       (sf_i128_t)( (sf_u128_t)sf_get_u64( full + POOL_VIRTUAL + 8 ) << 64 | sf_get_u64( full + POOL_VIRTUAL ) );
+  *s = made;
+  return 0;
+}
+
+int sf_pump_swap_pool_decode( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, sf_pump_swap_state_t * s ) {
+  sf_pump_swap_state_t made;
   uint8_t authority[32];
-  err = sf_pump_derive( "pool-authority", made.mint[0], sf_pump_fun_program, authority );
+  int err = pool_read( pubkey, data, len, &made );
+  if( !err ) err = sf_pump_derive( "pool-authority", made.mint[0], sf_pump_fun_program, authority );
   if( err ) return err;
   made.pumps = !memcmp( authority, made.creator, 32 );
   *s         = made;
+  return 0;
+}
+
+int sf_pump_swap_pool_again( uint8_t const * data, uint32_t len, sf_pump_swap_state_t * s ) {
+  sf_pump_swap_state_t made;
+  int err = pool_read( s->pubkey, data, len, &made );
+  if( err ) return err;
+  if( memcmp( made.mint, s->mint, 64 ) || memcmp( made.vault, s->vault, 64 ) || memcmp( made.creator, s->creator, 32 ) )
+    return sf_err_set( SF_ERR_DATA, "pump swap pool: what it is made of changed (offset %u)", POOL_CREATOR );
+  s->virtual_quote = made.virtual_quote;
+  s->kept          = made.kept;
+  s->creator_bps   = made.creator_bps;
+  s->mayhem        = made.mayhem;
+  s->cashback      = made.cashback;
+  memcpy( s->coin_creator, made.coin_creator, 32 );
   return 0;
 }
 
@@ -101,14 +127,16 @@ int sf_pump_swap_global_decode( uint8_t const * data, uint32_t len, sf_pump_swap
     return sf_err_set( SF_ERR_DATA, "pump swap config: %u at offset %u is not a bool", creator_rates,
                        GLOBAL_CREATOR_RATES );
   *out = ( sf_pump_swap_global_t ){
+    .kind          = SF_PUMP_GLOBAL,
     .rates         = { .lp = (uint32_t)lp, .protocol = (uint32_t)protocol, .creator = (uint32_t)creator },
     .no_buys       = ( data[GLOBAL_DISABLED] & DISABLED_BUYS ) != 0,
     .no_sales      = ( data[GLOBAL_DISABLED] & DISABLED_SALES ) != 0,
     .creator_rates = creator_rates,
+    .v2            = len > GLOBAL_CREATOR_RATES,
   };
-  memcpy( out->fee_recipient, data + GLOBAL_RECIPIENT, 32 );
-  if( len >= GLOBAL_RESERVED + 32 ) memcpy( out->reserved_recipient, data + GLOBAL_RESERVED, 32 );
-  if( len >= GLOBAL_BUYBACK + 32 ) memcpy( out->buyback_recipient, data + GLOBAL_BUYBACK, 32 );
+  memcpy( out->recipients.fee, data + GLOBAL_RECIPIENT, 32 );
+  if( len >= GLOBAL_RESERVED + 32 ) memcpy( out->recipients.reserved, data + GLOBAL_RESERVED, 32 );
+  if( len >= GLOBAL_BUYBACK + 32 ) memcpy( out->recipients.buyback, data + GLOBAL_BUYBACK, 32 );
   return 0;
 }
 
@@ -133,14 +161,17 @@ int sf_pump_swap_price( sf_pump_swap_state_t * s, uint64_t base, uint64_t quote,
   if( !memcmp( s->coin_creator, nobody, 32 ) ) rates.creator = 0;
   int err = sf_pump_rates_check( rates.lp, rates.protocol, rates.creator, "pump swap pool", POOL_CREATOR_BPS );
   if( err ) return err;
-  s->base     = base;
-  s->quote    = (uint64_t)effective;
-  s->payable  = quote - s->kept;
-  s->room[0]  = UINT64_MAX - base;
-  s->room[1]  = UINT64_MAX - quote;
-  s->rates    = rates;
-  s->no_buys  = global->no_buys;
-  s->no_sales = global->no_sales;
+  s->base    = base;
+  s->quote   = (uint64_t)effective;
+  s->payable = quote - s->kept;
+  s->room[0] = UINT64_MAX - base;
+  s->room[1] = UINT64_MAX - quote;
+  sf_pump_rates_ready( &rates );
+  s->rates      = rates;
+  s->no_buys    = global->no_buys;
+  s->no_sales   = global->no_sales;
+  s->recipients = global->recipients;
+  s->v2         = global->v2;
   return 0;
 }
 

@@ -18,12 +18,18 @@
 #include "dex/pump_fee.h"
 #include "solana/message.h"
 
+#define SF_PUMP_SWAP_PROGRAM                                                                                          \
+  {                                                                                                                   \
+    0x0c, 0x14, 0xde, 0xfc, 0x82, 0x5e, 0xc6, 0x76, 0x94, 0x25, 0x08, 0x18, 0xbb, 0x65, 0x40, 0x65, 0xf4, 0x29, 0x8d, \
+        0x31, 0x56, 0xd5, 0x71, 0xb4, 0xd4, 0xf8, 0x09, 0x0c, 0x18, 0xe9, 0xa8, 0x63                                  \
+  }
 extern uint8_t const sf_pump_swap_program[32];
+extern struct sf_venue const sf_pump_swap_venue; /* dex/venue.h */
 
 #define SF_PUMP_SWAP_POOL_BYTES_MIN   211
 #define SF_PUMP_SWAP_POOL_BYTES       287 /* of the fields known; extended accounts are 300 or more, zero behind */
 #define SF_PUMP_SWAP_GLOBAL_BYTES_MIN 313
-#define SF_PUMP_SWAP_ACCOUNT_MAX      23
+#define SF_PUMP_SWAP_ACCOUNT_MAX      27
 #define SF_PUMP_SWAP_DATA_BYTES_MAX   25
 
 /* custom errors of the program */
@@ -37,13 +43,13 @@ extern uint8_t const sf_pump_swap_program[32];
 
 /* What the program's global config says. */
 typedef struct sf_pump_swap_global {
+  uint64_t kind;         /* SF_PUMP_GLOBAL */
   sf_pump_rates_t rates; /* before there was a fee program */
   uint32_t no_buys;
   uint32_t no_sales;
   uint32_t creator_rates; /* 1: a pool's own creator fee counts */
-  uint8_t fee_recipient[32];
-  uint8_t reserved_recipient[32]; /* of pools in mayhem mode */
-  uint8_t buyback_recipient[32];  /* zero before there was one */
+  uint32_t v2;            /* 1: the program has the forms that leave fees in the pool */
+  sf_pump_recipients_t recipients;
 } sf_pump_swap_global_t;
 
 typedef struct sf_pump_swap_state {
@@ -61,18 +67,28 @@ typedef struct sf_pump_swap_state {
   uint32_t pumps; /* 1: made by pump.fun out of a bonding curve, not by anybody */
   uint32_t mayhem;
   uint32_t cashback;
+  uint32_t v2; /* of the program's global account, as the recipients */
   uint8_t pubkey[32];
   uint8_t creator[32]; /* of the pool */
   uint8_t mint[2][32];
   uint8_t vault[2][32];
   uint8_t program[2][32]; /* token programs of the mints; SPL Token unless set */
   uint8_t coin_creator[32];
+  sf_pump_recipients_t recipients;
 } sf_pump_swap_state_t;
+
+/* What an account is, by its discriminator. */
+int sf_pump_swap_is_pool( uint8_t const * data, uint32_t len );
+int sf_pump_swap_is_global( uint8_t const * data, uint32_t len );
 
 /* sf_pump_swap_pool_decode reads a pool account, sf_pump_swap_global_decode the global config, older lengths too.  The
    pool has no price before sf_pump_swap_price.  Return 0, SF_ERR_DATA with the offset, or fail as sf_address_find. */
 int sf_pump_swap_pool_decode( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, sf_pump_swap_state_t * s );
 int sf_pump_swap_global_decode( uint8_t const * data, uint32_t len, sf_pump_swap_global_t * out );
+
+/* sf_pump_swap_pool_again reads the account of a decoded pool once more; what is no part of the account stays.  Returns
+   0, or SF_ERR_DATA, also if mints, vaults or creator changed; then the state stays as it was. */
+int sf_pump_swap_pool_again( uint8_t const * data, uint32_t len, sf_pump_swap_state_t * s );
 
 /* sf_pump_swap_price sets reserves and rates from the amounts in the vaults and the base mint's supply.  `config` NULL is
    the time before the fee program (September 2025).  Returns 0, or SF_ERR_DATA if they do not fit together. */
@@ -104,11 +120,12 @@ int sf_pump_swap_trade_data( sf_pump_swap_trade_t const * trade, uint8_t * out )
 int sf_pump_swap_trade_parse( uint8_t const * data, uint32_t len, sf_pump_swap_trade_t * out );
 
 /* sf_pump_swap_trade_accounts writes the instruction's accounts in the program's order: 17 of v2; else 23 of a buy and
-   21 of a sale.  Derives addresses: cold, about 500 us.  Returns 0, SF_ERR_ARG for v2 of a cashback coin, which the
-   program refuses, or fails as sf_address_find. */
-int sf_pump_swap_trade_accounts( sf_pump_swap_state_t const * s, sf_pump_swap_global_t const * global, int v2,
-                                 int a_to_b, uint8_t const user[32], uint8_t const user_base[32],
-                                 uint8_t const user_quote[32], sf_account_meta_t * out, uint32_t * cnt );
+   21 of a sale, and behind them, once there is a buyback, two of it, one of a coin with a creator and one of a
+   cashback coin (two in a sale).  Derives addresses: cold, about 500 us.  Returns 0, SF_ERR_ARG for v2 of a cashback
+   coin, which the program refuses, or fails as sf_address_find. */
+int sf_pump_swap_trade_accounts( sf_pump_swap_state_t const * s, int v2, int a_to_b, uint8_t const user[32],
+                                 uint8_t const user_base[32], uint8_t const user_quote[32], sf_account_meta_t * out,
+                                 uint32_t * cnt );
 
 /* The program's event of a trade. */
 typedef struct sf_pump_swap_traded {

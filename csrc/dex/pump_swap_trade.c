@@ -60,22 +60,28 @@ int sf_pump_swap_trade_parse( uint8_t const * data, uint32_t len, sf_pump_swap_t
 
 /* -- accounts ---------------------------------------------------------------- */
 
-int sf_pump_swap_trade_accounts( sf_pump_swap_state_t const * s, sf_pump_swap_global_t const * global, int v2,
-                                 int a_to_b, uint8_t const user[32], uint8_t const user_base[32],
-                                 uint8_t const user_quote[32], sf_account_meta_t * out, uint32_t * cnt ) {
-  uint8_t config[32], events[32], fee_config[32], user_volume[32], volume[32], recipient_quote[32], buyback_quote[32],
-      creator[32], creator_quote[32];
-  uint8_t const * recipient = s->mayhem ? global->reserved_recipient : global->fee_recipient;
+int sf_pump_swap_trade_accounts( sf_pump_swap_state_t const * s, int v2, int a_to_b, uint8_t const user[32],
+                                 uint8_t const user_base[32], uint8_t const user_quote[32], sf_account_meta_t * out,
+                                 uint32_t * cnt ) {
+  static uint8_t const nobody[32];
+  uint8_t config[32], events[32], fee_config[32], user_volume[32], user_volume_quote[32], volume[32],
+      recipient_quote[32], buyback_quote[32], creator[32], creator_quote[32], pool_v2[32];
+  uint8_t const * recipient = s->mayhem ? s->recipients.reserved : s->recipients.fee;
+  int buyback               = memcmp( s->recipients.buyback, nobody, 32 ) != 0;
+  int created               = buyback && memcmp( s->coin_creator, nobody, 32 );
   if( v2 && s->cashback ) return sf_err_set( SF_ERR_ARG, "pump swap trade: v2 does not take cashback coins" );
   int err = sf_pump_derive( "global_config", 0, sf_pump_swap_program, config );
   if( !err ) err = sf_pump_derive( "__event_authority", 0, sf_pump_swap_program, events );
   if( !err ) err = sf_pump_derive( "fee_config", sf_pump_swap_program, sf_pump_fee_program, fee_config );
   if( !err ) err = sf_pump_derive( "user_volume_accumulator", user, sf_pump_swap_program, user_volume );
-  if( !err && v2 ) err = sf_address_token( global->buyback_recipient, s->program[1], s->mint[1], buyback_quote );
+  if( !err && ( v2 || buyback ) )
+    err = sf_address_token( s->recipients.buyback, s->program[1], s->mint[1], buyback_quote );
   if( !err && !v2 ) err = sf_address_token( recipient, s->program[1], s->mint[1], recipient_quote );
   if( !err && !v2 ) err = sf_pump_derive( "global_volume_accumulator", 0, sf_pump_swap_program, volume );
   if( !err && !v2 ) err = sf_pump_derive( "creator_vault", s->coin_creator, sf_pump_swap_program, creator );
   if( !err && !v2 ) err = sf_address_token( creator, s->program[1], s->mint[1], creator_quote );
+  if( !err && created ) err = sf_pump_derive( "pool-v2", s->mint[0], sf_pump_swap_program, pool_v2 );
+  if( !err && s->cashback ) err = sf_address_token( user_volume, s->program[1], s->mint[1], user_volume_quote );
   if( err ) return err;
   uint32_t n = 0;
   sf_account_meta_put( out, &n, s->pubkey, 0, 1 );
@@ -110,6 +116,15 @@ int sf_pump_swap_trade_accounts( sf_pump_swap_state_t const * s, sf_pump_swap_gl
     }
     sf_account_meta_put( out, &n, fee_config, 0, 0 );
     sf_account_meta_put( out, &n, sf_pump_fee_program, 0, 0 );
+    if( s->cashback ) {
+      sf_account_meta_put( out, &n, user_volume_quote, 0, 1 );
+      if( a_to_b ) sf_account_meta_put( out, &n, user_volume, 0, 1 );
+    }
+    if( created ) sf_account_meta_put( out, &n, pool_v2, 0, 0 );
+    if( buyback ) {
+      sf_account_meta_put( out, &n, s->recipients.buyback, 0, 0 );
+      sf_account_meta_put( out, &n, buyback_quote, 0, 1 );
+    }
   }
   *cnt = n;
   return 0;

@@ -22,9 +22,6 @@
 #define POOL_MARKET_PROGRAM 560
 #define POOL_TARGET_ORDERS  592
 
-#define STATUS_SWAP_ONLY     6
-#define STATUS_WAITING_TRADE 7
-
 #define TAG_SWAP_IN        9
 #define TAG_SWAP_OUT       11
 #define TAG_SWAP_IN_BRIEF  16
@@ -33,9 +30,7 @@
 #define LOG_SWAP_IN  3
 #define LOG_SWAP_OUT 4
 
-uint8_t const sf_raydium_amm_v4_program[32] = { 0x4b, 0xd9, 0x49, 0xc4, 0x36, 0x02, 0xc3, 0x3f, 0x20, 0x77, 0x90,
-                                                0xed, 0x16, 0xa3, 0x52, 0x4c, 0xa1, 0xb9, 0x97, 0x5c, 0xf1, 0x21,
-                                                0xa2, 0xa9, 0x0c, 0xff, 0xec, 0x7d, 0xf8, 0xb6, 0x8a, 0xcd };
+uint8_t const sf_raydium_amm_v4_program[32] = SF_RAYDIUM_AMM_V4_PROGRAM;
 
 int sf_raydium_amm_v4_pool_decode( uint8_t const pubkey[32], uint8_t const * data, uint32_t len,
                                    sf_raydium_amm_v4_state_t * s ) {
@@ -43,7 +38,7 @@ int sf_raydium_amm_v4_pool_decode( uint8_t const pubkey[32], uint8_t const * dat
     return sf_err_set( SF_ERR_DATA, "raydium amm v4 pool: %u bytes, not %u", len, SF_RAYDIUM_AMM_V4_POOL_BYTES );
   uint64_t status = sf_get_u64( data + POOL_STATUS ), nonce = sf_get_u64( data + POOL_NONCE );
   uint64_t num = sf_get_u64( data + POOL_FEE ), den = sf_get_u64( data + POOL_FEE + 8 );
-  if( !status || status > STATUS_WAITING_TRADE )
+  if( !status || status > SF_RAYDIUM_AMM_V4_WAITING )
     return sf_err_set( SF_ERR_DATA, "raydium amm v4 pool: status %lu at offset %u", status, POOL_STATUS );
   if( nonce > UINT8_MAX )
     return sf_err_set( SF_ERR_DATA, "raydium amm v4 pool: nonce %lu at offset %u", nonce, POOL_NONCE );
@@ -84,11 +79,16 @@ int sf_raydium_amm_v4_vaults( sf_raydium_amm_v4_state_t * s, uint64_t coin, uint
   return 0;
 }
 
-/* -- quotes --------------------------------------------------------------- */
-
-static inline int swaps( sf_raydium_amm_v4_state_t const * s, uint64_t now ) {
-  return s->status == STATUS_SWAP_ONLY || ( s->status == STATUS_WAITING_TRADE && now >= s->open_time );
+int sf_raydium_amm_v4_authority( sf_raydium_amm_v4_state_t const * s, uint8_t out[32] ) {
+  uint8_t nonce           = (uint8_t)s->nonce;
+  sf_seed_t const seed[2] = { { "amm authority", 13 }, { &nonce, 1 } };
+  if( sf_address_create( seed, 2, sf_raydium_amm_v4_program, out ) )
+    return sf_err_set( SF_ERR_DATA, "raydium amm v4 pool: nonce %u at offset %u gives no authority", nonce,
+                       POOL_NONCE );
+  return 0;
 }
+
+/* -- quotes --------------------------------------------------------------- */
 
 static inline void fill( sf_raydium_amm_v4_state_t const * s, int a_to_b, uint64_t in, uint64_t out, uint64_t fee,
                          sf_quote_t * q ) {
@@ -101,7 +101,8 @@ static inline void fill( sf_raydium_amm_v4_state_t const * s, int a_to_b, uint64
 void sf_raydium_amm_v4_quote_in( sf_raydium_amm_v4_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
                                  sf_quote_t * q ) {
   uint64_t x = a_to_b ? s->reserve[0] : s->reserve[1], y = a_to_b ? s->reserve[1] : s->reserve[0];
-  if( __builtin_expect( !swaps( s, now ), 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_AMM_V4_ERR_STATUS );
+  if( __builtin_expect( !sf_raydium_amm_v4_swaps( s, now ), 0 ) )
+    return sf_quote_refuse( q, SF_RAYDIUM_AMM_V4_ERR_STATUS );
   uint64_t fee = __builtin_expect( s->fee_denominator == SF_BPS, 1 )
                      ? sf_bps_up( amount_in, s->fee_numerator )
                      : sf_part_up( amount_in, s->fee_numerator, s->fee_denominator );
@@ -120,7 +121,8 @@ void sf_raydium_amm_v4_quote_out( sf_raydium_amm_v4_state_t const * s, int a_to_
                                   sf_quote_t * q ) {
   uint64_t x = a_to_b ? s->reserve[0] : s->reserve[1], y = a_to_b ? s->reserve[1] : s->reserve[0];
   uint64_t v, rest;
-  if( __builtin_expect( !swaps( s, now ), 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_AMM_V4_ERR_STATUS );
+  if( __builtin_expect( !sf_raydium_amm_v4_swaps( s, now ), 0 ) )
+    return sf_quote_refuse( q, SF_RAYDIUM_AMM_V4_ERR_STATUS );
   if( __builtin_expect( amount_out >= y, 0 ) ) return sf_quote_refuse( q, 0 ); /* it panics */
   if( sf_product_in( x, y, amount_out, &v, &rest ) || __builtin_add_overflow( v, (uint64_t)( rest > 0 ), &v ) )
     return sf_quote_refuse( q, 0 );
@@ -162,9 +164,8 @@ int sf_raydium_amm_v4_swap_parse( uint8_t const * data, uint32_t len, sf_raydium
 int sf_raydium_amm_v4_swap_accounts( sf_raydium_amm_v4_state_t const * s, int brief, uint8_t const user_in[32],
                                      uint8_t const user_out[32], uint8_t const owner[32], sf_account_meta_t * out,
                                      uint32_t * cnt ) {
-  uint8_t authority[32], nonce = (uint8_t)s->nonce;
-  sf_seed_t const seed[2] = { { "amm authority", 13 }, { &nonce, 1 } };
-  int err                 = sf_address_create( seed, 2, sf_raydium_amm_v4_program, authority );
+  uint8_t authority[32];
+  int err = sf_raydium_amm_v4_authority( s, authority );
   if( err ) return err;
   uint32_t n = 0;
   sf_account_meta_put( out, &n, sf_program_token, 0, 0 );

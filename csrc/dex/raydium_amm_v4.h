@@ -14,12 +14,21 @@
 #include "dex/quote.h"
 #include "solana/message.h"
 
+#define SF_RAYDIUM_AMM_V4_PROGRAM                                                                                     \
+  {                                                                                                                   \
+    0x4b, 0xd9, 0x49, 0xc4, 0x36, 0x02, 0xc3, 0x3f, 0x20, 0x77, 0x90, 0xed, 0x16, 0xa3, 0x52, 0x4c, 0xa1, 0xb9, 0x97, \
+        0x5c, 0xf1, 0x21, 0xa2, 0xa9, 0x0c, 0xff, 0xec, 0x7d, 0xf8, 0xb6, 0x8a, 0xcd                                  \
+  }
 extern uint8_t const sf_raydium_amm_v4_program[32];
+extern struct sf_venue const sf_raydium_amm_v4_venue; /* dex/venue.h */
 
 #define SF_RAYDIUM_AMM_V4_POOL_BYTES       752 /* no discriminator */
 #define SF_RAYDIUM_AMM_V4_SWAP_ACCOUNT_MAX 18
 #define SF_RAYDIUM_AMM_V4_SWAP_DATA_BYTES  17
 #define SF_RAYDIUM_AMM_V4_LOG_BYTES        57
+
+#define SF_RAYDIUM_AMM_V4_SWAP_ONLY 6
+#define SF_RAYDIUM_AMM_V4_WAITING   7
 
 /* custom errors of the program */
 #define SF_RAYDIUM_AMM_V4_ERR_STATUS 22
@@ -32,7 +41,7 @@ typedef struct sf_raydium_amm_v4_state {
   uint64_t fee_numerator;
   uint64_t fee_denominator;
   uint64_t open_time; /* unix seconds; matters in status 7 */
-  uint32_t status;    /* 1 to 7; swaps in 6 and, after open_time, in 7 */
+  uint32_t status;    /* 1 to 7; swaps in SF_RAYDIUM_AMM_V4_SWAP_ONLY and, after open_time, in _WAITING */
   uint32_t nonce;     /* of the authority */
   uint64_t owed[2];   /* profit in the vaults that is no reserve */
   uint64_t decimals[2];
@@ -52,6 +61,15 @@ int sf_raydium_amm_v4_pool_decode( uint8_t const pubkey[32], uint8_t const * dat
 
 /* sf_raydium_amm_v4_vaults sets the amounts in the vaults.  Returns 0, or SF_ERR_DATA if one is less than it owes. */
 int sf_raydium_amm_v4_vaults( sf_raydium_amm_v4_state_t * s, uint64_t coin, uint64_t pc );
+
+/* sf_raydium_amm_v4_swaps says if the program swaps at that time. */
+static inline int sf_raydium_amm_v4_swaps( sf_raydium_amm_v4_state_t const * s, uint64_t now ) {
+  return s->status == SF_RAYDIUM_AMM_V4_SWAP_ONLY || ( s->status == SF_RAYDIUM_AMM_V4_WAITING && now >= s->open_time );
+}
+
+/* sf_raydium_amm_v4_authority derives the owner of the vaults.  Returns 0, or SF_ERR_DATA if the pool's nonce gives
+   none. */
+int sf_raydium_amm_v4_authority( sf_raydium_amm_v4_state_t const * s, uint8_t out[32] );
 
 /* a_to_b: coin goes in, pc comes out.  Hot. */
 void sf_raydium_amm_v4_quote_in( sf_raydium_amm_v4_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
@@ -75,7 +93,7 @@ int sf_raydium_amm_v4_swap_parse( uint8_t const * data, uint32_t len, sf_raydium
 
 /* sf_raydium_amm_v4_swap_accounts writes the instruction's accounts in the program's order: 18, or 8 if brief.  The
    program reads none of the market's accounts in the states that allow a swap, so the market stands in for all
-   of them.  Returns 0, or fails as sf_address_create. */
+   of them.  Returns 0, or fails as sf_raydium_amm_v4_authority. */
 int sf_raydium_amm_v4_swap_accounts( sf_raydium_amm_v4_state_t const * s, int brief, uint8_t const user_in[32],
                                      uint8_t const user_out[32], uint8_t const owner[32], sf_account_meta_t * out,
                                      uint32_t * cnt );

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "dex/bytes.h"
+#include "dex/venue.h"
 
 /* first eight bytes of sha256 of "account:PoolState", ...:AmmConfig, ...:TickArrayState,
    ...:TickArrayBitmapExtension */
@@ -59,12 +60,7 @@
 
 #define OWN_ARRAYS 512 /* on each side, in the pool's own bitmap */
 
-static sf_tick_rules_t const rules = { sf_tick_price_raydium, SF_SQRT_PRICE_MAX_RAYDIUM, SF_FEE_PPM, 0 };
-
-uint8_t const sf_raydium_clmm_program[32] = {
-  0xa5, 0xd5, 0xca, 0x9e, 0x04, 0xcf, 0x5d, 0xb5, 0x90, 0xb7, 0x14, 0xba, 0x2f, 0xe3, 0x2c, 0xb1,
-  0x59, 0x13, 0x3f, 0xc1, 0xc1, 0x92, 0xb7, 0x22, 0x57, 0xfd, 0x07, 0xd3, 0x9c, 0xb0, 0x40, 0x1e,
-};
+uint8_t const sf_raydium_clmm_program[32] = SF_RAYDIUM_CLMM_PROGRAM;
 
 /* -- accounts ------------------------------------------------------------------------------------- */
 
@@ -113,14 +109,16 @@ static int dynamic_decode( uint8_t const * data, uint32_t spacing, sf_clmm_dynam
   return 0;
 }
 
-void sf_raydium_clmm_clear( sf_raydium_clmm_state_t * s, uint8_t const pubkey[32] ) {
-  memset( s, 0, offsetof( sf_raydium_clmm_state_t, ticks ) );
-  memcpy( s->pubkey, pubkey, 32 );
-  sf_ticks_clear( &s->ticks, &rules );
+void sf_raydium_clmm_clear( sf_raydium_clmm_work_t * w, uint8_t const pubkey[32] ) {
+  memset( w, 0, offsetof( sf_raydium_clmm_work_t, arrays ) );
+  memset( &w->state, 0, offsetof( sf_raydium_clmm_state_t, ticks ) );
+  memcpy( w->state.pubkey, pubkey, 32 );
+  sf_ticks_clear( &w->arrays, &w->state.ticks, SF_TICKS_RAYDIUM );
 }
 
-int sf_raydium_clmm_pool_decode( uint8_t const * data, uint32_t len, sf_raydium_clmm_state_t * s ) {
-  int err = layout_check( "pool", data, len, SF_CLMM_POOL_BYTES, TAG_POOL );
+int sf_raydium_clmm_pool_decode( uint8_t const * data, uint32_t len, sf_raydium_clmm_work_t * w ) {
+  sf_raydium_clmm_state_t * s = &w->state;
+  int err                     = layout_check( "pool", data, len, SF_CLMM_POOL_BYTES, TAG_POOL );
   if( err ) return err;
   uint32_t spacing     = sf_get_u16( data + POOL_SPACING );
   sf_u128_t sqrt_price = get_u128( data + POOL_SQRT_PRICE );
@@ -136,6 +134,10 @@ int sf_raydium_clmm_pool_decode( uint8_t const * data, uint32_t len, sf_raydium_
   if( !memcmp( data + POOL_MINT, data + POOL_MINT + 32, 32 ) ||
       !memcmp( data + POOL_VAULT, data + POOL_VAULT + 32, 32 ) )
     return sf_err_set( SF_ERR_DATA, "raydium clmm pool: both sides are the same at offset %u", POOL_MINT );
+  if( s->spacing && ( memcmp( s->config, data + POOL_CONFIG, 32 ) || memcmp( s->mint, data + POOL_MINT, 64 ) ||
+                      memcmp( s->vault, data + POOL_VAULT, 64 ) ) )
+    return sf_err_set( SF_ERR_DATA, "raydium clmm pool: config, mints or vaults at offset %u are others than before",
+                       POOL_CONFIG );
   if( data[POOL_FEE_ON] > 2 )
     return sf_err_set( SF_ERR_DATA, "raydium clmm pool: fees on token %u at offset %u", data[POOL_FEE_ON],
                        POOL_FEE_ON );
@@ -148,7 +150,7 @@ int sf_raydium_clmm_pool_decode( uint8_t const * data, uint32_t len, sf_raydium_
     memcpy( s->mint[i], data + POOL_MINT + 32 * i, 32 );
     memcpy( s->vault[i], data + POOL_VAULT + 32 * i, 32 );
   }
-  memcpy( s->bitmap, data + POOL_BITMAP, sizeof( s->bitmap ) );
+  memcpy( w->bitmap, data + POOL_BITMAP, sizeof( w->bitmap ) );
   s->open_time        = sf_get_u64( data + POOL_OPEN_TIME );
   s->spacing          = spacing;
   s->fee_on           = data[POOL_FEE_ON];
@@ -160,58 +162,44 @@ int sf_raydium_clmm_pool_decode( uint8_t const * data, uint32_t len, sf_raydium_
   return 0;
 }
 
-int sf_raydium_clmm_fee_set( sf_raydium_clmm_state_t * s, uint32_t trade, uint32_t protocol, uint32_t fund ) {
-  if( trade >= SF_FEE_PPM || (uint64_t)protocol + fund > SF_FEE_PPM )
-    return sf_err_set( SF_ERR_DATA, "raydium clmm config: rates %u at offset %u, %u at %u and %u at %u leave nothing",
-                       trade, CONFIG_TRADE, protocol, CONFIG_PROTOCOL, fund, CONFIG_FUND );
-  s->ticks.fee_ppm  = trade;
-  s->ticks.share[0] = protocol;
-  s->ticks.share[1] = fund;
-  s->config_known   = 1;
-  return 0;
-}
-
-int sf_raydium_clmm_config_decode( uint8_t const * data, uint32_t len, sf_raydium_clmm_state_t * s ) {
+int sf_raydium_clmm_config_read( uint8_t const * data, uint32_t len, sf_clmm_config_t * out ) {
   int err = layout_check( "config", data, len, SF_CLMM_CONFIG_BYTES, TAG_CONFIG );
   if( err ) return err;
-  return sf_raydium_clmm_fee_set( s, get_u32( data + CONFIG_TRADE ), get_u32( data + CONFIG_PROTOCOL ),
-                                  get_u32( data + CONFIG_FUND ) );
-}
-
-static int array_known( sf_raydium_clmm_state_t const * s, int32_t number ) {
-  for( uint32_t i = 0; i < s->array_cnt; i++ )
-    if( s->array[i] == number ) return 1;
+  sf_clmm_config_t c = { get_u32( data + CONFIG_TRADE ), get_u32( data + CONFIG_PROTOCOL ),
+                         get_u32( data + CONFIG_FUND ) };
+  if( c.trade >= SF_FEE_PPM || (uint64_t)c.protocol + c.fund > SF_FEE_PPM )
+    return sf_err_set( SF_ERR_DATA, "raydium clmm config: rates %u at offset %u, %u at %u and %u at %u leave nothing",
+                       c.trade, CONFIG_TRADE, c.protocol, CONFIG_PROTOCOL, c.fund, CONFIG_FUND );
+  *out = c;
   return 0;
 }
 
-/* The orders of [lo,hi) become these; there are never more than ticks. */
-static void orders_replace( sf_raydium_clmm_state_t * s, int32_t lo, int32_t hi, sf_clmm_order_t const * order,
-                            uint32_t cnt ) {
-  uint32_t from = 0, to;
-  while( from < s->order_cnt && s->order[from].tick < lo ) from++;
-  for( to = from; to < s->order_cnt && s->order[to].tick < hi; to++ ) continue;
-  memmove( s->order + from + cnt, s->order + to, ( s->order_cnt - to ) * sizeof( s->order[0] ) );
-  memcpy( s->order + from, order, cnt * sizeof( s->order[0] ) );
-  s->order_cnt = s->order_cnt + cnt - ( to - from );
+void sf_raydium_clmm_fee_set( sf_raydium_clmm_work_t * w, sf_clmm_config_t const * config ) {
+  sf_ticks_fee_set( &w->arrays, &w->state.ticks, config->trade, config->protocol, config->fund );
+  w->config_known = 1;
 }
 
-int sf_raydium_clmm_array_decode( uint8_t const * data, uint32_t len, sf_raydium_clmm_state_t * s ) {
-  int err = layout_check( "tick array", data, len, SF_CLMM_ARRAY_BYTES, TAG_ARRAY );
+int sf_raydium_clmm_config_decode( uint8_t const * data, uint32_t len, sf_raydium_clmm_work_t * w ) {
+  sf_clmm_config_t config;
+  int err = sf_raydium_clmm_config_read( data, len, &config );
+  if( !err ) sf_raydium_clmm_fee_set( w, &config );
+  return err;
+}
+
+static int32_t span_of( sf_raydium_clmm_state_t const * s ) { return SF_CLMM_ARRAY_TICKS * (int32_t)s->spacing; }
+
+int sf_raydium_clmm_array_decode( uint8_t const * data, uint32_t len, sf_raydium_clmm_work_t * w ) {
+  sf_raydium_clmm_state_t * s = &w->state;
+  int err                     = layout_check( "tick array", data, len, SF_CLMM_ARRAY_BYTES, TAG_ARRAY );
   if( err ) return err;
   if( !s->spacing ) return sf_err_set( SF_ERR_DATA, "raydium clmm tick array: its pool is not known yet" );
   if( memcmp( data + ARRAY_POOL, s->pubkey, 32 ) )
     return sf_err_set( SF_ERR_DATA, "raydium clmm tick array: of another pool at offset %u", ARRAY_POOL );
-  int32_t start = (int32_t)get_u32( data + ARRAY_START ), span = SF_CLMM_ARRAY_TICKS * (int32_t)s->spacing;
+  int32_t start = (int32_t)get_u32( data + ARRAY_START ), span = span_of( s );
   if( start < sf_tick_floor( SF_TICK_MIN, span ) || start > SF_TICK_MAX || sf_tick_floor( start, span ) != start )
     return sf_err_set( SF_ERR_DATA, "raydium clmm tick array: start tick %d at offset %u", start, ARRAY_START );
-  int32_t number = start / span;
-  int known      = array_known( s, number );
-  if( !known && s->array_cnt == SF_CLMM_ARRAYS_MAX )
-    return sf_err_set( SF_ERR_FULL, "raydium clmm: more than %u tick arrays", SF_CLMM_ARRAYS_MAX );
-  int32_t index[SF_CLMM_ARRAY_TICKS];
-  sf_i128_t net[SF_CLMM_ARRAY_TICKS];
-  sf_clmm_order_t order[SF_CLMM_ARRAY_TICKS];
-  uint32_t cnt = 0, order_cnt = 0;
+  sf_tick_net_t net[SF_CLMM_ARRAY_TICKS];
+  uint32_t cnt = 0;
   for( int32_t i = 0; i < SF_CLMM_ARRAY_TICKS; i++ ) {
     uint32_t at     = ARRAY_TICKS + ARRAY_TICK_BYTES * (uint32_t)i;
     sf_i128_t n     = (sf_i128_t)get_u128( data + at + TICK_NET );
@@ -226,62 +214,80 @@ int sf_raydium_clmm_array_decode( uint8_t const * data, uint32_t len, sf_raydium
     if( !gross && !orders ) continue;
     if( tick != start + i * (int32_t)s->spacing || tick < SF_TICK_MIN || tick > SF_TICK_MAX )
       return sf_err_set( SF_ERR_DATA, "raydium clmm tick array: tick %d at offset %u", tick, at );
-    index[cnt] = tick;
-    net[cnt++] = n;
-    if( orders ) order[order_cnt++] = ( sf_clmm_order_t ){ orders, tick };
+    net[cnt++] = ( sf_tick_net_t ){ n, orders, tick };
   }
-  err = sf_ticks_replace( &s->ticks, start, start + span, index, net, cnt );
+  err = sf_tick_array_put( &w->arrays, &s->ticks, start / span, span, net, cnt );
   if( err ) return err;
-  orders_replace( s, start, start + span, order, order_cnt );
-  if( known ) return 0;
-  uint32_t i = s->array_cnt++;
-  for( ; i && s->array[i - 1] > number; i-- ) s->array[i] = s->array[i - 1];
-  s->array[i] = number;
+  s->order_cnt = 0;
+  for( uint32_t i = 0; i < s->ticks.cnt; i++ ) s->order_cnt += s->ticks.list[i].orders != 0;
   return 0;
 }
 
-int sf_raydium_clmm_extension_decode( uint8_t const * data, uint32_t len, sf_raydium_clmm_state_t * s ) {
-  int err = layout_check( "bitmap extension", data, len, SF_CLMM_EXTENSION_BYTES, TAG_EXTENSION );
+int sf_raydium_clmm_extension_decode( uint8_t const * data, uint32_t len, sf_raydium_clmm_work_t * w ) {
+  sf_raydium_clmm_state_t * s = &w->state;
+  int err                     = layout_check( "bitmap extension", data, len, SF_CLMM_EXTENSION_BYTES, TAG_EXTENSION );
   if( err ) return err;
   if( memcmp( data + EXTENSION_POOL, s->pubkey, 32 ) )
     return sf_err_set( SF_ERR_DATA, "raydium clmm bitmap extension: of another pool at offset %u", EXTENSION_POOL );
-  memcpy( s->extension, data + EXTENSION_BITMAP, sizeof( s->extension ) );
-  s->extension_known = 1;
+  memcpy( w->extension, data + EXTENSION_BITMAP, sizeof( w->extension ) );
+  w->extension_known = 1;
   return 0;
 }
 
-int sf_raydium_clmm_account( uint8_t const * data, uint32_t len, sf_raydium_clmm_state_t * s ) {
+int sf_raydium_clmm_account( uint8_t const * data, uint32_t len, sf_raydium_clmm_work_t * w ) {
   uint64_t tag = tag_of( data, len );
-  if( tag == TAG_POOL ) return sf_raydium_clmm_pool_decode( data, len, s );
-  if( tag == TAG_CONFIG ) return sf_raydium_clmm_config_decode( data, len, s );
-  if( tag == TAG_EXTENSION ) return sf_raydium_clmm_extension_decode( data, len, s );
-  if( tag == TAG_ARRAY ) return sf_raydium_clmm_array_decode( data, len, s );
+  if( tag == TAG_POOL ) return sf_raydium_clmm_pool_decode( data, len, w );
+  if( tag == TAG_CONFIG ) return sf_raydium_clmm_config_decode( data, len, w );
+  if( tag == TAG_EXTENSION ) return sf_raydium_clmm_extension_decode( data, len, w );
+  if( tag == TAG_ARRAY ) return sf_raydium_clmm_array_decode( data, len, w );
   return sf_err_set( SF_ERR_DATA, "raydium clmm account: discriminator %016lx at offset 0", tag );
+}
+
+int sf_raydium_clmm_kind( uint8_t const * data, uint32_t len ) {
+  static struct {
+    uint64_t tag;
+    uint32_t len;
+    int kind;
+  } const known[4] = { { TAG_POOL, SF_CLMM_POOL_BYTES, SF_ACCOUNT_POOL },
+                       { TAG_ARRAY, SF_CLMM_ARRAY_BYTES, SF_ACCOUNT_OWN },
+                       { TAG_EXTENSION, SF_CLMM_EXTENSION_BYTES, SF_ACCOUNT_OWN },
+                       { TAG_CONFIG, SF_CLMM_CONFIG_BYTES, SF_ACCOUNT_SHARED } };
+  uint64_t tag     = tag_of( data, len );
+  for( int i = 0; i < 4; i++ ) {
+    if( tag == known[i].tag && len == known[i].len ) return known[i].kind;
+    if( tag == known[i].tag || len == known[i].len )
+      return sf_err_set( SF_ERR_DATA, "raydium clmm: %u bytes with discriminator %016lx at offset 0", len, tag );
+  }
+  return SF_ACCOUNT_OTHER;
+}
+
+uint8_t const * sf_raydium_clmm_pool_of( uint8_t const * data ) {
+  return data + ( sf_get_u64( data ) == TAG_ARRAY ? ARRAY_POOL : EXTENSION_POOL );
 }
 
 /* -- how far a swap can go ------------------------------------------------------------------------ */
 
 /* The word of the bitmaps with array `number` in it, and its bit; NULL if that is in the extension, not known. */
-static uint64_t const * word_of( sf_raydium_clmm_state_t const * s, int32_t number, uint32_t * bit ) {
-  uint64_t const * words = s->bitmap;
+static uint64_t const * word_of( sf_raydium_clmm_work_t const * w, int32_t number, uint32_t * bit ) {
+  uint64_t const * words = w->bitmap;
   int32_t place          = number + OWN_ARRAYS;
   if( number < -OWN_ARRAYS || number >= OWN_ARRAYS ) {
-    if( !s->extension_known ) return 0;
+    if( !w->extension_known ) return 0;
     int below    = number < 0;
     int32_t page = ( below ? -number - 1 : number ) / OWN_ARRAYS - 1;
-    words        = s->extension[below][page];
+    words        = w->extension[below][page];
     place        = number - ( below ? -OWN_ARRAYS * ( page + 2 ) : OWN_ARRAYS * ( page + 1 ) );
   }
   *bit = (uint32_t)place % 64;
   return words + place / 64;
 }
 
-int sf_raydium_clmm_next_array( sf_raydium_clmm_state_t const * s, int up, int32_t from, int32_t * number ) {
-  int32_t span = SF_CLMM_ARRAY_TICKS * (int32_t)s->spacing;
+int sf_raydium_clmm_next_array( sf_raydium_clmm_work_t const * w, int up, int32_t from, int32_t * number ) {
+  int32_t span = span_of( &w->state );
   int32_t low = sf_tick_floor( SF_TICK_MIN, span ) / span, high = sf_tick_floor( SF_TICK_MAX, span ) / span;
   while( from >= low && from <= high ) {
     uint32_t bit;
-    uint64_t const * word = word_of( s, from, &bit );
+    uint64_t const * word = word_of( w, from, &bit );
     if( !word ) return -1;
     uint64_t rest = up ? *word >> bit : *word << ( 63 - bit );
     if( rest ) {
@@ -293,54 +299,80 @@ int sf_raydium_clmm_next_array( sf_raydium_clmm_state_t const * s, int up, int32
   return 0;
 }
 
-static void end_find( sf_raydium_clmm_state_t const * s, int up, sf_end_t * end ) {
-  sf_ticks_t const * t = &s->ticks;
-  int32_t span = SF_CLMM_ARRAY_TICKS * (int32_t)s->spacing, number = sf_tick_floor( t->tick, span ) / span;
-  int32_t low = INT32_MAX, high = INT32_MIN; /* how far down and up the ticks are known */
-  int first = 1, found;
-  *end = ( sf_end_t ){ .sqrt_price = t->sqrt_price, .index = up ? t->tick : t->tick + 1, .status = SF_QUOTE_REFUSED };
-  while( ( found = sf_raydium_clmm_next_array( s, up, number, &number ) ) == 1 && array_known( s, number ) ) {
-    if( up ) high = ( number + 1 ) * span;
-    else low = number * span;
-    number += up ? 1 : -1;
-    first = 0;
+int sf_raydium_clmm_fits( sf_raydium_clmm_work_t const * w ) {
+  sf_ticks_t const * t = &w->state.ticks;
+  int32_t span         = span_of( &w->state );
+  for( uint32_t i = 0; i < w->arrays.cnt; i++ ) {
+    int32_t number = w->arrays.number[i];
+    uint32_t bit, from = sf_ticks_place( t, number * span - 1 );
+    uint64_t const * word = word_of( w, number, &bit );
+    if( word && !( *word >> bit & 1 ) && sf_ticks_place( t, number * span + span - 1 ) > from ) return 0;
   }
-  if( found ) {
+  return 1;
+}
+
+/* Where a direction ends, and the first arrays on the way there.  It is the last tick of the last known array, in which
+   there may be none. */
+static void end_find( sf_raydium_clmm_work_t * w, int up ) {
+  sf_raydium_clmm_state_t * s = &w->state;
+  sf_ticks_t * t              = &s->ticks;
+  sf_end_t * end              = &t->end[up];
+  int32_t span = span_of( s ), number = sf_tick_floor( t->tick, span ) / span, reach = t->tick;
+  int known = 1, first = 1, found;
+  s->array_cnt[up] = 0;
+  while( ( found = sf_raydium_clmm_next_array( w, up, number, &number ) ) == 1 ) {
+    known = known && sf_tick_array_known( &w->arrays, number );
+    if( s->array_cnt[up] < SF_CLMM_SWAP_ARRAYS ) s->array[up][s->array_cnt[up]++] = number;
+    else if( !known ) break;
+    if( known ) {
+      reach = up ? number * span + span - 1 : number * span;
+      first = 0;
+    }
+    number += up ? 1 : -1;
+  }
+  uint32_t at   = up ? sf_ticks_place( t, reach ) : sf_ticks_place( t, reach - 1 );
+  uint32_t here = sf_ticks_place( t, t->tick );
+  int none      = first || ( up ? at <= here : at >= here );
+  *end          = ( sf_end_t ){ .sqrt_price = none ? t->sqrt_price : t->list[up ? at - 1 : at].price,
+                                .index      = none ? t->tick + !up : t->list[up ? at - 1 : at].index,
+                                .status     = SF_QUOTE_REFUSED,
+                                .error      = first ? SF_CLMM_ERR_DIRECTION : SF_CLMM_ERR_LIQUIDITY };
+  if( found || !known ) {
     end->status = SF_QUOTE_EXHAUSTED;
     end->error  = SF_CLMM_ERR_ARRAYS;
-  } else end->error = first ? SF_CLMM_ERR_DIRECTION : SF_CLMM_ERR_LIQUIDITY;
-  for( uint32_t i = 0; i < t->cnt; i++ ) {
-    if( up ? t->index[i] <= t->tick || t->index[i] >= high : t->index[i] > t->tick || t->index[i] < low ) continue;
-    end->index      = t->index[i];
-    end->sqrt_price = t->price[i];
-    if( !up ) break;
   }
 }
 
-int sf_raydium_clmm_prepare( sf_raydium_clmm_state_t * s ) {
-  if( !s->spacing || !s->config_known )
-    return sf_err_set( SF_ERR_DATA, "raydium clmm: its %s account is not known yet", s->spacing ? "config" : "pool" );
-  int32_t span = SF_CLMM_ARRAY_TICKS * (int32_t)s->spacing;
-  for( uint32_t i = 0; i < s->ticks.cnt; i++ ) {
-    int32_t number = sf_tick_floor( s->ticks.index[i], span ) / span;
-    uint32_t bit;
-    uint64_t const * word = word_of( s, number, &bit );
-    if( word && !( *word >> bit & 1 ) )
-      return sf_err_set( SF_ERR_DATA, "raydium clmm: tick %d is initialized, but its array has no bit in the bitmap",
-                         s->ticks.index[i] );
+int sf_raydium_clmm_prepare( sf_raydium_clmm_work_t * w ) {
+  if( !w->state.spacing || !w->config_known )
+    return sf_err_set( SF_ERR_DATA, "raydium clmm: its %s account is not known yet",
+                       w->state.spacing ? "config" : "pool" );
+  if( !sf_raydium_clmm_fits( w ) )
+    return sf_err_set( SF_ERR_DATA, "raydium clmm: a tick is initialized, but its array has no bit in the bitmap" );
+  for( int up = 0; up < 2; up++ ) end_find( w, up );
+  return sf_ticks_prepare( &w->arrays, &w->state.ticks );
+}
+
+uint32_t sf_raydium_clmm_travel( sf_raydium_clmm_work_t const * w, uint32_t max, sf_raydium_clmm_state_t * out ) {
+  sf_raydium_clmm_state_t const * s = &w->state;
+  sf_ticks_t const * t              = &s->ticks;
+  int32_t span                      = span_of( s );
+  uint32_t head = offsetof( sf_raydium_clmm_state_t, ticks ), lo = t->end[0].at, hi = t->end[1].at;
+  uint32_t entries = ( max - head - (uint32_t)offsetof( sf_ticks_t, list ) ) / (uint32_t)sizeof( sf_tick_t );
+  /* no further than the arrays that a swap names */
+  if( s->array_cnt[0] == SF_CLMM_SWAP_ARRAYS ) {
+    uint32_t reach = sf_ticks_place( t, s->array[0][SF_CLMM_SWAP_ARRAYS - 1] * span - 1 );
+    if( reach > lo ) lo = reach < t->at ? reach : t->at;
   }
-  for( int up = 0; up < 2; up++ ) end_find( s, up, &s->ticks.end[up] );
-  return sf_ticks_prepare( &s->ticks );
+  if( s->array_cnt[1] == SF_CLMM_SWAP_ARRAYS ) {
+    uint32_t reach = sf_ticks_place( t, s->array[1][SF_CLMM_SWAP_ARRAYS - 1] * span + span - 1 );
+    if( reach < hi ) hi = reach > t->at ? reach : t->at;
+  }
+  memcpy( out, s, head );
+  return head + sf_ticks_travel( t, lo, hi, entries, SF_CLMM_ERR_ARRAYS, &out->ticks );
 }
 
 /* -- quotes --------------------------------------------------------------------------------------- */
-
-static void refuse( sf_quote_t * q, uint32_t error ) {
-  memset( q, 0, sizeof( *q ) );
-  q->status       = SF_QUOTE_REFUSED;
-  q->error        = error;
-  q->fee_in_input = 1;
-}
 
 void sf_raydium_clmm_quote( sf_raydium_clmm_state_t const * s, int a_to_b, int exact_in, uint64_t amount,
                             sf_u128_t limit, uint64_t now, sf_quote_t * q ) {
@@ -348,7 +380,7 @@ void sf_raydium_clmm_quote( sf_raydium_clmm_state_t const * s, int a_to_b, int e
   uint64_t swapped = amount;
   if( exact_in ) swapped -= sf_transfer_fee_of( fee_in, amount );
   else if( sf_transfer_fee_before( fee_out, amount, &swapped ) ) {
-    refuse( q, SF_CLMM_ERR_TRANSFER_FEE );
+    sf_ticks_refuse( q, SF_CLMM_ERR_TRANSFER_FEE );
     return;
   }
   sf_u128_t price = s->ticks.sqrt_price, stop = limit    ? limit
@@ -361,7 +393,7 @@ void sf_raydium_clmm_quote( sf_raydium_clmm_state_t const * s, int a_to_b, int e
   else if( a_to_b ? stop >= price || stop <= SF_SQRT_PRICE_MIN : stop <= price || stop >= SF_SQRT_PRICE_MAX_RAYDIUM )
     error = SF_CLMM_ERR_LIMIT;
   if( __builtin_expect( error, 0 ) ) {
-    refuse( q, error );
+    sf_ticks_refuse( q, error );
     return;
   }
   if( __builtin_expect( s->dynamic.enabled | s->fee_on | s->order_cnt, 0 ) )
@@ -377,13 +409,8 @@ void sf_raydium_clmm_quote( sf_raydium_clmm_state_t const * s, int a_to_b, int e
     }
   }
   if( __builtin_expect( !( fee_in->bps | fee_out->bps ), 1 ) || q->status == SF_QUOTE_REFUSED ) return;
-  int whole = exact_in && q->amount_in == swapped;
-  if( whole ) q->amount_in = amount;
-  else if( sf_transfer_fee_before( fee_in, q->amount_in, &q->amount_in ) ) {
-    refuse( q, SF_CLMM_ERR_TRANSFER_FEE );
-    return;
-  }
-  q->amount_out -= sf_transfer_fee_of( fee_out, q->amount_out );
+  if( sf_ticks_paid( fee_in, fee_out, exact_in && q->amount_in == swapped ? amount : 0, q ) )
+    sf_ticks_refuse( q, SF_CLMM_ERR_TRANSFER_FEE );
 }
 
 void sf_raydium_clmm_quote_in( sf_raydium_clmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,

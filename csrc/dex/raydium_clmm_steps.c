@@ -1,13 +1,12 @@
 #include <string.h>
 
 #include "dex/raydium_clmm.h"
-#include "dex/wide.h"
 
 #define ACCUMULATOR_SCALE 10000u
 #define FEE_MAX           100000u /* per 10^6, base and dynamic fee together */
 #define STEPS_MAX         4096u   /* more than a transaction can pay for */
 
-static sf_tick_rules_t const rules = { sf_tick_price_raydium, SF_SQRT_PRICE_MAX_RAYDIUM, SF_FEE_PPM, 0 };
+static sf_tick_rules_t const * const rules = &sf_tick_rules[SF_TICKS_RAYDIUM];
 
 /* ceil( amount * rate / of ); -1 if it does not fit */
 static int part_up( uint64_t amount, uint64_t rate, uint64_t of, uint64_t * out ) {
@@ -100,11 +99,11 @@ static int take( walk_t * w, uint64_t in, uint64_t out, uint64_t fee ) {
 static int step( walk_t * w, sf_u128_t depth, sf_u128_t from, sf_u128_t bound, uint32_t fee, sf_u128_t * to ) {
   sf_tick_step_t done;
   if( w->fee_in ) {
-    if( sf_tick_step( &rules, depth, from, bound, w->left, fee, w->a_to_b, w->exact_in, &done ) ) return -1;
+    if( sf_tick_step( rules, depth, from, bound, w->left, fee, w->a_to_b, w->exact_in, &done ) ) return -1;
   } else {
     uint64_t asked = w->left;
     if( !w->exact_in && part_up( w->left, SF_FEE_PPM, SF_FEE_PPM - fee, &asked ) ) return -1;
-    if( sf_tick_step( &rules, depth, from, bound, asked, 0, w->a_to_b, w->exact_in, &done ) ) return -1;
+    if( sf_tick_step( rules, depth, from, bound, asked, 0, w->a_to_b, w->exact_in, &done ) ) return -1;
     if( part_up( done.gross_out, fee, SF_FEE_PPM, &done.fee ) ) return -1;
     done.out = done.gross_out - done.fee;
     if( !w->exact_in && done.out > w->left ) {
@@ -171,17 +170,14 @@ static int match( walk_t * w, sf_u128_t sqrt_price, uint32_t fee, uint64_t amoun
   return in ? take( w, in, out, taken ) : 0;
 }
 
-static uint64_t orders_at( sf_raydium_clmm_state_t const * s, int32_t tick ) {
-  uint32_t low = 0, high = s->order_cnt;
-  while( low < high ) {
-    uint32_t middle = ( low + high ) / 2;
-    if( s->order[middle].tick < tick ) low = middle + 1;
-    else high = middle;
-  }
-  return low < s->order_cnt && s->order[low].tick == tick ? s->order[low].amount : 0;
-}
-
 /* -- the program's loop --------------------------------------------------------------------------- */
+
+uint32_t sf_raydium_clmm_fee( sf_raydium_clmm_state_t const * s, uint64_t now ) {
+  walk_t w = { .s = s, .dynamic = s->dynamic, .base_fee = s->ticks.fee_ppm };
+  dynamic_begin( &w, now );
+  accumulate( &w );
+  return fee_now( &w );
+}
 
 void sf_raydium_clmm_steps( sf_raydium_clmm_state_t const * s, int a_to_b, int exact_in, uint64_t amount,
                             sf_u128_t stop, uint64_t now, sf_quote_t * q ) {
@@ -193,7 +189,7 @@ void sf_raydium_clmm_steps( sf_raydium_clmm_state_t const * s, int a_to_b, int e
                            .base_fee = t->fee_ppm,
                            .a_to_b   = a_to_b,
                            .exact_in = exact_in,
-                           .fee_in   = !s->fee_on || ( s->fee_on == 1 ) == a_to_b,
+                           .fee_in   = sf_raydium_clmm_fee_in( s, a_to_b ),
                            .left     = amount,
                            .q        = q };
   sf_u128_t price      = t->sqrt_price;
@@ -205,18 +201,19 @@ void sf_raydium_clmm_steps( sf_raydium_clmm_state_t const * s, int a_to_b, int e
   dynamic_begin( &w, now );
   while( w.left && price != stop && i != end->at ) {
     uint32_t at          = up ? i : i - 1;
-    sf_u128_t next_price = t->price[at], target = ( up ? stop < next_price : stop > next_price ) ? stop : next_price;
-    int32_t next    = t->index[at];
-    uint64_t orders = orders_at( s, next );
-    uint32_t to     = i;
+    sf_u128_t next_price = t->list[at].price,
+              target     = ( up ? stop < next_price : stop > next_price ) ? stop : next_price;
+    int32_t next         = t->list[at].index;
+    uint64_t orders      = t->list[at].orders;
+    uint32_t to          = i;
     for( ;; ) {
       sf_u128_t bound, reached;
       if( ++steps > STEPS_MAX ) return;
       accumulate( &w );
       uint32_t fee = fee_now( &w );
-      int skipped  = fee_bound( &w, t->depth[i], target, &bound );
+      int skipped  = fee_bound( &w, t->list[i].depth, target, &bound );
       reached      = bound;
-      if( price != bound && step( &w, t->depth[i], price, bound, fee, &reached ) ) return;
+      if( price != bound && step( &w, t->list[i].depth, price, bound, fee, &reached ) ) return;
       if( reached == next_price ) {
         uint64_t before = orders;
         if( match( &w, next_price, fee, before, &orders ) ) return;
@@ -230,7 +227,7 @@ void sf_raydium_clmm_steps( sf_raydium_clmm_state_t const * s, int a_to_b, int e
       fee_advance( &w, skipped, price == next_price ? next : tick );
     }
     i = to;
-    if( t->stretch[up][i].flags & SF_STRETCH_WRONG ) return;
+    if( t->list[i].flags & SF_STRETCH_WRONG ) return;
     if( price == next_price && orders ) break; /* they took the rest */
   }
   q->status     = SF_QUOTE_OK;
@@ -238,7 +235,7 @@ void sf_raydium_clmm_steps( sf_raydium_clmm_state_t const * s, int a_to_b, int e
   q->amount_out = exact_in ? w.other : amount - w.left;
   q->sqrt_price = price;
   q->tick       = tick;
-  q->liquidity  = t->depth[i];
+  q->liquidity  = t->list[i].depth;
   q->crossed    = up ? i - t->at : t->at - i;
   q->impact_ppm = sf_tick_impact( t->value[up], q->amount_in - ( w.fee_in ? q->fee : 0 ),
                                   q->amount_out + ( w.fee_in ? 0 : q->fee ) );

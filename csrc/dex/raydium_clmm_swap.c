@@ -70,20 +70,16 @@ static int extension_put( sf_raydium_clmm_state_t const * s, sf_account_meta_t *
   return 0;
 }
 
-int sf_raydium_clmm_swap_accounts( sf_raydium_clmm_state_t const * s, int v2, int a_to_b, uint32_t arrays,
-                                   uint8_t const payer[32], uint8_t const user_in[32], uint8_t const user_out[32],
-                                   sf_account_meta_t * out, uint32_t * cnt ) {
-  int32_t span = SF_CLMM_ARRAY_TICKS * (int32_t)s->spacing, number = sf_tick_floor( s->ticks.tick, span ) / span;
-  int32_t list[SF_CLMM_SWAP_ARRAYS_MAX];
-  uint32_t found = 0, n = 0;
-  int extended = 0;
-  while( found < arrays && found < SF_CLMM_SWAP_ARRAYS_MAX &&
-         sf_raydium_clmm_next_array( s, !a_to_b, number, &number ) == 1 ) {
-    extended |= number < -OWN_ARRAYS || number >= OWN_ARRAYS;
-    list[found++] = number;
-    number += a_to_b ? -1 : 1;
-  }
-  if( !found ) return sf_err_set( SF_ERR_STATE, "raydium clmm: no tick array lies in the direction of the swap" );
+static int extended( int32_t number ) { return number < -OWN_ARRAYS || number >= OWN_ARRAYS; }
+
+int sf_raydium_clmm_swap_accounts( sf_raydium_clmm_state_t const * s, int v2, int a_to_b, int32_t const * number,
+                                   uint32_t arrays, uint8_t const payer[32], uint8_t const user_in[32],
+                                   uint8_t const user_out[32], sf_account_meta_t * out, uint32_t * cnt ) {
+  int32_t span = SF_CLMM_ARRAY_TICKS * (int32_t)s->spacing;
+  int far      = extended( sf_tick_floor( s->ticks.tick, span ) / span );
+  uint32_t n   = 0;
+  if( !arrays ) return sf_err_set( SF_ERR_STATE, "raydium clmm: no tick array lies in the direction of the swap" );
+  for( uint32_t i = 0; i < arrays; i++ ) far |= extended( number[i] );
   sf_account_meta_put( out, &n, payer, 1, 0 );
   sf_account_meta_put( out, &n, s->config, 0, 0 );
   sf_account_meta_put( out, &n, s->pubkey, 0, 1 );
@@ -100,13 +96,13 @@ int sf_raydium_clmm_swap_accounts( sf_raydium_clmm_state_t const * s, int v2, in
     sf_account_meta_put( out, &n, s->mint[!!a_to_b], 0, 0 );
   }
   /* swap has its first array among the fixed accounts, swap_v2 all of them behind; the extension comes first behind */
-  for( uint32_t i = 0; i < found; i++ ) {
+  for( uint32_t i = 0; i < arrays; i++ ) {
     uint8_t key[32];
     int err;
-    if( !i && extended && v2 && ( err = extension_put( s, out, &n ) ) ) return err;
-    if( ( err = array_address( s, list[i], key ) ) ) return err;
+    if( !i && far && v2 && ( err = extension_put( s, out, &n ) ) ) return err;
+    if( ( err = array_address( s, number[i], key ) ) ) return err;
     sf_account_meta_put( out, &n, key, 0, 1 );
-    if( !i && extended && !v2 && ( err = extension_put( s, out, &n ) ) ) return err;
+    if( !i && far && !v2 && ( err = extension_put( s, out, &n ) ) ) return err;
   }
   *cnt = n;
   return 0;

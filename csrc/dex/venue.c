@@ -5,7 +5,17 @@
 #include "dex/product.h"
 
 /* a venue: one line here */
-#define VENUES( V ) V( SF_VENUE_RAYDIUM_CPMM, sf_raydium_cpmm_venue )
+/* clang-format off */
+#define VENUES( V )                                          \
+  V( SF_VENUE_RAYDIUM_CPMM, sf_raydium_cpmm_venue )          \
+  V( SF_VENUE_RAYDIUM_AMM_V4, sf_raydium_amm_v4_venue )      \
+  V( SF_VENUE_RAYDIUM_CLMM, sf_raydium_clmm_venue )          \
+  V( SF_VENUE_ORCA_WHIRLPOOL, sf_orca_whirlpool_venue )      \
+  V( SF_VENUE_METEORA_DLMM, sf_meteora_dlmm_venue )          \
+  V( SF_VENUE_METEORA_DAMM_V2, sf_meteora_damm_v2_venue )    \
+  V( SF_VENUE_PUMP_SWAP, sf_pump_swap_venue )                \
+  V( SF_VENUE_PUMP_FUN, sf_pump_fun_venue )
+/* clang-format on */
 
 #define VENUE_DECLARE( number, row ) extern sf_venue_t const row;
 #define VENUE_PLACE( number, row )   [number] = &( row ),

@@ -26,7 +26,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sniperforge simnet",
         description="An embedded local Solana: real SVM execution behind the real JSON-RPC and WebSocket interfaces.",
-        epilog="Every key of [simnet] in configs/default.toml can be set with --set KEY=VALUE.",
+        epilog="Every key of [simnet] in configs/default.toml can be set with --set KEY=VALUE."
+        " `sniperforge simnet clone --help`: take pools from another node, for --from.",
     )
     add = parser.add_argument
     add("--config", metavar="FILE", action="append", help="TOML file whose [simnet] keys replace the defaults")
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--account", metavar=("PUBKEY", "FILE"), nargs=2, action="append", help="load an account dump at genesis")
     add("--account-dir", metavar="DIR", action="append", help="load every account dump below a directory")
     add("--bpf-program", metavar=("ID", "FILE"), nargs=2, action="append", help="run this ELF file as program ID")
+    add("--from", dest="clone", metavar="DIR", help="begin with what `simnet clone` took, and no market beside it")
     add("--no-market", action="store_true", help="an empty chain, without mints, pools and traders")
     add("--pools", metavar="N", type=int, help="pools of the market")
     add("--mints", metavar="N", type=int, help="mints of the market")
@@ -50,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     changes: dict[str, Any] = {}
-    for name in ("ledger", "rpc_port", "seed", "speed", "slot_ms"):
+    for name in ("ledger", "rpc_port", "seed", "speed", "slot_ms", "clone"):
         value = getattr(arguments, name)
         if value is not None:
             changes[name] = value
@@ -61,8 +63,8 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.bpf_program:
         changes["programs"] = [{"id": key, "file": file} for key, file in arguments.bpf_program]
     market: dict[str, Any] = {}
-    if arguments.no_market:
-        market["enabled"] = False
+    if arguments.no_market or arguments.clone is not None:
+        market["enabled"] = False  # traders of ours would move what was cloned
     for name in ("pools", "mints"):
         if getattr(arguments, name) is not None:
             market[name] = getattr(arguments, name)
@@ -115,7 +117,12 @@ def _print(endpoints: Endpoints) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the simnet until SIGTERM or Ctrl-C; returns 0, or 2 for a bad configuration or an unusable ledger."""
-    arguments = _parser().parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] == ["clone"]:
+        from sniperforge.simnet import clone
+
+        return clone.main(given[1:])
+    arguments = _parser().parse_args(given)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="simnet: %(message)s")
     logging.getLogger("websockets").setLevel(logging.WARNING)  # a line for each connection otherwise
     if arguments.die_with_parent:

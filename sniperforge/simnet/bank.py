@@ -100,10 +100,12 @@ class Listener(Protocol):
 class Bank:
     """See the module's text.  `ledger` must be open."""
 
-    def __init__(self, config: SimnetConfig, ledger: Ledger, genesis_hash: bytes, genesis_time: int) -> None:
+    def __init__(
+        self, config: SimnetConfig, ledger: Ledger, genesis_hash: bytes, genesis_time: int, first_slot: int = 0
+    ) -> None:
         self.config = config
         self.ledger = ledger
-        self.chain = Chain(config, genesis_hash, genesis_time)
+        self.chain = Chain(config, genesis_hash, genesis_time, first_slot)
         self.svm = LiteSVM().with_blockhash_check(False).with_transaction_history(0)
         self.recent: deque[Block] = deque()
         self.fees: deque[tuple[int, list[int], dict[Pubkey, int]]] = deque(maxlen=_FEE_BLOCKS)
@@ -126,7 +128,8 @@ class Bank:
         """Make `accounts` the genesis state and return it for the ledger."""
         stored = [StoredAccount.of(key, 0, account) for key, account in accounts]
         self.capitalization = sum(account.state[0] for account in stored if account.state is not None)
-        state = State([BlockInfo(0, 0, 0, self.chain.genesis_time)], stored, self.capitalization, 0)
+        first = self.chain.first_slot
+        state = State([BlockInfo(first, 0, first, self.chain.genesis_time)], stored, self.capitalization, 0)
         self.restore(state)
         return state
 
@@ -228,8 +231,9 @@ class Bank:
         """The account as it was at the end of `slot` (a processed, confirmed or finalized one)."""
         versions = self._versions.get(key) if slot < self.chain.slot else None
         if versions is not None:
-            return next(account for since, account in reversed(versions) if since <= slot)
-        account = self.svm.get_account(key)
+            account = next(account for since, account in reversed(versions) if since <= slot)
+        else:
+            account = self.svm.get_account(key)
         return account if account is not None and account.lamports else None
 
     def program_accounts(self, program: Pubkey, slot: int) -> list[tuple[Pubkey, Account]]:

@@ -14,10 +14,11 @@ SLOT_HASHES = 512
 class Chain:
     """The newest blocks and what follows from them; the last one is being filled."""
 
-    def __init__(self, config: SimnetConfig, genesis_hash: bytes, genesis_time: int) -> None:
+    def __init__(self, config: SimnetConfig, genesis_hash: bytes, genesis_time: int, first_slot: int = 0) -> None:
         self._config = config
         self.genesis_hash = genesis_hash
         self.genesis_time = genesis_time
+        self.first_slot = first_slot
         self.blocks: deque[BlockInfo] = deque(maxlen=max(SLOT_HASHES, config.finalized_after_slots + 2))
         self._last_valid: dict[bytes, int] = {}
 
@@ -74,7 +75,7 @@ class Chain:
 
     def time(self, slot: int) -> int:
         """Unix time of a slot: genesis time and the slots since then at speed 1."""
-        return self.genesis_time + slot * self._config.slot_ms // 1000
+        return self.genesis_time + (slot - self.first_slot) * self._config.slot_ms // 1000
 
     def skipped(self, slot: int) -> bool:
         """Whether `slot` has no block; decided by seed and slot."""

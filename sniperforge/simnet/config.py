@@ -93,6 +93,7 @@ class SimnetConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     accounts: list[AccountFile]
     account_directories: list[str]
     programs: list[ProgramFile]
+    clone: str
     market: MarketConfig
     faults: FaultsConfig
 

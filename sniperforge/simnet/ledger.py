@@ -58,6 +58,8 @@ class Genesis(msgspec.Struct, frozen=True, kw_only=True):
     loaded: list[str]
     asked: dict[str, Any] = {}
     """Keys of [simnet.market] that made the market, as they were."""
+    first_slot: int = 0
+    """The slot of the genesis state, at `unix_time`; that of a clone, else 0."""
 
 
 class BlockInfo(msgspec.Struct, array_like=True, frozen=True):

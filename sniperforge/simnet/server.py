@@ -22,11 +22,14 @@ from sniperforge.simnet import (
     account_methods,
     chain_methods,
     emulation,
+    sbf,
     simnet_methods,
+    token_methods,
     transaction_methods,
 )
 from sniperforge.simnet.accounts import load_dumps
 from sniperforge.simnet.bank import Bank
+from sniperforge.simnet.clone_files import Manifest, with_clone
 from sniperforge.simnet.config import ConfigError, SimnetConfig
 from sniperforge.simnet.faucet import Faucet, derive_keypair
 from sniperforge.simnet.faults import Faults
@@ -96,12 +99,13 @@ class Simnet:
     """One chain with its servers.  The constructor opens or creates the ledger and restores the bank."""
 
     def __init__(self, config: SimnetConfig) -> None:
+        config, clone = with_clone(config)
         self.config = config
         self.ledger = _ledger(config)
         self.ledger.open(reset=False)
         self.restored = self.ledger.genesis is not None
         programs, self.emulated = _programs(config)
-        genesis = self.ledger.genesis if self.ledger.genesis is not None else self._create(programs)
+        genesis = self.ledger.genesis if self.ledger.genesis is not None else self._create(programs, clone)
         self._check_genesis(genesis)
         self.market = msgspec.convert(genesis.market, Market)
         self.loaded = genesis.loaded
@@ -122,6 +126,7 @@ class Simnet:
         methods = {
             **chain_methods.METHODS,
             **account_methods.METHODS,
+            **token_methods.METHODS,
             **transaction_methods.METHODS,
             **simnet_methods.METHODS,
         }
@@ -137,14 +142,14 @@ class Simnet:
 
     def _new_bank(self, genesis: Genesis, programs: dict[Pubkey, bytes]) -> Bank:
         genesis_hash = bytes(Hash.from_string(genesis.genesis_hash))
-        bank = Bank(self.config, self.ledger, genesis_hash, genesis.unix_time)
+        bank = Bank(self.config, self.ledger, genesis_hash, genesis.unix_time, genesis.first_slot)
         for program, elf in programs.items():
             bank.add_program(program, elf)
         return bank
 
-    def _create(self, programs: dict[Pubkey, bytes]) -> Genesis:
+    def _create(self, programs: dict[Pubkey, bytes], clone: Manifest | None) -> Genesis:
         loaded = load_dumps(self.config.accounts, self.config.account_directories)
-        unix_time = int(time.time())
+        unix_time = clone.unix_time if clone is not None else int(time.time())
         builder = GenesisBuilder(self.config, loaded, unix_time)
         builder.build()
         record = Genesis(
@@ -155,6 +160,7 @@ class Simnet:
             market=msgspec.to_builtins(builder.market),
             loaded=[str(key) for key in loaded],
             asked={key: getattr(self.config.market, key) for key in _OF_GENESIS},
+            first_slot=clone.slot if clone is not None else 0,
         )
         self.bank = self._new_bank(record, programs)
         self.ledger.create(record, self.bank.begin(builder.accounts.items()))
@@ -284,7 +290,10 @@ def _programs(config: SimnetConfig) -> tuple[dict[Pubkey, bytes], dict[Pubkey, s
             raise ConfigError(f'simnet.programs: "{given.id}" is not an address ({error})') from error
         except OSError as error:
             raise ConfigError(f"simnet.programs: {given.file}: {error.strerror}; name a readable ELF file") from error
-        emulated.pop(program, None)
+        if sbf.built_from(programs[program]) is None:
+            emulated.pop(program, None)
+        else:  # the ELF file says itself that it is an emulation
+            emulated.setdefault(program, Path(given.file).stem)
     return programs, emulated
 
 

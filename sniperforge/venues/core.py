@@ -1,8 +1,8 @@
 """The C core's venues (`csrc/dex`) from Python: the same state, the same quotes, as `Quote`.
 
 A venue is reached by its real functions, declared in a block `dex: <venue>` of `ipc/binding.h`: an opaque state
-(`ffi.new("sf_<venue>_state_t *")`), decoders that return 0 or a negative code (`check` makes an exception of it), and
-`sf_<venue>_quote_in` and `_quote_out`, which `quote` calls.
+(`ffi.new("sf_<venue>_state_t *")`; of a venue with ticks the work it is in), decoders that return 0 or a negative code
+(`check` makes an exception of it), and `sf_<venue>_quote_in` and `_quote_out`, which `quote` calls.
 """
 
 from __future__ import annotations
@@ -15,6 +15,11 @@ from ipc.errors import check
 from sniperforge.venues.quote import Quote
 
 STATUS = {lib.SF_QUOTE_OK: "ok", lib.SF_QUOTE_REFUSED: "refused", lib.SF_QUOTE_EXHAUSTED: "exhausted"}
+
+
+def state_of(work: Any) -> Any:
+    """The state in a `sf_<venue>_work_t *`, which lives as long as it does."""
+    return ffi.gc(ffi.addressof(work, "state"), lambda _: work and None)
 
 
 def quote(function: Callable[..., None], state: Any, a_to_b: bool, amount: int, now: int = 0) -> Quote:

@@ -72,6 +72,14 @@ class Dumps:
     def __iter__(self) -> Iterator[Account]:
         return (self[address] for address in self._accounts)
 
+    def unambiguous(self) -> Iterator[Account]:
+        """The accounts of which there is one dump, or equal ones."""
+        for address in self._accounts:
+            try:
+                yield self[address]
+            except AmbiguousAccountError:
+                continue
+
     def __contains__(self, address: object) -> bool:
         return address in self._accounts
 

@@ -270,11 +270,17 @@ class State:
         quote = self._run(a_to_b, True, swapped, now, limit)
         if quote.status == "refused":
             return quote
-        paid: int | None = amount
-        if quote.amount_in != swapped:
-            paid = fee_in.before(quote.amount_in)
-        if paid is None:
+        if quote.amount_in == swapped:
+            return quote._replace(amount_in=amount, amount_out=quote.amount_out - fee_out.of(quote.amount_out))
+        return self._paid(quote, fee_in, fee_out)
+
+    @staticmethod
+    def _paid(quote: Quote, fee_in: TransferFee, fee_out: TransferFee) -> Quote:
+        """With transfer fees. What a swap got to when the ticks ended may be an amount that cannot be sent."""
+        paid = fee_in.before(quote.amount_in)
+        if paid is None and quote.status != "exhausted":
             return Quote(0, 0, "refused", _TRANSFER_FEE)
+        paid = quote.amount_in if paid is None else paid
         return quote._replace(amount_in=paid, amount_out=quote.amount_out - fee_out.of(quote.amount_out))
 
     def quote_out(self, a_to_b: bool, amount: int, now: int = 0, limit: int = 0) -> Quote:
@@ -291,10 +297,7 @@ class State:
             return quote
         if not limit and quote.status == "ok" and quote.amount_out != swapped:
             return Quote(0, 0, "refused", _PARTIAL_FILL)
-        paid = fee_in.before(quote.amount_in)
-        if paid is None:
-            return Quote(0, 0, "refused", _TRANSFER_FEE)
-        return quote._replace(amount_in=paid, amount_out=quote.amount_out - fee_out.of(quote.amount_out))
+        return self._paid(quote, fee_in, fee_out)
 
     def _transfer_fees(self, a_to_b: bool) -> tuple[TransferFee, TransferFee]:
         a, b = self.transfer_fees

@@ -131,8 +131,8 @@ def _cpmm(dumps: Dumps, account: Account) -> Priced:
 def _clmm(dumps: Dumps, account: Account) -> Priced:
     pool = raydium_clmm.decode_pool(account.data)
     config = dumps.need(str(pool.config), "config").data
-    state = ffi.new("sf_raydium_clmm_state_t *")
-    lib.sf_raydium_clmm_clear(state, bytes(Pubkey.from_string(account.address)))
+    work = ffi.new("sf_raydium_clmm_work_t *")
+    lib.sf_raydium_clmm_clear(work, bytes(Pubkey.from_string(account.address)))
     arrays: list[raydium_clmm.TickArray] = []
     extension: frozenset[int] | None = None
     first = (account, dumps[str(pool.config)])
@@ -143,18 +143,18 @@ def _clmm(dumps: Dumps, account: Account) -> Priced:
             _, extension = raydium_clmm.decode_extension(other.data)
         elif other not in first:
             continue
-        check(lib.sf_raydium_clmm_account(other.data, len(other.data), state))
-    fees, notes = _transfer_fees(dumps, pool.mints, state)
-    check(lib.sf_raydium_clmm_prepare(state))
+        check(lib.sf_raydium_clmm_account(other.data, len(other.data), work))
+    fees, notes = _transfer_fees(dumps, pool.mints, work.state)
+    check(lib.sf_raydium_clmm_prepare(work))
     python = raydium_clmm.State.of(pool, raydium_clmm.decode_config(config), arrays, extension)
-    return _priced("raydium_clmm", pool.mints, state, replace(python, transfer_fees=fees), notes)
+    return _priced("raydium_clmm", pool.mints, core.state_of(work), replace(python, transfer_fees=fees), notes)
 
 
 def _whirlpool(dumps: Dumps, account: Account) -> Priced:
     pool = orca_whirlpool.decode_pool(account.data)
-    state = ffi.new("sf_orca_whirlpool_state_t *")
-    lib.sf_orca_whirlpool_clear(state, bytes(Pubkey.from_string(account.address)))
-    check(lib.sf_orca_whirlpool_account(account.data, len(account.data), state))
+    work = ffi.new("sf_orca_whirlpool_work_t *")
+    lib.sf_orca_whirlpool_clear(work, bytes(Pubkey.from_string(account.address)))
+    check(lib.sf_orca_whirlpool_account(account.data, len(account.data), work))
     arrays: dict[int, dict[int, int]] = {}
     oracle: orca_whirlpool.Oracle | None = None
     for other in _of_pool(dumps, account, (9956, 12, 8)):
@@ -165,20 +165,19 @@ def _whirlpool(dumps: Dumps, account: Account) -> Priced:
             oracle = orca_whirlpool.decode_oracle(other.data)
         else:
             continue
-        check(lib.sf_orca_whirlpool_account(other.data, len(other.data), state))
-    fees, notes = _transfer_fees(dumps, pool.mints, state)
-    check(lib.sf_orca_whirlpool_prepare(state))
+        check(lib.sf_orca_whirlpool_account(other.data, len(other.data), work))
+    fees, notes = _transfer_fees(dumps, pool.mints, work.state)
+    check(lib.sf_orca_whirlpool_prepare(work))
     python = orca_whirlpool.State.of(pool, arrays, oracle)
-    return _priced("orca_whirlpool", pool.mints, state, replace(python, transfer_fees=fees), notes)
+    return _priced("orca_whirlpool", pool.mints, core.state_of(work), replace(python, transfer_fees=fees), notes)
 
 
 def _dlmm(dumps: Dumps, account: Account) -> Priced:
     loaded = golden_dlmm.load(dumps, account.address, newest=True)
     python = replace(loaded.python, plain_accounts=(False, False))
     for side in (0, 1):
-        loaded.c.plain_account[side] = 0
-    check(lib.sf_meteora_dlmm_prepare(loaded.c))
-    return _priced("meteora_dlmm", python.pair.mints, loaded.c, python, [])
+        loaded.work.head.plain_account[side] = 0
+    return _priced("meteora_dlmm", python.pair.mints, golden_dlmm.travel(loaded.work), python, [])
 
 
 def _damm(dumps: Dumps, account: Account) -> Priced:
@@ -230,3 +229,21 @@ _LOADERS: dict[str, Callable[[Dumps, Account], Priced]] = {
     str(pump_fun.PROGRAM): _pump_fun,
 }
 """By the pool account's owner."""
+
+_POOL_TAGS = frozenset(
+    {
+        meteora_damm_v2.POOL_DISCRIMINATOR,  # PumpSwap's is the same
+        meteora_dlmm.PAIR_DISCRIMINATOR,
+        orca_whirlpool.POOL_DISCRIMINATOR,
+        pump_fun.CURVE_DISCRIMINATOR,
+        bytes.fromhex("f7ede3f5d7c3de46"),  # PoolState: Raydium CPMM and CLMM
+    }
+)
+_AMM_POOL_BYTES = 752
+
+
+def is_pool(account: Account) -> bool:
+    """Whether an account looks like a pool of a venue; `load` says if it is one."""
+    if account.owner == str(raydium_amm_v4.PROGRAM):
+        return len(account.data) == _AMM_POOL_BYTES
+    return account.owner in _LOADERS and account.data[:8] in _POOL_TAGS

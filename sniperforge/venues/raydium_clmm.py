@@ -319,6 +319,7 @@ class State:
             return Quote(0, 0, "refused", reason.code)
         quote = swap.quote(status, error)
         paid = amount if exact_in and quote.amount_in == swapped else fee_in.before(quote.amount_in)
-        if paid is None:
+        if paid is None and status != "exhausted":
             return Quote(0, 0, "refused", TRANSFER_FEE)
+        paid = quote.amount_in if paid is None else paid  # what it got to may be an amount that cannot be sent
         return quote._replace(amount_in=paid, amount_out=quote.amount_out - fee_out.of(quote.amount_out))

@@ -1,4 +1,4 @@
-"""Raydium CPMM: what its accounts say, what its swaps give, and which pools there are.
+"""Raydium CPMM: what its accounts say, and what its swaps give.
 
 Arithmetic is the program's own integers (raydium-io/raydium-cp-swap: `curve/`, `states/`, `instructions/swap_base_*`);
 the C core (`csrc/dex/raydium_cpmm.c`) is tested against it. Amounts are base units, rates are per million.
@@ -6,11 +6,8 @@ the C core (`csrc/dex/raydium_cpmm.c`) is tested against it. Amounts are base un
 
 from __future__ import annotations
 
-import base64
 import struct
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from solders.pubkey import Pubkey
 
@@ -28,17 +25,11 @@ CONFIG_DISCRIMINATOR = bytes.fromhex("daf42168cbcb2b6f")
 SWAP_DISABLED = 4
 """Bit of a pool's status."""
 
-_POOL_DISCRIMINATOR_BASE58 = "iUE1qg7KXeV"
-_ACCOUNTS_PER_CALL = 100
-
 NOT_GREATER, NOT_APPROVED, ZERO_TRADING_TOKENS, TRANSFER_FEE_MISMATCH = 2505, 6000, 6006, 6010
 """Errors of the program."""
 
 PPM = 1_000_000
 U64 = 1 << 64
-
-Call = Callable[..., Any]
-"""Calls a JSON-RPC method: name, parameters; returns the result."""
 
 
 class VenueDataError(ValueError):
@@ -259,52 +250,3 @@ def decode_config(data: bytes) -> Rates:
     return rates
 
 
-def discover(call: Call, *, only: Sequence[str] | None = None) -> list[Pool]:
-    """Pools in a stable order: all that the program owns, or those whose addresses are in `only`, in that order.
-
-    Accounts that are no pools, and pools on which swaps are disabled, are left out.
-    """
-    if only is None:
-        filters = [{"dataSize": POOL_BYTES}, {"memcmp": {"offset": 0, "bytes": _POOL_DISCRIMINATOR_BASE58}}]
-        rows = call("getProgramAccounts", str(PROGRAM), {"encoding": "base64", "filters": filters})
-        found = sorted((row["pubkey"], row["account"]) for row in rows)
-    else:
-        found = list(zip(only, _accounts(call, only), strict=True))
-    pools = []
-    for address, account in found:
-        if account is None or account["owner"] != str(PROGRAM):
-            continue
-        try:
-            pool = decode_pool(Pubkey.from_string(address), base64.b64decode(account["data"][0]))
-        except VenueDataError:
-            continue
-        if not pool.status & SWAP_DISABLED:
-            pools.append(pool)
-    return pools
-
-
-def _accounts(call: Call, addresses: Sequence[str]) -> list[Any]:
-    accounts: list[Any] = []
-    for start in range(0, len(addresses), _ACCOUNTS_PER_CALL):
-        part = list(addresses[start : start + _ACCOUNTS_PER_CALL])
-        accounts += call("getMultipleAccounts", part, {"encoding": "base64"})["value"]
-    return accounts
-
-
-def mints(pools: Iterable[Pool]) -> list[tuple[Pubkey, Pubkey]]:
-    """Every mint of `pools` once, with its token program, in the order met."""
-    return list(dict.fromkeys(pair for pool in pools for pair in zip(pool.mints, pool.token_programs, strict=True)))
-
-
-def accounts(pools: Sequence[Pool]) -> list[Pubkey]:
-    """The accounts that price `pools`, each once, as the engine must meet them: pools, configs, vaults, mints."""
-    configs = [pool.config for pool in pools]
-    vaults = [vault for pool in pools for vault in pool.vaults]
-    return list(
-        dict.fromkeys([*(pool.address for pool in pools), *configs, *vaults, *(mint for mint, _ in mints(pools))])
-    )
-
-
-def accounts_file(pools: Sequence[Pool]) -> str:
-    """Text of the feed's accounts file: one address a line, in the order of `accounts`."""
-    return f"# {len(pools)} pools of Raydium CPMM\n" + "".join(f"{address}\n" for address in accounts(pools))

@@ -18,7 +18,16 @@ static uint8_t const pool_key[32] = { 0xce, 0x43, 0x70, 0x62, 0xb6, 0x13, 0x78, 
                                       0x36, 0x51, 0x04, 0xd0, 0x76, 0x7a, 0x58, 0x04, 0x92, 0xdb, 0xa6,
                                       0x4f, 0x23, 0x58, 0xe9, 0x89, 0x3d, 0xbe, 0x19, 0x16, 0x15 };
 
-static sf_meteora_dlmm_state_t state, twin;
+static sf_meteora_dlmm_work_t work, twin;
+static sf_meteora_dlmm_state_t * state; /* what travels of a work */
+static uint8_t room[SF_DLMM_STATE_MAX] __attribute__( ( aligned( 16 ) ) );
+
+static void travel( sf_meteora_dlmm_work_t const * w, uint32_t arrays, uint32_t bytes ) {
+  state = (sf_meteora_dlmm_state_t *)room;
+  memset( room, 0xa5, sizeof( room ) );
+  uint32_t used = sf_meteora_dlmm_travel( w, arrays, bytes, state );
+  assert( used <= bytes && used % 16 == 0 );
+}
 
 /* The data of an account dump in $SNIPERFORGE_DATA, or beside the checkout; its length, or -1. */
 static int dump( char const * name, uint8_t * out, uint32_t max ) {
@@ -64,8 +73,9 @@ static void test_price( void ) {
 }
 
 /* Whatever was decoded: a quote ends, and gives out no more than the bins hold. */
-static void quotes( sf_meteora_dlmm_state_t * s, sf_rng_t * rng ) {
-  if( sf_meteora_dlmm_prepare( s ) ) return;
+static void quotes( sf_meteora_dlmm_work_t const * w, sf_rng_t * rng ) {
+  travel( w, UINT32_MAX, SF_DLMM_STATE_MAX );
+  sf_meteora_dlmm_state_t const * s = state;
   for( int i = 0; i < 4; i++ ) {
     sf_quote_t q;
     uint64_t amount = sf_rng_next( rng ) >> sf_rng_below( rng, 64 ), now = sf_rng_next( rng ) >> 33;
@@ -74,8 +84,7 @@ static void quotes( sf_meteora_dlmm_state_t * s, sf_rng_t * rng ) {
     else sf_meteora_dlmm_quote_out( s, a_to_b, amount, now, &q );
     assert( q.status <= SF_QUOTE_EXHAUSTED && q.protocol_fee <= q.fee + 2 );
     sf_u128_t all = 0;
-    for( uint32_t k = 0; k < s->step_cnt[!a_to_b]; k++ )
-      for( uint32_t layer = 0; layer < SF_DLMM_LAYERS; layer++ ) all += s->step[!a_to_b][k].out[layer];
+    for( uint32_t k = 0; k < s->way[!a_to_b].step_cnt; k++ ) all += sf_meteora_dlmm_steps( s, !a_to_b )[k].out;
     assert( q.amount_out <= all );
   }
 }
@@ -94,7 +103,7 @@ static void shake( uint8_t const * data, uint32_t len, sf_rng_t * rng ) {
     int err = sf_meteora_dlmm_account( flipped, len, &twin );
     if( err ) assert( sf_err_text()[0] );
     if( bit % 16 == 0 || len == SF_DLMM_PAIR_BYTES ) quotes( &twin, rng );
-    assert( twin.array_cnt <= 3 && twin.bin_step == 250 );
+    assert( twin.array_cnt <= 3 && twin.head.bin_step == 250 );
     if( twin.array_cnt == 3 ) twin.array_cnt = 2; /* the flipped index made another one */
     if( len == SF_DLMM_PAIR_BYTES ) assert( !sf_meteora_dlmm_account( data, len, &twin ) );
   }
@@ -108,33 +117,33 @@ static int test_real( void ) {
   int len[3];
   sf_rng_t rng;
   sf_rng_seed( &rng, 5 );
-  sf_meteora_dlmm_clear( &state, pool_key );
-  state.newest = 0;
+  sf_meteora_dlmm_clear( &work, pool_key );
+  work.head.newest = 0;
   for( int i = 0; i < 3; i++ ) {
     len[i] = dump( names[i], account[i], sizeof( account[i] ) );
     if( len[i] < 0 ) return 0;
-    if( !i ) assert( sf_meteora_dlmm_prepare( &state ) == SF_ERR_DATA );
-    assert( !sf_meteora_dlmm_account( account[i], (uint32_t)len[i], &state ) );
+    assert( !sf_meteora_dlmm_account( account[i], (uint32_t)len[i], &work ) );
   }
-  assert( !sf_meteora_dlmm_prepare( &state ) && state.active == 15 && state.bin_step == 250 );
-  assert( sf_meteora_dlmm_array_decode( account[0], (uint32_t)len[0], &state ) == SF_ERR_DATA );
+  travel( &work, UINT32_MAX, SF_DLMM_STATE_MAX );
+  assert( state->active == 15 && state->bin_step == 250 );
+  assert( sf_meteora_dlmm_array_decode( account[0], (uint32_t)len[0], &work ) == SF_ERR_DATA );
   sf_quote_t q;
-  sf_meteora_dlmm_quote_in( &state, 1, 175134709, 1734391452, &q ); /* what the real program paid */
+  sf_meteora_dlmm_quote_in( state, 1, 175134709, 1734391452, &q ); /* what the real program paid */
   assert( q.status == SF_QUOTE_OK && q.amount_out == 234759306 && q.tick == 11 && q.crossed == 4 && q.impact_ppm );
-  sf_meteora_dlmm_quote_out( &state, 0, 226821373, 1734391507, &q );
+  sf_meteora_dlmm_quote_out( state, 0, 226821373, 1734391507, &q );
   assert( q.status == SF_QUOTE_OK && q.amount_in == 348759410 && q.tick == 19 );
-  sf_meteora_dlmm_quote_in( &state, 0, UINT64_MAX / 2, 1734391452, &q ); /* the next array up is marked, not loaded */
+  sf_meteora_dlmm_quote_in( state, 0, UINT64_MAX / 2, 1734391452, &q ); /* the next array up is marked, not loaded */
   assert( q.status == SF_QUOTE_EXHAUSTED && q.amount_out && q.amount_in && q.tick == 70 );
-  sf_meteora_dlmm_quote_in( &state, 1, UINT64_MAX / 2, 1734391452, &q );
+  sf_meteora_dlmm_quote_in( state, 1, UINT64_MAX / 2, 1734391452, &q );
   assert( q.status == SF_QUOTE_REFUSED && q.error == SF_DLMM_ERR_NO_BITMAP && !q.amount_out );
-  state.array_cnt = 0;
-  assert( !sf_meteora_dlmm_prepare( &state ) );
-  sf_meteora_dlmm_quote_in( &state, 1, 1000, 1734391452, &q );
+  work.array_cnt = 0;
+  travel( &work, UINT32_MAX, SF_DLMM_STATE_MAX );
+  sf_meteora_dlmm_quote_in( state, 1, 1000, 1734391452, &q );
   assert( q.status == SF_QUOTE_EXHAUSTED && !q.amount_in && !q.amount_out );
-  state.array_cnt = 2;
-  twin            = state;
+  work.array_cnt = 2;
+  twin           = work;
   for( int newest = 0; newest < 2; newest++ ) {
-    twin.newest = (uint32_t)newest;
+    twin.head.newest = (uint32_t)newest;
     for( int i = 0; i < 3; i++ ) shake( account[i], (uint32_t)len[i], &rng );
   }
   return 1;
@@ -143,22 +152,22 @@ static int test_real( void ) {
 static void test_bitmap( void ) {
   static uint8_t data[SF_DLMM_BITMAP_BYTES] = { 0x50, 0x6f, 0x7c, 0x71, 0x37, 0xed, 0x12, 0x05 };
   int32_t index                             = 0;
-  sf_meteora_dlmm_clear( &state, pool_key );
-  assert( sf_meteora_dlmm_array_next( &state, 1, -513, &index ) == SF_DLMM_ERR_NO_BITMAP );
+  sf_meteora_dlmm_clear( &work, pool_key );
+  assert( sf_meteora_dlmm_array_next( &work, 1, -513, &index ) == SF_DLMM_ERR_NO_BITMAP );
   memcpy( data + 8, pool_key, 32 );
   data[40]   = 1;    /* array 512 */
   data[807]  = 0x80; /* array 6655 */
   data[808]  = 2;    /* array -514 */
   data[1575] = 0x80; /* array -6656 */
-  assert( !sf_meteora_dlmm_account( data, sizeof( data ), &state ) );
-  assert( !sf_meteora_dlmm_array_next( &state, 0, 0, &index ) && index == 512 );
-  assert( !sf_meteora_dlmm_array_next( &state, 0, 513, &index ) && index == 6655 );
-  assert( !sf_meteora_dlmm_array_next( &state, 1, 0, &index ) && index == -514 );
-  assert( !sf_meteora_dlmm_array_next( &state, 1, -515, &index ) && index == -6656 );
-  assert( !sf_meteora_dlmm_array_next( &state, 0, -515, &index ) && index == -514 );
-  assert( sf_meteora_dlmm_array_next( &state, 0, 6656, &index ) == SF_DLMM_ERR_NO_ARRAY );
+  assert( !sf_meteora_dlmm_account( data, sizeof( data ), &work ) );
+  assert( !sf_meteora_dlmm_array_next( &work, 0, 0, &index ) && index == 512 );
+  assert( !sf_meteora_dlmm_array_next( &work, 0, 513, &index ) && index == 6655 );
+  assert( !sf_meteora_dlmm_array_next( &work, 1, 0, &index ) && index == -514 );
+  assert( !sf_meteora_dlmm_array_next( &work, 1, -515, &index ) && index == -6656 );
+  assert( !sf_meteora_dlmm_array_next( &work, 0, -515, &index ) && index == -514 );
+  assert( sf_meteora_dlmm_array_next( &work, 0, 6656, &index ) == SF_DLMM_ERR_NO_ARRAY );
   data[8] ^= 1;
-  assert( sf_meteora_dlmm_account( data, sizeof( data ), &state ) == SF_ERR_DATA );
+  assert( sf_meteora_dlmm_account( data, sizeof( data ), &work ) == SF_ERR_DATA );
 }
 
 static void test_swap( void ) {
@@ -236,20 +245,21 @@ static void test_accounts( void ) {
   sf_account_meta_t meta[SF_DLMM_SWAP_ACCOUNT_MAX];
   uint8_t user[32] = { 1 }, in[32] = { 2 }, out[32] = { 3 };
   uint32_t cnt;
-  sf_meteora_dlmm_clear( &state, pool_key );
-  state.active      = 15;
-  state.bitmap[103] = 1UL << 63; /* array -1 */
-  state.bitmap[104] = 1;         /* array 0 */
+  sf_meteora_dlmm_clear( &work, pool_key );
+  int32_t const down[2] = { 0, -1 };
   for( uint32_t form = 0; form < SF_DLMM_FORMS; form++ ) {
     uint32_t fixed = form & 1 ? 16 : 15;
-    assert( !sf_meteora_dlmm_swap_accounts( &state, form, 1, 3, user, in, out, meta, &cnt ) && cnt == fixed + 2 );
+    assert( !sf_meteora_dlmm_swap_accounts( &work.head, form, 2, down, user, in, out, meta, &cnt ) &&
+            cnt == fixed + 2 );
     assert( !memcmp( meta[0].pubkey, pool_key, 32 ) && meta[0].writable && meta[10].signer && !meta[10].writable );
     assert( !memcmp( meta[1].pubkey, sf_meteora_dlmm_program, 32 ) && !meta[1].writable );
     assert( !memcmp( meta[fixed].pubkey, array_0, 32 ) && !memcmp( meta[fixed + 1].pubkey, array_minus, 32 ) );
     assert( meta[fixed].writable && !memcmp( meta[fixed - 1].pubkey, sf_meteora_dlmm_program, 32 ) );
-    assert( !sf_meteora_dlmm_swap_accounts( &state, form, 0, 3, user, in, out, meta, &cnt ) && cnt == fixed + 1 );
+    assert( !sf_meteora_dlmm_swap_accounts( &work.head, form, 1, down, user, in, out, meta, &cnt ) &&
+            cnt == fixed + 1 );
   }
-  assert( sf_meteora_dlmm_swap_accounts( &state, SF_DLMM_FORMS, 1, 1, user, in, out, meta, &cnt ) == SF_ERR_ARG );
+  assert( sf_meteora_dlmm_swap_accounts( &work.head, SF_DLMM_FORMS, 1, down, user, in, out, meta, &cnt ) ==
+          SF_ERR_ARG );
 }
 
 int main( void ) {

@@ -2,15 +2,12 @@
    flipped bits: each is refused, or decodes to something whose quotes hold together. */
 
 #include "dex/orca_whirlpool.h"
-#include "base/rng.h"
-#include "check.h"
-#include "dump.h"
 #include "solana/base58.h"
+#include "tick_venue.h"
 
 #define DIR    "accounts/orca_whirlpool/samo_usdc_and_sol_usdc_ts64/"
 #define POOL   "HJPjoWUrhoZzkNfRpHuieeFk9WcZWjwy6PBjZ81ngndJ"
 #define ARRAYS 7
-#define NOW    1700000000
 
 static char const * const array_file[ARRAYS] = {
   "n16896.HoDhUt77EotPNLUfJuvCCLbmpiM1JR6WLqWxeDPR1xvK", "n22528.CEstjhG1v4nUgvGDyFruYEbJ18X8XeN4sX1WFCLt4D5c",
@@ -19,7 +16,7 @@ static char const * const array_file[ARRAYS] = {
   "n50688.93a168GhU5TKPri9jdkjysXhfb13z1BqGh5miGs2Pq6a",
 };
 
-static sf_orca_whirlpool_state_t state, broken;
+static sf_orca_whirlpool_work_t work;
 static uint8_t pool[SF_WHIRLPOOL_POOL_BYTES + 1], array[ARRAYS][SF_WHIRLPOOL_ARRAY_BYTES + 1], key[32];
 static uint8_t oracle[SF_WHIRLPOOL_ORACLE_BYTES];
 
@@ -41,13 +38,14 @@ static void quotes_hold( sf_orca_whirlpool_state_t const * s, sf_rng_t * rng ) {
 
 static void addresses( void ) {
   sf_account_meta_t meta[SF_WHIRLPOOL_SWAP_ACCOUNT_MAX];
-  uint8_t user[32] = { 1 };
-  uint32_t cnt     = 0;
+  sf_orca_whirlpool_state_t const * s = &work.state;
+  uint8_t user[32]                    = { 1 };
+  uint32_t cnt                        = 0;
   for( int v2 = 0; v2 < 2; v2++ ) {
     for( int a_to_b = 0; a_to_b < 2; a_to_b++ ) {
       int32_t start[SF_WHIRLPOOL_SWAP_ARRAYS];
-      CHECK( sf_orca_whirlpool_array_starts( state.spacing, state.ticks.tick, a_to_b, start ) == 3 );
-      CHECK( !sf_orca_whirlpool_swap_accounts( &state, v2, a_to_b, user, user, user, meta, &cnt ) );
+      CHECK( sf_orca_whirlpool_array_starts( s->spacing, s->ticks.tick, a_to_b, start ) == 3 );
+      CHECK( !sf_orca_whirlpool_swap_accounts( s, v2, start, 3, user, user, user, meta, &cnt ) );
       CHECK( cnt == ( v2 ? 15u : 11u ) );
       uint32_t first = cnt - 4;
       for( int i = 0; i < 3; i++ ) {
@@ -77,31 +75,67 @@ static void events( void ) {
   CHECK( sf_orca_whirlpool_traded_parse( data, 121, &t ) == SF_ERR_DATA );
 }
 
-static void lengths( void ) {
-  for( uint32_t len = 0; len<SF_WHIRLPOOL_ARRAY_BYTES + 20; len += len> 700 && len < 9900 ? 37 : 1 ) {
-    uint8_t *p = dump_exact( pool, SF_WHIRLPOOL_POOL_BYTES, len ),
-            *a = dump_exact( array[0], SF_WHIRLPOOL_ARRAY_BYTES, len ),
-            *o = dump_exact( oracle, SF_WHIRLPOOL_ORACLE_BYTES, len );
-    CHECK( ( sf_orca_whirlpool_account( p, len, &state ) == 0 ) == ( len == SF_WHIRLPOOL_POOL_BYTES ) );
-    CHECK( ( sf_orca_whirlpool_account( a, len, &state ) == 0 ) == ( len == SF_WHIRLPOOL_ARRAY_BYTES ) );
-    CHECK( ( sf_orca_whirlpool_account( o, len, &state ) == 0 ) == ( len == SF_WHIRLPOOL_ORACLE_BYTES ) );
-    free( p ), free( a ), free( o );
-  }
+/* Makes a tick initialized, if it is not. */
+static void tick_begin( uint8_t * data, uint32_t tick ) {
+  uint8_t * at = data + 12 + 113 * tick;
+  if( !at[0] ) at[0] = 1, at[17] = 1;
 }
 
-static void flips( sf_rng_t * rng, uint8_t * data, uint32_t len, uint32_t rounds ) {
-  uint32_t decoded = 0;
-  for( uint32_t i = 0; i < rounds; i++ ) {
-    uint32_t bit = rounds == 8 * len ? i : (uint32_t)( sf_rng_below( rng, 8 * len ) );
-    data[bit / 8] ^= (uint8_t)( 1u << bit % 8 );
-    broken = state;
-    if( !sf_orca_whirlpool_account( data, len, &broken ) && !sf_orca_whirlpool_prepare( &broken ) ) {
-      quotes_hold( &broken, rng );
-      decoded++;
-    }
-    data[bit / 8] ^= (uint8_t)( 1u << bit % 8 );
-  }
-  CHECK( decoded && decoded < rounds );
+static tick_venue_t venue_of( int adaptive ) {
+  tick_venue_t v = { .row        = &sf_orca_whirlpool_venue,
+                     .state_at   = offsetof( sf_orca_whirlpool_work_t, state ),
+                     .liquidity  = 49,
+                     .price      = 65,
+                     .tick       = 81,
+                     .net        = 13,
+                     .tick_bytes = 113 };
+  memcpy( v.key, key, 32 );
+  part_add( &v, SF_PART_POOL, pool, SF_WHIRLPOOL_POOL_BYTES );
+  for( int i = 0; i < ARRAYS; i++ ) part_add( &v, SF_PART_OWN, array[i], SF_WHIRLPOOL_ARRAY_BYTES );
+  if( adaptive ) part_add( &v, SF_PART_OWN, oracle, SF_WHIRLPOOL_ORACLE_BYTES );
+  venue_load( &v );
+  return v;
+}
+
+static void venue( sf_rng_t * rng ) {
+  tick_venue_t v = venue_of( 0 );
+  work_holds( &v, v.work, rng, 1 );
+  lengths_hold( &v, &v.part[0] );
+  lengths_hold( &v, &v.part[1] );
+  flips_hold( &v, &v.part[0], 0, rng );
+  flips_hold( &v, &v.part[3], 6000, rng );
+  /* the arrays that are not known exist not: swaps go through them */
+  int32_t tick                 = work.state.ticks.tick;
+  sf_orca_whirlpool_work_t * w = v.work;
+  sf_quote_t q;
+  w->arrays.cnt = 1; /* far away */
+  CHECK( !venue_price( &v, w ) );
+  v.row->quote_in( &w->state, 1, 1000000, NOW, &q );
+  CHECK( q.status == SF_QUOTE_EXHAUSTED && !q.amount_in );
+  CHECK( !v.row->decode( w, SF_PART_OWN, sf_orca_whirlpool_program, 0, 0, 1, 0 ) && !venue_price( &v, w ) );
+  v.row->quote_in( &w->state, 1, 1000000, NOW, &q );
+  CHECK( q.status == SF_QUOTE_OK && q.tick <= tick );
+  venue_free( &v );
+}
+
+static void moments( sf_rng_t * rng ) {
+  int32_t span = 88 * 64, start = sf_tick_floor( work.state.ticks.tick, span );
+  uint32_t at = 0, place = (uint32_t)( work.state.ticks.tick - start ) / 64;
+  while( -atoi( array_file[at] + 1 ) != start ) at++;
+  CHECK( at && at + 1 < ARRAYS && place > 2 && place < 85 );
+  for( uint32_t i = at - 1; i <= at + 1; i++ ) tick_begin( array[i], i == at ? place - 1 : 40 );
+  tick_begin( array[at], place + 2 );
+  tick_venue_t v        = venue_of( 0 );
+  part_t const * arrays = &v.part[1];
+  /* files are in falling order */
+  moments_hold( &v, &arrays[at], place - 1, &arrays[at], place + 2, rng );
+  venue_free( &v );
+  v = venue_of( 0 );
+  moments_hold( &v, &arrays[at], place - 1, &arrays[at - 1], 40, rng );
+  venue_free( &v );
+  v = venue_of( 0 );
+  moments_hold( &v, &arrays[at + 1], 40, &arrays[at], place + 2, rng );
+  venue_free( &v );
 }
 
 int main( void ) {
@@ -113,17 +147,17 @@ int main( void ) {
     return 0;
   }
   CHECK( sf_base58_decode( POOL, (uint32_t)strlen( POOL ), key, 32 ) == 32 );
-  sf_orca_whirlpool_clear( &state, key );
-  CHECK( sf_orca_whirlpool_prepare( &state ) == SF_ERR_DATA );
-  CHECK( !sf_orca_whirlpool_pool_decode( pool, SF_WHIRLPOOL_POOL_BYTES, &state ) );
+  sf_orca_whirlpool_clear( &work, key );
+  CHECK( sf_orca_whirlpool_prepare( &work ) == SF_ERR_DATA );
+  CHECK( !sf_orca_whirlpool_pool_decode( pool, SF_WHIRLPOOL_POOL_BYTES, &work ) );
   for( int i = 0; i < ARRAYS; i++ ) {
     char name[256];
     snprintf( name, sizeof( name ), DIR "sol_usdc_wp_ta_%s.json", array_file[i] );
     CHECK( dump_read( name, array[i], sizeof( array[i] ) ) == SF_WHIRLPOOL_ARRAY_BYTES );
-    CHECK( !sf_orca_whirlpool_array_decode( array[i], SF_WHIRLPOOL_ARRAY_BYTES, &state ) );
+    CHECK( !sf_orca_whirlpool_array_decode( array[i], SF_WHIRLPOOL_ARRAY_BYTES, &work ) );
   }
-  CHECK( !sf_orca_whirlpool_prepare( &state ) && state.array_cnt == ARRAYS );
-  quotes_hold( &state, &rng );
+  CHECK( !sf_orca_whirlpool_prepare( &work ) && work.arrays.cnt == ARRAYS );
+  quotes_hold( &work.state, &rng );
   addresses();
   /* an oracle as a pool with an adaptive fee has it: constants and variables that pass */
   uint64_t tag = 0xf4e5b38cb383c28bUL;
@@ -131,12 +165,15 @@ int main( void ) {
   memcpy( oracle + 8, key, 32 );
   oracle[48] = 30, oracle[50] = 60, oracle[52] = 100, oracle[55] = 4, oracle[59] = 0x50, oracle[60] = 5;
   oracle[62] = 64, oracle[64] = 64;
-  lengths();
-  flips( &rng, pool, SF_WHIRLPOOL_POOL_BYTES, 8 * SF_WHIRLPOOL_POOL_BYTES );
-  flips( &rng, array[2], SF_WHIRLPOOL_ARRAY_BYTES, 6000 );
+  venue( &rng );
   pool[43] ^= 1; /* another fee tier: adaptive */
-  CHECK( !sf_orca_whirlpool_account( pool, SF_WHIRLPOOL_POOL_BYTES, &state ) );
-  flips( &rng, oracle, SF_WHIRLPOOL_ORACLE_BYTES, 8 * SF_WHIRLPOOL_ORACLE_BYTES );
+  tick_venue_t v = venue_of( 1 );
+  work_holds( &v, v.work, &rng, 0 );
+  lengths_hold( &v, &v.part[1 + ARRAYS] );
+  flips_hold( &v, &v.part[1 + ARRAYS], 0, &rng );
+  venue_free( &v );
+  pool[43] ^= 1;
+  moments( &rng );
   printf( "orca_whirlpool: ok\n" );
   return 0;
 }

@@ -2,17 +2,14 @@
    flipped bits: each is refused, or decodes to something whose quotes hold together. */
 
 #include "dex/raydium_clmm.h"
-#include "base/rng.h"
-#include "check.h"
-#include "dump.h"
 #include "io/base64.h"
 #include "solana/base58.h"
+#include "tick_venue.h"
 
 #define CAPTURE "accounts/raydium_clmm/sol_usdc_captures/swap_5wW8eVsGVHWZoqZD.json"
 #define ARRAYS  3
-#define NOW     2000000000
 
-static sf_raydium_clmm_state_t state, broken;
+static sf_raydium_clmm_work_t work;
 static uint8_t pool[SF_CLMM_POOL_BYTES + 3], array[ARRAYS][SF_CLMM_ARRAY_BYTES + 3], key[32], array_key[ARRAYS][32];
 static uint8_t config[SF_CLMM_CONFIG_BYTES], extension[SF_CLMM_EXTENSION_BYTES];
 static char text[65536];
@@ -71,28 +68,38 @@ static void quotes_hold( sf_raydium_clmm_state_t const * s, sf_rng_t * rng ) {
 
 static void addresses( void ) {
   sf_account_meta_t meta[SF_CLMM_SWAP_ACCOUNT_MAX];
-  uint8_t user[32] = { 1 };
+  sf_raydium_clmm_state_t const * s = &work.state;
+  uint8_t user[32]                  = { 1 };
   for( int v2 = 0; v2 < 2; v2++ ) {
     for( int a_to_b = 0; a_to_b < 2; a_to_b++ ) {
       uint32_t cnt = 0, seen = 0;
-      CHECK( !sf_raydium_clmm_swap_accounts( &state, v2, a_to_b, 2, user, user, user, meta, &cnt ) );
+      CHECK( !sf_raydium_clmm_swap_accounts( s, v2, a_to_b, s->array[!a_to_b], 2, user, user, user, meta, &cnt ) );
       CHECK( cnt == ( v2 ? 15u : 11u ) && meta[0].signer && !memcmp( meta[2].pubkey, key, 32 ) );
       for( uint32_t i = cnt - 2; i < cnt; i++ )
         for( int k = 0; k < ARRAYS; k++ ) seen += !memcmp( meta[i].pubkey, array_key[k], 32 );
       CHECK( seen == 2 ); /* the capture has the current array and its two neighbours */
     }
   }
-  /* far out the bitmap extension comes along */
-  static sf_raydium_clmm_state_t far;
+  /* far out the bitmap extension comes along, also for the price alone */
+  static sf_raydium_clmm_work_t far;
+  int32_t number      = 0;
   uint32_t cnt        = 0;
-  far.spacing         = 1;
+  far.state.spacing   = 1;
   far.extension_known = 1;
-  far.ticks.tick      = -600 * 60;
   far.extension[1][0][( -600 + 1024 ) / 64] |= 1UL << ( -600 + 1024 ) % 64;
-  CHECK( !sf_raydium_clmm_swap_accounts( &far, 1, 1, 3, user, user, user, meta, &cnt ) && cnt == 15 );
-  CHECK( !sf_raydium_clmm_swap_accounts( &far, 0, 1, 3, user, user, user, meta, &cnt ) && cnt == 11 );
-  far.ticks.tick += 60;
-  CHECK( sf_raydium_clmm_swap_accounts( &far, 1, 0, 3, user, user, user, meta, &cnt ) == SF_ERR_STATE );
+  far.bitmap[0] = 1;
+  CHECK( sf_raydium_clmm_next_array( &far, 0, -513, &number ) == 1 && number == -600 );
+  CHECK( sf_raydium_clmm_next_array( &far, 1, -599, &number ) == 1 && number == -512 );
+  CHECK( !sf_raydium_clmm_next_array( &far, 1, -511, &number ) );
+  far.state.ticks.tick = -600 * 60;
+  for( number = -600; number <= -512; number += 88 ) {
+    CHECK( !sf_raydium_clmm_swap_accounts( &far.state, 1, 1, &number, 1, user, user, user, meta, &cnt ) && cnt == 15 );
+    CHECK( !sf_raydium_clmm_swap_accounts( &far.state, 0, 1, &number, 1, user, user, user, meta, &cnt ) && cnt == 11 );
+  }
+  far.state.ticks.tick = -512 * 60;
+  number               = -512;
+  CHECK( !sf_raydium_clmm_swap_accounts( &far.state, 1, 1, &number, 1, user, user, user, meta, &cnt ) && cnt == 14 );
+  CHECK( sf_raydium_clmm_swap_accounts( &far.state, 1, 0, &number, 0, user, user, user, meta, &cnt ) == SF_ERR_STATE );
 }
 
 static void events( void ) {
@@ -107,36 +114,65 @@ static void events( void ) {
   CHECK( sf_raydium_clmm_swap_event_parse( data, 205, &e ) == SF_ERR_DATA );
 }
 
-static void lengths( void ) {
-  static struct {
-    uint8_t const * data;
-    uint32_t len;
-  } const kind[4] = { { pool, SF_CLMM_POOL_BYTES },
-                      { array[0], SF_CLMM_ARRAY_BYTES },
-                      { config, SF_CLMM_CONFIG_BYTES },
-                      { extension, SF_CLMM_EXTENSION_BYTES } };
-  for( uint32_t len = 0; len<SF_CLMM_ARRAY_BYTES + 20; len += len> 1850 && len < 10100 ? 61 : 1 ) {
-    for( int k = 0; k < 4; k++ ) {
-      uint8_t * exact = dump_exact( kind[k].data, kind[k].len, len );
-      CHECK( ( sf_raydium_clmm_account( exact, len, &state ) == 0 ) == ( len == kind[k].len ) );
-      free( exact );
-    }
-  }
+static tick_venue_t venue_of( void ) {
+  tick_venue_t v = { .row        = &sf_raydium_clmm_venue,
+                     .state_at   = offsetof( sf_raydium_clmm_work_t, state ),
+                     .liquidity  = 237,
+                     .price      = 253,
+                     .tick       = 269,
+                     .net        = 48,
+                     .tick_bytes = 168 };
+  memcpy( v.key, key, 32 );
+  part_add( &v, SF_PART_POOL, pool, SF_CLMM_POOL_BYTES );
+  for( int i = 0; i < ARRAYS; i++ ) part_add( &v, SF_PART_OWN, array[i], SF_CLMM_ARRAY_BYTES );
+  part_add( &v, SF_PART_OWN, extension, SF_CLMM_EXTENSION_BYTES );
+  part_add( &v, SF_PART_SHARED_0, config, SF_CLMM_CONFIG_BYTES );
+  venue_load( &v );
+  CHECK( !memcmp( v.names.shared[0], work.state.config, 32 ) );
+  return v;
 }
 
-static void flips( sf_rng_t * rng, uint8_t * data, uint32_t len, uint32_t rounds ) {
-  uint32_t decoded = 0;
-  for( uint32_t i = 0; i < rounds; i++ ) {
-    uint32_t bit = rounds == 8 * len ? i : (uint32_t)( sf_rng_below( rng, 8 * len ) );
-    data[bit / 8] ^= (uint8_t)( 1u << bit % 8 );
-    broken = state;
-    if( !sf_raydium_clmm_account( data, len, &broken ) && !sf_raydium_clmm_prepare( &broken ) ) {
-      quotes_hold( &broken, rng );
-      decoded++;
-    }
-    data[bit / 8] ^= (uint8_t)( 1u << bit % 8 );
+static void venue( sf_rng_t * rng ) {
+  tick_venue_t v = venue_of();
+  work_holds( &v, v.work, rng, 1 );
+  static uint32_t const rounds[3 + ARRAYS] = { 0, 0, 0, 6000, 0, 0 };
+  for( uint32_t i = 0; i < 3 + ARRAYS; i++ ) {
+    if( i == 0 || i >= ARRAYS ) lengths_hold( &v, &v.part[i] );
+    if( i == 0 || i >= ARRAYS ) flips_hold( &v, &v.part[i], rounds[i], rng );
   }
-  CHECK( decoded && decoded < rounds );
+  venue_free( &v );
+}
+
+static void moments( sf_rng_t * rng ) {
+  int32_t tick = work.state.ticks.tick, spacing = (int32_t)work.state.spacing, span = 60 * spacing;
+  uint32_t at = 0, place = (uint32_t)( tick - sf_tick_floor( tick, span ) ) / (uint32_t)spacing;
+  int32_t start[ARRAYS];
+  for( int i = 0; i < ARRAYS; i++ ) {
+    memcpy( &start[i], array[i] + 40, 4 );
+    if( start[i] == sf_tick_floor( tick, span ) ) at = (uint32_t)i;
+  }
+  uint32_t above = at;
+  for( uint32_t i = 0; i < ARRAYS; i++ )
+    if( start[i] == start[at] + span ) above = i;
+  CHECK( above != at && place < 59 );
+  uint32_t low = place, high = place + 1;
+  for( uint32_t i = 0; i < 2; i++ ) {
+    uint8_t * one = array[at] + 44 + 168 * ( i ? high : low );
+    int32_t index = start[at] + (int32_t)( i ? high : low ) * spacing;
+    memcpy( one, &index, 4 );
+    one[20] |= 1;
+  }
+  uint8_t * far = array[above] + 44 + 168 * 30;
+  int32_t index = start[above] + 30 * spacing;
+  memcpy( far, &index, 4 );
+  far[20] |= 1;
+  tick_venue_t v        = venue_of();
+  part_t const * arrays = &v.part[1];
+  moments_hold( &v, &arrays[at], low, &arrays[at], high, rng );
+  venue_free( &v );
+  v = venue_of();
+  moments_hold( &v, &arrays[at], low, &arrays[above], 30, rng );
+  venue_free( &v );
 }
 
 int main( void ) {
@@ -154,22 +190,19 @@ int main( void ) {
     return 0;
   }
   memcpy( extension + 8, key, 32 );
-  sf_raydium_clmm_clear( &state, key );
-  CHECK( sf_raydium_clmm_prepare( &state ) == SF_ERR_DATA );
-  CHECK( !sf_raydium_clmm_pool_decode( pool, SF_CLMM_POOL_BYTES, &state ) );
-  CHECK( sf_raydium_clmm_prepare( &state ) == SF_ERR_DATA );
-  CHECK( !sf_raydium_clmm_config_decode( config, sizeof( config ), &state ) && state.ticks.fee_ppm == 400 );
-  CHECK( state.ticks.share[0] == 120000 && state.ticks.share[1] == 40000 );
-  CHECK( !sf_raydium_clmm_extension_decode( extension, sizeof( extension ), &state ) );
-  for( int i = 0; i < ARRAYS; i++ ) CHECK( !sf_raydium_clmm_array_decode( array[i], SF_CLMM_ARRAY_BYTES, &state ) );
-  CHECK( !sf_raydium_clmm_prepare( &state ) && state.array_cnt == ARRAYS );
-  quotes_hold( &state, &rng );
+  sf_raydium_clmm_clear( &work, key );
+  CHECK( sf_raydium_clmm_prepare( &work ) == SF_ERR_DATA );
+  CHECK( !sf_raydium_clmm_pool_decode( pool, SF_CLMM_POOL_BYTES, &work ) );
+  CHECK( sf_raydium_clmm_prepare( &work ) == SF_ERR_DATA );
+  CHECK( !sf_raydium_clmm_config_decode( config, sizeof( config ), &work ) && work.state.ticks.fee_ppm == 400 );
+  CHECK( work.state.ticks.share[0] == 120000 && work.state.ticks.share[1] == 40000 );
+  CHECK( !sf_raydium_clmm_extension_decode( extension, sizeof( extension ), &work ) );
+  for( int i = 0; i < ARRAYS; i++ ) CHECK( !sf_raydium_clmm_array_decode( array[i], SF_CLMM_ARRAY_BYTES, &work ) );
+  CHECK( !sf_raydium_clmm_prepare( &work ) && work.arrays.cnt == ARRAYS );
+  quotes_hold( &work.state, &rng );
   addresses();
-  lengths();
-  flips( &rng, pool, SF_CLMM_POOL_BYTES, 8 * SF_CLMM_POOL_BYTES );
-  flips( &rng, array[2], SF_CLMM_ARRAY_BYTES, 6000 );
-  flips( &rng, config, SF_CLMM_CONFIG_BYTES, 8 * SF_CLMM_CONFIG_BYTES );
-  flips( &rng, extension, SF_CLMM_EXTENSION_BYTES, 8 * SF_CLMM_EXTENSION_BYTES );
+  venue( &rng );
+  moments( &rng );
   printf( "raydium_clmm: ok\n" );
   return 0;
 }

@@ -8,7 +8,8 @@
 #include "dex/bytes.h"
 #include "dex/meteora_dlmm.h"
 
-static sf_meteora_dlmm_state_t state;
+static sf_meteora_dlmm_work_t work;
+static uint64_t room[SF_DLMM_STATE_MAX / 8];
 
 /* A sound pair of bin step 10 with array 0 marked, so that arrays have one to belong to. */
 static void pair_make( uint8_t const key[32] ) {
@@ -17,21 +18,21 @@ static void pair_make( uint8_t const key[32] ) {
   data[21] = data[22] = 1;
   data[80]            = 10;
   data[648]           = 1;
-  sf_meteora_dlmm_clear( &state, key );
-  if( sf_meteora_dlmm_account( data, sizeof( data ), &state ) ) abort();
+  sf_meteora_dlmm_clear( &work, key );
+  if( sf_meteora_dlmm_account( data, sizeof( data ), &work ) ) abort();
 }
 
 static void quotes( uint64_t amount, uint64_t now ) {
   for( uint32_t i = 0; i < 8; i++ ) {
-    int a_to_b   = (int)( i & 1 );
-    state.newest = i >> 2;
-    if( sf_meteora_dlmm_prepare( &state ) ) abort();
+    int a_to_b                  = (int)( i & 1 );
+    sf_meteora_dlmm_state_t * s = (sf_meteora_dlmm_state_t *)room;
+    work.head.newest            = i >> 2;
+    if( sf_meteora_dlmm_travel( &work, UINT32_MAX, i & 2 ? SF_DLMM_STATE_MAX : 3584, s ) > SF_DLMM_STATE_MAX ) abort();
     sf_quote_t q;
-    if( i & 2 ) sf_meteora_dlmm_quote_in( &state, a_to_b, amount, now, &q );
-    else sf_meteora_dlmm_quote_out( &state, a_to_b, amount, now, &q );
+    if( i & 2 ) sf_meteora_dlmm_quote_in( s, a_to_b, amount, now, &q );
+    else sf_meteora_dlmm_quote_out( s, a_to_b, amount, now, &q );
     sf_u128_t all = 0;
-    for( uint32_t k = 0; k < state.step_cnt[!a_to_b]; k++ )
-      for( uint32_t layer = 0; layer < SF_DLMM_LAYERS; layer++ ) all += state.step[!a_to_b][k].out[layer];
+    for( uint32_t k = 0; k < s->way[!a_to_b].step_cnt; k++ ) all += sf_meteora_dlmm_steps( s, !a_to_b )[k].out;
     if( q.amount_out > all ) abort();
     if( q.status == SF_QUOTE_OK && ( i & 2 ? q.amount_in : q.amount_out ) != amount ) abort();
   }
@@ -45,7 +46,7 @@ int LLVMFuzzerTestOneInput( uint8_t const * bytes, size_t size ) {
   uint8_t const * data = bytes + 16;
   uint32_t len         = (uint32_t)( size - 16 );
   pair_make( data + ( len == SF_DLMM_ARRAY_BYTES ? 24 : 8 ) );
-  if( !sf_meteora_dlmm_account( data, len, &state ) ) quotes( amount, now );
+  if( !sf_meteora_dlmm_account( data, len, &work ) ) quotes( amount, now );
   sf_dlmm_swap_t swap;
   uint8_t back[SF_DLMM_SWAP_DATA_MAX];
   uint32_t swap_len = (uint32_t)( amount % 40 );

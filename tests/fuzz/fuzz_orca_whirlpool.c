@@ -14,7 +14,7 @@
 
 #define NOW 1700000000
 
-static sf_orca_whirlpool_state_t state;
+static sf_orca_whirlpool_work_t work;
 static uint8_t account[4][SF_WHIRLPOOL_DYNAMIC_BYTES_MAX];
 static uint8_t const key[32] = { 7 };
 
@@ -45,8 +45,8 @@ int LLVMFuzzerTestOneInput( uint8_t const * bytes, size_t size ) {
   uint64_t amount = sf_get_u64( bytes ), limit = sf_get_u64( bytes + 8 );
   size_t at = 16;
   templates();
-  sf_orca_whirlpool_clear( &state, key );
-  sf_orca_whirlpool_account( account[0], len[0], &state );
+  sf_orca_whirlpool_clear( &work, key );
+  sf_orca_whirlpool_account( account[0], len[0], &work );
   while( at + 2 <= size ) {
     uint32_t kind = bytes[at] & 3, cut = bytes[at] >> 6, words = bytes[at + 1] % 32;
     for( at += 2; words && at + 10 <= size; words--, at += 10 ) {
@@ -56,14 +56,14 @@ int LLVMFuzzerTestOneInput( uint8_t const * bytes, size_t size ) {
     uint32_t used   = len[kind] - ( cut == 3 ? amount % len[kind] : 0 );
     uint8_t * exact = malloc( used ? used : 1 );
     memcpy( exact, account[kind], used );
-    sf_orca_whirlpool_account( exact, used, &state );
+    sf_orca_whirlpool_account( exact, used, &work );
     free( exact );
   }
-  if( sf_orca_whirlpool_prepare( &state ) ) return 0;
+  if( sf_orca_whirlpool_prepare( &work ) ) return 0;
   for( int i = 0; i < 8; i++ ) {
     sf_quote_t q;
-    sf_orca_whirlpool_quote( &state, i & 1, i >> 1 & 1, amount, i >> 2 ? (sf_u128_t)limit << ( amount % 40 ) : 0, NOW,
-                             &q );
+    sf_orca_whirlpool_quote( &work.state, i & 1, i >> 1 & 1, amount, i >> 2 ? (sf_u128_t)limit << ( amount % 40 ) : 0,
+                             NOW, &q );
     if( q.status != SF_QUOTE_OK ) continue;
     if( q.fee > q.amount_in || q.protocol_fee > q.fee || ( i >> 1 & 1 ? q.amount_in : q.amount_out ) > amount ) abort();
   }

@@ -234,3 +234,14 @@ def test_lost_transactions_come_back_only_when_the_node_may_retry(tmp_path: Path
         chain.slots(10)
         assert chain.status(lost) is None
         assert chain.status(retried) is not None
+
+
+def test_an_account_that_was_emptied_is_gone_at_every_commitment(chain: SteppedChain) -> None:
+    wallet = chain.funded()
+    key = wallet.pubkey()
+    chain.send(chain.sign(wallet, [pay(wallet, Pubkey.new_unique(), chain.balance(key) - 5000)]))
+    chain.slots(4)  # confirmed, not finalized
+    for commitment in ("processed", "confirmed"):
+        assert chain.call("getAccountInfo", str(key), {"commitment": commitment})["value"] is None
+        options = {"commitment": commitment, "encoding": "base64"}
+        assert chain.call("getMultipleAccounts", [str(key)], options)["value"] == [None]

@@ -157,7 +157,11 @@ def test_a_supplied_program_replaces_the_emulation(tmp_path: Path) -> None:
         assert Pubkey.from_string(CPMM) in chain.simnet.emulated
     from sniperforge.simnet.emulation import load_programs
 
-    elf.write_bytes(load_programs()[Pubkey.from_string(CPMM)])
+    emulation = load_programs()[Pubkey.from_string(CPMM)]
+    elf.write_bytes(emulation)
+    with stepped(tmp_path / "c", programs=[{"id": CPMM, "file": str(elf)}]) as chain:
+        assert Pubkey.from_string(CPMM) in chain.simnet.emulated, "the file itself says what it is"
+    elf.write_bytes(emulation.replace(b".source\0", b".origin\0"))
     with stepped(tmp_path / "b", programs=[{"id": CPMM, "file": str(elf)}]) as chain:
         assert Pubkey.from_string(CPMM) not in chain.simnet.emulated
 

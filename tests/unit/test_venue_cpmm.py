@@ -1,4 +1,4 @@
-"""Raydium CPMM: the Python reference against the C core and against what the real program paid, and discovery."""
+"""Raydium CPMM: the Python reference against the C core and against what the real program paid."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from solders.pubkey import Pubkey
@@ -206,72 +205,3 @@ def test_wrong_lengths_and_rates_are_refused() -> None:
         cpmm.decode_config(config[:20] + (10**6 + 1).to_bytes(8, "little") + config[28:])
     with pytest.raises(cpmm.VenueDataError, match="owe"):
         cpmm.State.of(real_pool(), cpmm.Rates(2500, 0), (0, 0))
-
-
-class Chain:
-    """Answers the two methods discovery uses, from a dictionary of accounts."""
-
-    def __init__(self, accounts: dict[str, tuple[Pubkey, bytes]]) -> None:
-        self.accounts = accounts
-        self.calls: list[str] = []
-
-    def call(self, method: str, *params: Any) -> Any:
-        self.calls.append(method)
-        if method == "getMultipleAccounts":
-            addresses = params[0]
-            assert len(addresses) <= 100
-            return {"context": {"slot": 1}, "value": [self.account(address) for address in addresses]}
-        assert method == "getProgramAccounts" and params[0] == str(cpmm.PROGRAM)
-        assert {"dataSize": 637} in params[1]["filters"]
-        return [{"pubkey": address, "account": self.account(address)} for address in self.accounts]
-
-    def account(self, address: str) -> Any:
-        if address not in self.accounts:
-            return None
-        owner, data = self.accounts[address]
-        return {"owner": str(owner), "data": [base64.b64encode(data).decode(), "base64"], "lamports": 1}
-
-
-def test_discovery() -> None:
-    data = account("sol_usdc_pool_state")
-    disabled = data[:329] + bytes([4]) + data[330:]
-    other_mint = data[:200] + bytes(Pubkey.new_unique()) + data[232:]
-    addresses = [str(Pubkey.new_unique()) for _ in range(5)]
-    chain = Chain(
-        {
-            addresses[0]: (cpmm.PROGRAM, data),
-            addresses[1]: (cpmm.PROGRAM, other_mint),
-            addresses[2]: (cpmm.PROGRAM, disabled),
-            addresses[3]: (cpmm.PROGRAM, bytes(637)),
-            addresses[4]: (Pubkey.new_unique(), data),
-        }
-    )
-    found = cpmm.discover(chain.call)
-    assert [str(pool.address) for pool in found] == sorted(addresses[:2])
-    wanted = [addresses[1], str(Pubkey.new_unique()), *addresses[2:], addresses[0]]
-    pools = cpmm.discover(chain.call, only=wanted)
-    assert [str(pool.address) for pool in pools] == [addresses[1], addresses[0]]
-    assert cpmm.discover(chain.call, only=[]) == []
-    assert (
-        len(cpmm.discover(chain.call, only=addresses[:1] * 250)) == 250
-        and chain.calls.count("getMultipleAccounts") == 4
-    )
-
-    first, second = pools
-    assert cpmm.mints(pools) == [
-        (first.mints[0], first.token_programs[0]),
-        (first.mints[1], first.token_programs[1]),
-        (second.mints[1], second.token_programs[1]),
-    ]
-    order = [
-        first.address,
-        second.address,
-        first.config,
-        *first.vaults,
-        first.mints[0],
-        first.mints[1],
-        second.mints[1],
-    ]
-    assert cpmm.accounts(pools) == order
-    lines = cpmm.accounts_file(pools).splitlines()
-    assert lines[0].startswith("#") and lines[1:] == [str(address) for address in order]

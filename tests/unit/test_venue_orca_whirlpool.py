@@ -19,7 +19,7 @@ from sniperforge.venues.golden.orca_whirlpool import Snapshot, table
 from sniperforge.venues.ticks import SQRT_PRICE_MAX_ORCA, SQRT_PRICE_MIN, TICK_MAX, TICK_MIN, orca_sqrt_price, tick_at
 from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
 from tests.data import data_dir
-from tests.venue_glue import LIQUIDITY_BITS, Core, plain, some_amount, some_liquidity
+from tests.venue_glue import LIQUIDITY_BITS, STATE_MAX, Core, plain, some_amount, some_liquidity
 
 STATES = 700
 QUOTES = 60
@@ -44,8 +44,10 @@ uint32_t swap_data( uint64_t const * in, uint8_t * out ) {
 uint32_t swap_accounts( int v2, int a_to_b, uint8_t const * authority, uint8_t const * a, uint8_t const * b,
                         uint8_t * out ) {
   sf_account_meta_t meta[SF_WHIRLPOOL_SWAP_ACCOUNT_MAX];
-  uint32_t cnt = 0;
-  if( sf_orca_whirlpool_swap_accounts( &state, v2, a_to_b, authority, a, b, meta, &cnt ) ) return 0;
+  sf_orca_whirlpool_state_t const * s = &work.state;
+  int32_t start[SF_WHIRLPOOL_SWAP_ARRAYS];
+  uint32_t cnt = 0, n = sf_orca_whirlpool_array_starts( s->spacing, s->ticks.tick, a_to_b, start );
+  if( sf_orca_whirlpool_swap_accounts( s, v2, start, n, authority, a, b, meta, &cnt ) ) return 0;
   for( uint32_t i = 0; i < cnt; i++, out += 34 ) {
     for( int k = 0; k < 32; k++ ) out[k] = meta[i].pubkey[k];
     out[32] = meta[i].signer;
@@ -229,6 +231,8 @@ def test_core_and_reference_agree(core: Core, adaptive: bool) -> None:
             tried[want.status] += 1
             crossings += want.crossed
             amounts += [want.amount_in, want.amount_out]
+        for most in (700, 1100, STATE_MAX):
+            core.travels(NOW, most=most)
     assert min(tried.values()) > STATES * QUOTES // 50, tried
     assert crossings > STATES * 5
 
@@ -264,7 +268,7 @@ def snapshot() -> Snapshot:
 def test_all_real_pools_load_and_agree(core: Core) -> None:
     rng = random.Random(7)
     assert len(snapshot().pools) == 1283
-    compared = 0
+    compared, travelled, ticks, most = 0, 0, 0, 0
     for address, data in snapshot().pools.items():
         pool = orca.decode_pool(data)
         arrays = snapshot().arrays(address, pool.tick_spacing)
@@ -276,7 +280,11 @@ def test_all_real_pools_load_and_agree(core: Core) -> None:
             want = (state.quote_in if exact_in else state.quote_out)(a_to_b, amount)
             assert core.quote(a_to_b, exact_in, amount) == plain(want), (address, a_to_b, exact_in, amount)
             compared += 1
+        quotes, _, carried = core.travels(NOW)
+        travelled, ticks, most = travelled + quotes, ticks + carried, max(most, carried)
+        core.travels(NOW, most=1000)
     assert compared == 1283 * 16
+    assert travelled > 1283 * 32 and ticks > 1283 * 2 and most >= 24, (travelled, ticks, most)
 
 
 def dumps(name: str) -> Iterator[tuple[str, bytes]]:

@@ -184,23 +184,25 @@ def test_events_are_read_in_both_forms_and_refused_when_cut() -> None:
 
 def test_captured_instructions_are_read() -> None:
     found: Counter[tuple[int, int, int, int]] = Counter()
-    trade, out = ffi.new("sf_pump_fun_trade_t *"), ffi.new("uint8_t[24]")
+    trade, out = ffi.new("sf_pump_fun_trade_t *"), ffi.new("uint8_t[25]")
     for _, data, accounts in pump_captures.instructions(str(pump_fun.PROGRAM)):
         if lib.sf_pump_fun_trade_parse(data, len(data), trade):
             continue
         found[trade.form, trade.a_to_b, trade.exact_in, len(accounts)] += 1
-        assert lib.sf_pump_fun_trade_data(trade, out) == 24 and bytes(out) == data[:24]
+        assert lib.sf_pump_fun_trade_data(trade, out) == 24 + (trade.form == 1 and not trade.a_to_b)
+        assert bytes(out)[:24] == data[:24]
     assert found == {(1, 0, 0, 12): 3, (1, 1, 1, 12): 2, (2, 0, 0, 27): 1, (1, 0, 1, 18): 1}
 
 
 def test_trade_data() -> None:
-    trade, out = ffi.new("sf_pump_fun_trade_t *"), ffi.new("uint8_t[24]")
+    trade, out = ffi.new("sf_pump_fun_trade_t *"), ffi.new("uint8_t[25]")
     for form in (1, 2, 3):
         for a_to_b, exact_in in ((0, 0), (0, 1), (1, 1)):
             back = ffi.new("sf_pump_fun_trade_t *")
             trade.amount, trade.threshold, trade.form, trade.a_to_b, trade.exact_in = 258, 3, form, a_to_b, exact_in
-            assert lib.sf_pump_fun_trade_data(trade, out) == 24
-            check(lib.sf_pump_fun_trade_parse(bytes(out), 24, back))
+            length = lib.sf_pump_fun_trade_data(trade, out)
+            assert length == 24 + (form == 1 and not a_to_b)
+            check(lib.sf_pump_fun_trade_parse(bytes(out), length, back))
             assert bytes(ffi.buffer(back)) == bytes(ffi.buffer(trade))
     trade.exact_in = 0
     with pytest.raises(CoreError, match="exact output"):
@@ -210,7 +212,7 @@ def test_trade_data() -> None:
 
 
 def settings(*recipients: tuple[int, str], size: int = 1054) -> Any:
-    """A global account with these addresses at these offsets."""
+    """A global account with these addresses at these offsets; 113 bytes is that of January 2025."""
     data = bytearray(size)
     data[:8] = pump_fun.GLOBAL_DISCRIMINATOR
     for offset, key in recipients:
@@ -235,7 +237,11 @@ def accounts_of(form: int, a_to_b: bool, captured: list[str], **keys: Any) -> li
         state.program[0] = bytes(Pubkey.from_string(keys["base_program"]))
     metas, count = ffi.new("sf_account_meta_t[27]"), ffi.new("uint32_t *")
     user = bytes(Pubkey.from_string(keys["user"]))
-    check(lib.sf_pump_fun_trade_accounts(state, keys["settings"], form, a_to_b, user, metas, count))
+    base = keys.get("base_account", captured[captured.index(keys["user"]) - 1])
+    users = bytes(Pubkey.from_string(base)), bytes(Pubkey.from_string(keys.get("quote_account", base)))
+    state.recipients = keys["settings"].recipients
+    state.rates.floor = keys["settings"].rates.floor
+    check(lib.sf_pump_fun_trade_accounts(state, form, a_to_b, user, *users, metas, count))
     assert [i for i in range(count[0]) if metas[i].signer] == [captured.index(keys["user"])]
     return [str(Pubkey.from_bytes(bytes(metas[i].pubkey))) for i in range(count[0])]
 
@@ -254,10 +260,20 @@ def test_accounts_are_those_of_captured_instructions() -> None:
                 curve=captured[3],
                 mint=captured[2],
                 user=captured[6],
-                settings=settings((41, captured[1])),
+                settings=settings((41, captured[1]), size=113),
             )
-            if not trade.a_to_b and ours[5] != captured[5]:
-                pytest.fail(f"{name}: {ours[5]} is not the user's account {captured[5]}")
+        elif trade.form == 1 and len(captured) == 18:
+            ours = accounts_of(
+                1,
+                False,
+                captured,
+                curve=captured[3],
+                mint=captured[2],
+                user=captured[6],
+                creator=next(bytes(event.creator) for _, event in _events_of(captured[2])),
+                base_program=captured[8],
+                settings=settings((41, captured[1]), (741, captured[17])),
+            )
         elif trade.form == 2:
             creator = next(bytes(event.creator) for _, event in _events_of(captured[1]))
             ours = accounts_of(
@@ -271,13 +287,15 @@ def test_accounts_are_those_of_captured_instructions() -> None:
                 mayhem=1,
                 quote_mint=bytes(Pubkey.from_string(USDC)),
                 base_program=captured[3],
+                base_account=captured[14],
+                quote_account=captured[15],
                 settings=settings((483, captured[6]), (741, captured[8])),
             )
         else:
             continue
         assert ours == captured, name
         checked += 1
-    assert checked == 4
+    assert checked == 5
 
 
 def _events_of(mint: str) -> list[tuple[str, Any]]:
@@ -303,18 +321,28 @@ def test_other_forms_of_accounts() -> None:
     assert _plain(3, True, keys) == v3
     quoted = {**keys, "quote_mint": bytes(Pubkey.from_string(USDC))}
     assert _plain(3, True, quoted)[13] == _plain(2, True, quoted)[9]
+    with pytest.raises(CoreError, match="not quoted in SOL"):
+        _plain(1, True, quoted)
+    buy, sell, back = _plain(1, False, keys), _plain(1, True, keys), _plain(1, True, {**keys, "cashback": 1})
+    assert (len(buy), len(sell), len(back)) == (18, 16, 17) and buy[-2:] == sell[-2:] == back[-2:]
+    assert sell[8] == buy[9] and sell[9] == buy[8] and back[14] == buy[13]
+    before = {**keys, "settings": settings((41, str(Pubkey.new_unique())))}
+    assert (len(_plain(1, False, before)), len(_plain(1, True, before))) == (16, 14)
 
 
 def _plain(form: int, a_to_b: bool, keys: dict[str, Any]) -> list[str]:
     curve = bytearray(166)
     curve[:8] = pump_fun.CURVE_DISCRIMINATOR
+    curve[82] = keys.get("cashback", 0)
     curve[83:115] = keys.get("quote_mint", bytes(32))
     state = ffi.new("sf_pump_fun_state_t *")
     check(lib.sf_pump_fun_curve_decode(bytes(Pubkey.from_string(keys["curve"])), bytes(curve), len(curve), state))
     state.mint = bytes(Pubkey.from_string(keys["mint"]))
     metas, count = ffi.new("sf_account_meta_t[27]"), ffi.new("uint32_t *")
     user = bytes(Pubkey.from_string(keys["user"]))
-    check(lib.sf_pump_fun_trade_accounts(state, keys["settings"], form, a_to_b, user, metas, count))
+    users = bytes([1]) * 32, bytes([2]) * 32
+    state.recipients = keys["settings"].recipients
+    check(lib.sf_pump_fun_trade_accounts(state, form, a_to_b, user, *users, metas, count))
     return [str(Pubkey.from_bytes(bytes(metas[i].pubkey))) for i in range(count[0])]
 
 

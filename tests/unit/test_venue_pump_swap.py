@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from solders.pubkey import Pubkey
+from solders.token import ID as TOKEN_PROGRAM
+from solders.token.associated import get_associated_token_address
 
 from ipc._core import ffi, lib
 from ipc.errors import CoreError, check
@@ -38,6 +40,8 @@ def in_c(state: pump_swap.State) -> Any:
     made.room = [U64 - 1 - state.vaults[0], U64 - 1 - state.vaults[1]]
     rates = state.schedule.rates
     made.rates.lp, made.rates.protocol, made.rates.creator = rates
+    if state.vaults[0] % 2:  # quotes are the same with what may be worked out beforehand
+        lib.sf_pump_rates_ready(ffi.addressof(made, "rates"))
     made.no_buys, made.no_sales = state.no_buys, state.no_sales
     return made
 
@@ -185,20 +189,28 @@ def key(text: str) -> bytes:
     return bytes(Pubkey.from_string(text))
 
 
-def accounts_of(v2: bool, a_to_b: bool, captured: list[str], creator: bytes = bytes(32)) -> list[str]:
+def accounts_of(
+    v2: bool,
+    a_to_b: bool,
+    captured: list[str],
+    creator: bytes = bytes(32),
+    buyback: bytes = bytes(32),
+    cashback: int = 0,
+) -> list[str]:
     """Our list for the pool and user of a captured instruction."""
     pool, user, _, base, quote, user_base, user_quote, vault_base, vault_quote, recipient, *rest = captured
     mints = (43, key(base)), (75, key(quote)), (139, key(vault_base)), (171, key(vault_quote)), (211, creator)
-    data = pool_bytes(*mints)
+    data = pool_bytes(*mints, (244, bytes([cashback])))
     state, settings = ffi.new("sf_pump_swap_state_t *"), ffi.new("sf_pump_swap_global_t *")
     check(lib.sf_pump_swap_pool_decode(key(pool), data, len(data), state))
     state.program[0], state.program[1] = key(rest[1]), key(rest[2])
     config = bytearray(949)
-    config[:8], config[57:89], config[643:675] = pump_swap.GLOBAL_DISCRIMINATOR, key(recipient), key(user)
+    config[:8], config[57:89], config[643:675] = pump_swap.GLOBAL_DISCRIMINATOR, key(recipient), buyback
     check(lib.sf_pump_swap_global_decode(bytes(config), len(config), settings))
-    metas, count = ffi.new("sf_account_meta_t[23]"), ffi.new("uint32_t *")
+    metas, count = ffi.new("sf_account_meta_t[27]"), ffi.new("uint32_t *")
     users = key(user), key(user_base), key(user_quote)
-    check(lib.sf_pump_swap_trade_accounts(state, settings, v2, a_to_b, *users, metas, count))
+    state.recipients = settings.recipients
+    check(lib.sf_pump_swap_trade_accounts(state, v2, a_to_b, *users, metas, count))
     assert [i for i in range(count[0]) if metas[i].signer] == [1]
     return [str(Pubkey.from_bytes(bytes(metas[i].pubkey))) for i in range(count[0])]
 
@@ -222,16 +234,36 @@ def test_accounts_are_those_of_captured_instructions() -> None:
 
 def test_accounts_of_the_newer_form() -> None:
     captured = [str(Pubkey.new_unique()) for _ in range(23)]
-    buy, sell = accounts_of(True, False, captured), accounts_of(True, True, captured)
+    buyback = bytes(Pubkey.new_unique())
+    buy, sell = (accounts_of(True, a_to_b, captured, buyback=buyback) for a_to_b in (False, True))
     assert buy == sell and len(buy) == 17
     assert buy[:2] == captured[:2] and buy[2] == str(pump_swap.GLOBAL_CONFIG) and buy[3:9] == captured[3:9]
     assert buy[13] == str(pump_swap.FEE_CONFIG) and buy[16] == str(pump_swap.PROGRAM)
     data = pool_bytes((244, b"\x01"))
-    state, settings = ffi.new("sf_pump_swap_state_t *"), ffi.new("sf_pump_swap_global_t *")
+    state = ffi.new("sf_pump_swap_state_t *")
     check(lib.sf_pump_swap_pool_decode(bytes(32), data, len(data), state))
-    metas, count = ffi.new("sf_account_meta_t[23]"), ffi.new("uint32_t *")
+    metas, count = ffi.new("sf_account_meta_t[27]"), ffi.new("uint32_t *")
     with pytest.raises(CoreError, match="cashback"):
-        check(lib.sf_pump_swap_trade_accounts(state, settings, 1, 0, bytes(32), bytes(32), bytes(32), metas, count))
+        check(lib.sf_pump_swap_trade_accounts(state, 1, 0, bytes(32), bytes(32), bytes(32), metas, count))
+
+
+def test_accounts_since_there_is_a_buyback() -> None:
+    """Behind the others: of a cashback coin the user's volume, of a coin with a creator `pool-v2`, then the buyback."""
+    captured = [str(Pubkey.new_unique()) for _ in range(11)] + [str(TOKEN_PROGRAM)] * 12
+    creator, buyback = bytes(Pubkey.new_unique()), Pubkey.new_unique()
+    quote, user = Pubkey.from_string(captured[4]), Pubkey.from_string(captured[1])
+    volume, _ = Pubkey.find_program_address([b"user_volume_accumulator", bytes(user)], pump_swap.PROGRAM)
+    pool_v2, _ = Pubkey.find_program_address([b"pool-v2", bytes(Pubkey.from_string(captured[3]))], pump_swap.PROGRAM)
+    tail = [str(buyback), str(get_associated_token_address(buyback, quote))]
+    volume_quote = str(get_associated_token_address(volume, quote))
+    for a_to_b, fixed in ((False, 23), (True, 21)):
+        plain = accounts_of(False, a_to_b, captured, creator)
+        assert len(plain) == fixed
+        assert accounts_of(False, a_to_b, captured, buyback=bytes(buyback))[fixed:] == tail
+        listed = accounts_of(False, a_to_b, captured, creator, bytes(buyback))
+        assert listed == [*plain, str(pool_v2), *tail]
+        paid_back = accounts_of(False, a_to_b, captured, creator, bytes(buyback), cashback=1)
+        assert paid_back == [*plain, volume_quote, *([str(volume)] if a_to_b else []), str(pool_v2), *tail]
 
 
 def test_trade_data() -> None:

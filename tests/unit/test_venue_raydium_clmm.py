@@ -25,7 +25,7 @@ from sniperforge.venues.ticks import (
 )
 from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
 from tests.data import data_dir
-from tests.venue_glue import LIQUIDITY_BITS, Core, plain, some_amount, some_liquidity
+from tests.venue_glue import LIQUIDITY_BITS, STATE_MAX, Core, plain, some_amount, some_liquidity
 
 STATES = 700
 QUOTES = 60
@@ -240,6 +240,8 @@ def test_core_and_reference_agree(core: Core, features: bool) -> None:
             tried[want.status] += 1
             crossings += want.crossed
             amounts += [want.amount_in, want.amount_out]
+        for most in (850, 1200, STATE_MAX):
+            core.travels(NOW, most=most)
     assert min(tried.values()) > STATES * QUOTES // 50, tried
     assert crossings > STATES * 5
 
@@ -290,6 +292,8 @@ def test_every_capture_to_its_ends(core: Core) -> None:
             a_to_b, exact_in, amount = rng.randrange(2) == 1, rng.randrange(2) == 1, some_amount(rng)
             want = (state.quote_in if exact_in else state.quote_out)(a_to_b, amount, NOW + 10**8)
             assert core.quote(a_to_b, exact_in, amount, 0, NOW + 10**8) == plain(want)
+        compared, too_far, ticks = core.travels(NOW + 10**8, 400)
+        assert compared > 100 and too_far and ticks >= 24
 
 
 def sample(name: str) -> dict[str, Any]:

@@ -33,6 +33,15 @@ class Loaded(NamedTuple):
 
     c: Any  #: sf_meteora_dlmm_state_t *
     python: dlmm.State
+    work: Any  #: sf_meteora_dlmm_work_t *
+
+
+def travel(work: Any, arrays: int = 2**32 - 1, room: int = lib.SF_DLMM_STATE_MAX) -> Any:
+    """What `work` knows of the first `arrays` bin arrays, as a state of at most `room` bytes
+    (`sf_meteora_dlmm_state_t *`); without these all that it knows."""
+    state = ffi.from_buffer("sf_meteora_dlmm_state_t *", bytearray(room))
+    lib.sf_meteora_dlmm_travel(work, arrays, room, state)
+    return state
 
 
 def load(dumps: Dumps, address: str, newest: bool) -> Loaded:
@@ -40,9 +49,9 @@ def load(dumps: Dumps, address: str, newest: bool) -> Loaded:
     key = Pubkey.from_string(address)
     account = dumps.need(address, "pair").data
     pair = dlmm.decode_pair(account)
-    state = ffi.new("sf_meteora_dlmm_state_t *")
-    lib.sf_meteora_dlmm_clear(state, bytes(key))
-    check(lib.sf_meteora_dlmm_account(account, len(account), state))
+    work = ffi.new("sf_meteora_dlmm_work_t *")
+    lib.sf_meteora_dlmm_clear(work, bytes(key))
+    check(lib.sf_meteora_dlmm_account(account, len(account), work))
     arrays: dict[int, tuple[dlmm.Bin, ...]] = {}
     far: frozenset[int] | None = None
     for other in dumps:
@@ -55,17 +64,16 @@ def load(dumps: Dumps, address: str, newest: bool) -> Loaded:
             far = dlmm.decode_bitmap(key, other.data)
         else:
             continue
-        check(lib.sf_meteora_dlmm_account(other.data, len(other.data), state))
+        check(lib.sf_meteora_dlmm_account(other.data, len(other.data), work))
     fees, reserves, plain = [], [], []
     for side in (0, 1):
         program = bytes(TOKEN_2022 if pair.token_2022[side] else TOKEN)
         reserve = dumps.need(str(pair.reserves[side]), "reserve").data
         reserves.append(core.token_amount(program, reserve, bytes(pair.mints[side])))
-        fees.append(_transfer_fee(dumps, pair, side, state))
+        fees.append(_transfer_fee(dumps, pair, side, work.head))
         plain.append(pair.token_2022[side])
-        state.reserve[side], state.plain_account[side] = reserves[side], plain[side]
-    state.newest = newest
-    check(lib.sf_meteora_dlmm_prepare(state))
+        work.head.reserve[side], work.head.plain_account[side] = reserves[side], plain[side]
+    work.head.newest = newest
     python = dlmm.State(
         pair,
         arrays,
@@ -75,16 +83,16 @@ def load(dumps: Dumps, address: str, newest: bool) -> Loaded:
         reserves=(reserves[0], reserves[1]),
         plain_accounts=(plain[0], plain[1]),
     )
-    return Loaded(state, python)
+    return Loaded(travel(work), python, work)
 
 
-def _transfer_fee(dumps: Dumps, pair: dlmm.Pair, side: int, state: Any) -> TransferFee:
+def _transfer_fee(dumps: Dumps, pair: dlmm.Pair, side: int, head: Any) -> TransferFee:
     if not pair.token_2022[side]:
         return NO_FEE
     mint = dumps.need(str(pair.mints[side]), "mint").data
     fee = ffi.new("sf_transfer_fee_t *")
     check(lib.sf_transfer_fee_decode(bytes(TOKEN_2022), mint, len(mint), EPOCH, fee))
-    state.transfer_fee[side] = fee[0]
+    head.transfer_fee[side] = fee[0]
     return dlmm.transfer_fee(mint, EPOCH)
 
 

@@ -87,12 +87,12 @@ class Loader:
         arrays = self.snapshot.arrays(address, pool.tick_spacing)
         starts = orca.array_starts(pool.tick_spacing, pool.tick, a_to_b)[:count]
         used = {start: arrays[start] for start in starts if start in arrays}
-        state = ffi.new("sf_orca_whirlpool_state_t *")
-        lib.sf_orca_whirlpool_clear(state, bytes(Pubkey.from_string(address)))
+        work = ffi.new("sf_orca_whirlpool_work_t *")
+        lib.sf_orca_whirlpool_clear(work, bytes(Pubkey.from_string(address)))
         for account in (data, *(one for one, _ in used.values())):
-            check(lib.sf_orca_whirlpool_account(account, len(account), state))
-        check(lib.sf_orca_whirlpool_prepare(state))
-        return state, orca.State.of(pool, {start: net for start, (_, net) in used.items()})
+            check(lib.sf_orca_whirlpool_account(account, len(account), work))
+        check(lib.sf_orca_whirlpool_prepare(work))
+        return core.state_of(work), orca.State.of(pool, {start: net for start, (_, net) in used.items()})
 
     def in_c(self, key: tuple[str, bool, int], exact_in: bool, amount: int) -> Quote:
         function = lib.sf_orca_whirlpool_quote_in if exact_in else lib.sf_orca_whirlpool_quote_out

@@ -70,14 +70,14 @@ class Captures:
         data, *arrays = (b64decode(text) for text in (capture.pool_b64, *(a.data_b64 for a in capture.tick_arrays)))
         pool = clmm.decode_pool(data)
         decoded = [clmm.decode_array(array, pool.tick_spacing) for array in arrays]
-        state = ffi.new("sf_raydium_clmm_state_t *")
-        lib.sf_raydium_clmm_clear(state, bytes(Pubkey.from_string(capture.pool_address)))
+        work = ffi.new("sf_raydium_clmm_work_t *")
+        lib.sf_raydium_clmm_clear(work, bytes(Pubkey.from_string(capture.pool_address)))
         for account in (data, *arrays):
-            check(lib.sf_raydium_clmm_account(account, len(account), state))
-        check(lib.sf_raydium_clmm_fee_set(state, self.rates.trade, 0, 0))
-        check(lib.sf_raydium_clmm_prepare(state))
+            check(lib.sf_raydium_clmm_account(account, len(account), work))
+        lib.sf_raydium_clmm_fee_set(work, ffi.new("sf_clmm_config_t *", {"trade": self.rates.trade}))
+        check(lib.sf_raydium_clmm_prepare(work))
         python = clmm.State.of(pool, self.rates, decoded)
-        return state, python, capture.swap.block_time
+        return core.state_of(work), python, capture.swap.block_time
 
     def in_c(self, name: str, a_to_b: bool, exact_in: bool, amount: int) -> Quote:
         state, _, now = self.state(name)

@@ -1,0 +1,77 @@
+/* meteora_dlmm_math.h: amounts and fees of one bin, see meteora_dlmm.h.  All functions are pure and hot. */
+
+#ifndef SF_DEX_METEORA_DLMM_MATH_H
+#define SF_DEX_METEORA_DLMM_MATH_H
+
+#include "dex/bps.h"
+#include "dex/meteora_dlmm.h"
+#include "dex/wide.h"
+
+#define SF_DLMM_RATE_OF  1000000000UL
+#define SF_DLMM_RATE_MAX 100000000UL /* per SF_DLMM_RATE_OF */
+#define SF_DLMM_VFEE_OF  100000000000UL
+#define SF_DLMM_ALWAYS   static inline __attribute__( ( always_inline ) )
+
+SF_DLMM_ALWAYS uint64_t sf_dlmm_div_up( sf_u128_t n, uint64_t d ) {
+  n += d - 1;
+  uint64_t hi = (uint64_t)( n >> 64 ), rest;
+  return hi ? sf_div_word( hi, (uint64_t)n, d, &rest ) : (uint64_t)n / d;
+}
+
+/* The fee that is part of an amount, and the one on top of it; both are less than the amount. */
+SF_DLMM_ALWAYS uint64_t sf_dlmm_fee_inside( uint64_t amount, uint64_t rate ) {
+  return sf_dlmm_div_up( (sf_u128_t)amount * rate, SF_DLMM_RATE_OF );
+}
+SF_DLMM_ALWAYS uint64_t sf_dlmm_fee_on_top( uint64_t amount, uint64_t rate ) {
+  return sf_dlmm_div_up( (sf_u128_t)amount * rate, SF_DLMM_RATE_OF - rate );
+}
+
+SF_DLMM_ALWAYS uint64_t sf_dlmm_rate_at( sf_meteora_dlmm_state_t const * s, sf_dlmm_reference_t const * r,
+                                         int32_t id ) {
+  uint64_t rate = s->base_rate;
+  if( s->variable_fee_control ) {
+    int64_t away         = (int64_t)r->index - id;
+    uint64_t accumulator = r->volatility + (uint64_t)( away < 0 ? -away : away ) * SF_BPS;
+    if( accumulator > s->accumulator_max ) accumulator = s->accumulator_max;
+    uint64_t moved = accumulator * s->bin_step;
+    sf_u128_t fee  = (sf_u128_t)moved * moved * s->variable_fee_control;
+    if( fee >= (sf_u128_t)SF_DLMM_RATE_MAX * SF_DLMM_VFEE_OF ) return SF_DLMM_RATE_MAX;
+    rate += ( (uint64_t)fee + SF_DLMM_VFEE_OF - 1 ) / SF_DLMM_VFEE_OF;
+  }
+  return rate < SF_DLMM_RATE_MAX ? rate : SF_DLMM_RATE_MAX;
+}
+
+/* What `in` gives at the price, rounded down; -1 if it does not fit. */
+SF_DLMM_ALWAYS int sf_dlmm_gives( sf_u128_t price, int a_to_b, uint64_t in, uint64_t * out ) {
+  if( a_to_b ) {
+    sf_u128_t v = (sf_u128_t)in * (uint64_t)( price >> 64 ) + ( (sf_u128_t)in * (uint64_t)price >> 64 );
+    *out        = (uint64_t)v;
+    return v >> 64 ? -1 : 0;
+  }
+  int rest;
+  sf_u128_t v = sf_div_shl64( in, price, &rest );
+  *out        = (uint64_t)v;
+  return v >> 64 ? -1 : 0;
+}
+
+/* What `out` needs at the price, rounded up; -1 if it does not fit. */
+SF_DLMM_ALWAYS int sf_dlmm_needs( sf_u128_t price, int a_to_b, uint64_t out, uint64_t * in ) {
+  sf_u128_t v;
+  if( a_to_b ) {
+    int rest;
+    v = sf_div_shl64( out, price, &rest );
+    v += rest != 0;
+  } else {
+    sf_u128_t low = (sf_u128_t)out * (uint64_t)price;
+    v             = (sf_u128_t)out * (uint64_t)( price >> 64 ) + ( low >> 64 ) + ( (uint64_t)low != 0 );
+  }
+  *in = (uint64_t)v;
+  return v >> 64 ? -1 : 0;
+}
+
+/* Whether the fee is taken from the input. */
+SF_DLMM_ALWAYS int sf_dlmm_fee_in( sf_meteora_dlmm_state_t const * s, int a_to_b ) {
+  return !( s->newest && s->fee_on_y && a_to_b );
+}
+
+#endif
