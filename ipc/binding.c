@@ -30,6 +30,7 @@
 #include "sf_journal.h"
 #include "tile/group.h"
 #include "tile/ptile.h"
+#include "trade/cycles.h"
 #include <signal.h>
 
 #define IPC_TURN_MAX 256
@@ -155,6 +156,23 @@ static int ipc_pool_quote( void const * payload, uint64_t bytes, int a_to_b, int
   return 0;
 }
 
+typedef struct ipc_routes {
+  sf_route_t * out;
+  uint32_t cnt;
+  uint32_t max;
+} ipc_routes_t;
+
+static int route_keep( void * arg, sf_route_t const * route ) {
+  ipc_routes_t * routes = arg;
+  if( routes->cnt < routes->max ) routes->out[routes->cnt++] = *route;
+  return 0;
+}
+
+static int ipc_cycles_all( sf_cycles_t * c, sf_route_t * out, uint32_t max ) {
+  ipc_routes_t routes = { .out = out, .max = max };
+  return sf_cycles_all( c, route_keep, &routes );
+}
+
 #define IPC_ACCOUNT_MAX    10240
 #define IPC_POOL_BYTES_MAX sizeof( sf_pool_slot_t )
 
@@ -165,7 +183,8 @@ static int ipc_pools_account( sf_pools_t * p, uint8_t const pubkey[32], uint8_t 
     uint8_t data[IPC_ACCOUNT_MAX];
   } account = { .raw = { .slot = slot, .flags = flags, .data_len = len } };
   if( len > IPC_ACCOUNT_MAX )
-    return sf_err_set( SF_ERR_LIMIT, "an account of %u bytes is longer than the %u of a message", len, IPC_ACCOUNT_MAX );
+    return sf_err_set( SF_ERR_LIMIT, "an account of %u bytes is longer than the %u of a message", len,
+                       IPC_ACCOUNT_MAX );
   memcpy( account.raw.pubkey, pubkey, 32 );
   memcpy( account.raw.owner, owner, 32 );
   memcpy( account.data, data, len );

@@ -282,6 +282,28 @@ void sf_pool_update_fill( sf_venue_t const * venue, void const * state, uint32_t
    be aligned.  SF_ERR_DATA if the payload is not as long as it says. */
 int ipc_pool_quote( void const * payload, uint64_t bytes, int a_to_b, int exact_in, uint64_t amount, sf_quote_t * q );
 
+/* trade: cycles (trade/cycles.h) */
+typedef struct sf_route {
+  uint32_t hop_cnt;
+  uint32_t edge[3];
+  uint64_t amount_in[3];
+  uint64_t min_out[3];
+  uint64_t expected_out;
+} sf_route_t;
+typedef struct sf_cycles {
+  uint32_t base;
+  uint64_t cut_searches;
+  ...;
+} sf_cycles_t;
+int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint32_t hop_max, uint32_t slippage_bps,
+                    uint64_t max_input );
+void sf_cycles_close( sf_cycles_t * c );
+void sf_cycles_base( sf_cycles_t * c, uint32_t token );
+int sf_cycles_update( sf_cycles_t * c, sf_pool_update_t const * update, int stale );
+
+/* ipc_cycles_all is sf_cycles_all with the first `max` cycles in out; returns how many there are. */
+int ipc_cycles_all( sf_cycles_t * c, sf_route_t * out, uint32_t max );
+
 /* The store of pools that book drives (dex/pools.h). */
 typedef struct sf_pools {
   uint32_t cnt;
@@ -299,8 +321,8 @@ void sf_pools_reset( sf_pools_t * p, uint64_t t_origin );
 int sf_pools_changed( sf_pools_t * p, uint32_t * pool );
 
 /* ipc_pools_account is sf_pools_account of one account.  Returns SF_ERR_LIMIT if it is too long for a message. */
-int ipc_pools_account( sf_pools_t * p, uint8_t const pubkey[32], uint8_t const owner[32], uint64_t slot,
-                       uint32_t flags, uint8_t const * data, uint32_t len );
+int ipc_pools_account( sf_pools_t * p, uint8_t const pubkey[32], uint8_t const owner[32], uint64_t slot, uint32_t flags,
+                       uint8_t const * data, uint32_t len );
 
 /* ipc_pools_payload writes what a market message of a pool says (room for IPC_POOL_BYTES_MAX), and its address.  Returns
    its bytes, 0 if the pool has no price. */
