@@ -12,7 +12,7 @@ from sniperforge.groups import GROUP_PROGRAM
 from tuning.stage import Finding
 from tuning.stages import check_all
 
-_MARKS = {"ok": "ok", "advice": "advice", "problem": "PROBLEM"}
+_MARKS = {"ok": "ok", "absent": "-", "advice": "advice", "problem": "PROBLEM"}
 
 
 def _cpu_model() -> str:
@@ -66,5 +66,10 @@ def doctor() -> tuple[dict[str, Any], str]:
         lines.append(f"{_MARKS[finding.level]:8}{finding.stage:12}{finding.found}")
         if finding.fix:
             lines.append(f"{'':20}fix: {finding.fix}")
-    ok = all(finding.level != "problem" for finding in findings)
-    return {"ok": ok, "host": host, "findings": [finding.as_json() for finding in findings]}, "\n".join(lines)
+    problems = sum(finding.level == "problem" for finding in findings)
+    advice = sum(finding.level == "advice" for finding in findings)
+    verdict = "ready" if not problems else f"not ready: {problems} can stop the engine"
+    verdict += f"; {advice} cost latency (sniperforge tune plan, then tune apply)" if advice else "; tuned"
+    lines.append(f"verdict: {verdict}")
+    record = {"ok": not problems, "verdict": verdict, "host": host}
+    return {**record, "findings": [finding.as_json() for finding in findings]}, "\n".join(lines)
