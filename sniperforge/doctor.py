@@ -12,7 +12,7 @@ from sniperforge.groups import GROUP_PROGRAM
 from tuning.stage import Finding
 from tuning.stages import check_all
 
-_MARKS = {"ok": "ok", "absent": "-", "advice": "advice", "problem": "PROBLEM"}
+_MARKS = {"ok": "ok", "advice": "advice", "problem": "PROBLEM"}
 
 
 def _cpu_model() -> str:
@@ -54,7 +54,8 @@ def _stale() -> Finding:
 
 def doctor() -> tuple[dict[str, Any], str]:
     """All findings as plain data, and as text. `ok` is false if a finding can stop the engine."""
-    findings = [*check_all(), _io_uring(), _group_program(), _stale()]
+    stages = [finding for finding in check_all() if finding.level != "absent"]
+    findings = [*stages, _io_uring(), _group_program(), _stale()]
     host = {
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)),

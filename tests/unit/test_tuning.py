@@ -97,6 +97,9 @@ class FakeHost(Host):
             text = " ".join(f"[{word}]" if word == text else word for word in offered)
         self.path(name).write_text(text)
 
+    def online(self) -> list[int]:
+        return [cpu for cpu in super().online() if self.read(f"{CPU}/cpu{cpu}/online") != "0"]
+
     def size_of(self, mount: str) -> tuple[int, int]:
         return self.shm["size"], self.shm["size"]
 
@@ -122,7 +125,7 @@ class FakeHost(Host):
         self.services[name] = verb == "start"
 
     def kernel_threads(self) -> dict[int, str]:
-        return {pid: "kthread" for pid in self.threads}
+        return dict.fromkeys(self.threads, "kthread")
 
     def started(self, pid: int) -> str | None:
         return "123" if pid in self.threads else None
