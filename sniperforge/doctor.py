@@ -54,7 +54,8 @@ def _stale() -> Finding:
 
 def doctor() -> tuple[dict[str, Any], str]:
     """All findings as plain data, and as text. `ok` is false if a finding can stop the engine."""
-    findings = [*check_all(), _io_uring(), _group_program(), _stale()]
+    stages = [finding for finding in check_all() if finding.level != "absent"]
+    findings = [*stages, _io_uring(), _group_program(), _stale()]
     host = {
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)),
@@ -66,5 +67,10 @@ def doctor() -> tuple[dict[str, Any], str]:
         lines.append(f"{_MARKS[finding.level]:8}{finding.stage:12}{finding.found}")
         if finding.fix:
             lines.append(f"{'':20}fix: {finding.fix}")
-    ok = all(finding.level != "problem" for finding in findings)
-    return {"ok": ok, "host": host, "findings": [finding.as_json() for finding in findings]}, "\n".join(lines)
+    problems = sum(finding.level == "problem" for finding in findings)
+    advice = sum(finding.level == "advice" for finding in findings)
+    verdict = "ready" if not problems else f"not ready: {problems} can stop the engine"
+    verdict += f"; {advice} cost latency (sniperforge tune plan, then tune apply)" if advice else "; tuned"
+    lines.append(f"verdict: {verdict}")
+    record = {"ok": not problems, "verdict": verdict, "host": host}
+    return {**record, "findings": [finding.as_json() for finding in findings]}, "\n".join(lines)

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from tuning.action import Action, from_json
 from tuning.host import Host
 
-STATE_PATH = "/var/lib/sniperforge/tuning.json"
+
+@dataclass(frozen=True)
+class Goal:
+    """What the machine is tuned for.  An empty field asks for nothing."""
+
+    hot: tuple[int, ...] = ()
+    """Cores of spinning groups."""
+    irq: tuple[int, ...] = ()
+    """Cores that serve interrupts; empty = all that are not hot."""
+    nics: tuple[str, ...] = ()
+    huge_pages: int = 0
+    """2 MiB pages to reserve on each NUMA node."""
+    mtu: int = 0
+    """Bytes; 0 = at least Ethernet's 1500."""
+    boot: bool = False
+    """True = the boot loader's configuration may be written."""
+
+    def over(self, other: Goal) -> Goal:
+        """Returns this goal, with the other's answer wherever this one asks for nothing."""
+        return replace(other, **{field.name: value for field in fields(self) if (value := getattr(self, field.name))})
 
 
 @dataclass(frozen=True)
@@ -28,53 +47,61 @@ class Change:
 
 
 class State:
-    """The changes in the order in which they were made.  Saved at each change."""
+    """The changes in the order in which they were made, and the goal they were made for."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        record = json.loads(host.read(host.state_path) or "{}")
+        goal: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in record.get("goal", {}).items()
+        }
+        self.goal = Goal(**goal)
         self.changes = [
             Change(
-                stage=record["stage"],
-                action=from_json(record["action"]),
-                found=record["found"],
-                boot_id=record["boot_id"],
+                stage=change["stage"],
+                action=from_json(change["action"]),
+                found=change["found"],
+                boot_id=change["boot_id"],
             )
-            for record in json.loads(host.read(STATE_PATH) or "[]")
+            for change in record.get("changes", [])
         ]
 
-    def add(self, stage: str, action: Action, found: str | None) -> None:
-        """Remembers a change, unless the same place was changed in this boot before: the first find counts."""
-        here = _place(action)
-        for change in self.changes:
-            if _place(change.action) == here and change.in_force(self._host):
-                if action.kind != "hold" or change.found == found:
-                    return
-                self.changes.remove(change)
-                break
-        self.changes.append(Change(stage, action, found, self._host.boot_id()))
-        self._save()
+    def add(self, changes: list[Change]) -> None:
+        """Remembers changes before they are made.
 
-    def remove(self, change: Change) -> None:
-        self.changes.remove(change)
-        self._save()
+        A place that was changed in this boot before keeps its first find.  What a reboot has put back is forgotten.
+        """
+        self.changes = [change for change in self.changes if change.in_force(self._host)]
+        known = {change.action.place for change in self.changes}
+        self.changes += [change for change in changes if change.action.place not in known]
+        self.save()
+
+    def remove(self, changes: list[Change]) -> None:
+        if not changes:
+            return
+        self.changes = [change for change in self.changes if change not in changes]
+        self.save()
 
     def of(self, stage: str) -> list[Change]:
         return [change for change in self.changes if change.stage == stage]
 
-    def _save(self) -> None:
-        path = self._host.path(STATE_PATH)
+    def save(self) -> None:
+        path = self._host.path(self._host.state_path)
         if not self.changes:
             path.unlink(missing_ok=True)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")
-        part.write_text(json.dumps([_record(change) for change in self.changes], indent=1) + "\n")
+        record = {
+            "goal": asdict(replace(self.goal, boot=False)),
+            "changes": [_record(change) for change in self.changes],
+        }
+        with open(part, "w") as file:
+            json.dump(record, file, indent=1)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(part, path)
-
-
-def _place(action: Action) -> tuple[str, str]:
-    record = action.as_json()
-    return action.kind, str(record.get("path") or record.get("mount") or record.get("device"))
 
 
 def _record(change: Change) -> dict[str, Any]:

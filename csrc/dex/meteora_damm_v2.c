@@ -6,6 +6,7 @@
 #include "dex/bps.h"
 #include "dex/bytes.h"
 #include "dex/meteora_damm_v2_fee.h"
+#include "dex/quotient.h"
 
 typedef sf_u128_t u128;
 typedef sf_meteora_damm_v2_state_t state_t;
@@ -87,6 +88,31 @@ static int leg_reserves_in( state_t const * s, int a_to_b, uint64_t in, leg_t * 
   return 0;
 }
 
+/* The common case of a swap in the range: what moves the price fits one word, and what it is divided by three.
+   With A = in*P and D = L+A the price falls by floor( A*P / D ), or rises by floor( in*2^128 / L ).  Returns 0, or -1 if
+   it is another case. */
+ALWAYS int leg_small( state_t const * s, int a_to_b, uint64_t in, leg_t * leg ) {
+  u128 l = s->liquidity, p = s->sqrt_price;
+  uint64_t moved, p0 = (uint64_t)p, p1 = (uint64_t)( p >> 64 ), l0 = (uint64_t)l, l1 = (uint64_t)( l >> 64 );
+  if( a_to_b ) {
+    u128 a, d, low = (u128)in * p0, high = ( low >> 64 ) + (u128)in * p1;
+    a = high << 64 | (uint64_t)low;
+    if( high >> 64 || __builtin_add_overflow( a, l, &d ) ) return -1;
+    sf_u256_t n = sf_wide_mul( a, p );
+    if( n.w[3] || sf_quotient( n.w[2], n.w[1], n.w[0], 0, (uint64_t)( d >> 64 ), (uint64_t)d, &moved ) ) return -1;
+    leg->sqrt_price = p - moved;
+    leg->out        = (uint64_t)( ( ( (u128)l0 * moved >> 64 ) + (u128)l1 * moved ) >> 64 );
+    return 0;
+  }
+  if( sf_quotient( in, 0, 0, 0, l1, l0, &moved ) ) return -1;
+  u128 next = p + moved, low = (u128)l0 * moved, high = ( low >> 64 ) + (u128)l1 * moved;
+  sf_u256_t d     = sf_wide_mul( p, next );
+  leg->sqrt_price = next;
+  return d.w[3] ? -1
+                : sf_quotient( (uint64_t)( high >> 64 ), (uint64_t)high, (uint64_t)low, d.w[2], d.w[1], d.w[0],
+                               &leg->out );
+}
+
 ALWAYS int leg_in( state_t const * s, int a_to_b, uint64_t in, int partial, leg_t * leg ) {
   leg->in         = in;
   leg->left       = 0;
@@ -104,6 +130,8 @@ ALWAYS int leg_in( state_t const * s, int a_to_b, uint64_t in, int partial, leg_
     leg->sqrt_price = end;
   } else {
     if( __builtin_expect( !s->liquidity, 0 ) ) return PANIC;
+    if( !partial && __builtin_expect( !leg_small( s, a_to_b, in, leg ), 1 ) )
+      return ( a_to_b ? leg->sqrt_price < end : leg->sqrt_price > end ) ? SF_DAMM_V2_ERR_RANGE : 0;
     if( ( err = leg_price_in( s, a_to_b, in, &leg->sqrt_price ) ) ) return err;
     if( !partial && ( a_to_b ? leg->sqrt_price < end : leg->sqrt_price > end ) ) return SF_DAMM_V2_ERR_RANGE;
   }
@@ -326,9 +354,10 @@ static inline u128 volatility_from( state_t const * s, uint64_t now, uint64_t * 
 /* Whether the ratio of two prices is above what the program can compute. */
 static inline int too_far( u128 a, u128 b ) { return a > b ? a >> 64 >= b : b >> 64 >= a; }
 
-/* of less than 2^127, but for its lowest bit */
+/* of less than 2^127; rises with v, and is 0 only of 0 */
 static inline double rough( u128 v ) {
-  return (double)(int64_t)( v >> 64 ) * 0x1p64 + (double)(int64_t)( (uint64_t)v >> 1 ) * 2;
+  uint64_t low = (uint64_t)v;
+  return (double)(int64_t)( v >> 64 ) * 0x1p64 + (double)(int64_t)( low >> 1 | ( low & 1 ) ) * 2;
 }
 
 /* How far the price goes from the first to the second, per 10^6 of the higher. */

@@ -115,11 +115,11 @@ static inline uint64_t sf_pump_net( sf_pump_rates_t const * r, uint64_t budget, 
     sf_u128_t n = (sf_u128_t)budget * SF_BPS; /* its high word is below 10^4 */
     net         = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, &rest );
   }
-  *fees         = sf_pump_fees_of( r, net );
-  uint64_t all  = net + sf_pump_fees_sum( fees ); /* exceeds the budget by less than 3 */
-  uint64_t over = all - budget;
-  if( (int64_t)over > 0 ) net = net > over ? net - over : 0;
-  return net;
+  *fees        = sf_pump_fees_of( r, net );
+  uint64_t all = net + sf_pump_fees_sum( fees ); /* exceeds the budget by less than 3 */
+  int64_t over = (int64_t)( all - budget );
+  over &= ~( over >> 63 ); /* without a branch: every other budget has some */
+  return net > (uint64_t)over ? net - (uint64_t)over : 0;
 }
 
 /* sf_pump_gross is an amount below or at the least of which `want` remains after fees: each that is rounded down may

@@ -128,8 +128,11 @@ def tick_array_address(pool: Pubkey, start: int) -> Pubkey:
 
 
 def _bits(data: bytes, first: int) -> frozenset[int]:
-    value = int.from_bytes(data, "little")
-    return frozenset(first + i for i in range(8 * len(data)) if value >> i & 1)
+    value, found = int.from_bytes(data, "little"), []
+    while value:
+        found.append(first + (value & -value).bit_length() - 1)
+        value &= value - 1
+    return frozenset(found)
 
 
 def array_numbers(pool: bytes, extension: bytes) -> frozenset[int]:

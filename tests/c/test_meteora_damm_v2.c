@@ -5,6 +5,7 @@
 #include "check.h"
 #include "dex/bytes.h"
 #include "dex/meteora_damm_v2.h"
+#include "dex/quotient.h"
 
 #define POOLS 3
 
@@ -140,9 +141,36 @@ static void test_readers( void ) {
   }
 }
 
+/* Quotients of one word against the long division, all ones and zeros included. */
+static void test_quotients( void ) {
+  sf_rng_t rng;
+  sf_rng_seed( &rng, 3 );
+  uint32_t small = 0;
+  for( uint32_t i = 0; i < 1000000; i++ ) {
+    uint64_t w[6], q;
+    for( int k = 0; k < 6; k++ ) {
+      w[k] = sf_rng_next( &rng ) >> sf_rng_below( &rng, 64 );
+      if( sf_rng_below( &rng, 6 ) == 0 ) w[k] = sf_rng_below( &rng, 2 ) ? UINT64_MAX : 0;
+    }
+    if( i & 1 ) w[3] = 0;
+    if( i & 2 && w[4] ) w[0] %= w[4];
+    sf_u128_t long_one = 0;
+    int rest =
+        sf_wide_div( ( sf_u256_t ){ { w[2], w[1], w[0], 0 } }, ( sf_u256_t ){ { w[5], w[4], w[3], 0 } }, &long_one );
+    if( sf_quotient( w[0], w[1], w[2], w[3], w[4], w[5], &q ) )
+      CHECK( ( !w[3] && ( !w[4] || w[0] >= w[4] ) ) || rest < 0 );
+    else {
+      CHECK( rest >= 0 && long_one == q );
+      small++;
+    }
+  }
+  CHECK( small > 500000 );
+}
+
 int main( void ) {
   uint8_t data[SF_METEORA_DAMM_V2_POOL_BYTES];
   test_readers();
+  test_quotients();
   for( int i = 0; i < POOLS; i++ ) {
     if( dump( pools[i], data ) ) {
       printf( "test_meteora_damm_v2: readers hold; no recorded accounts, set SNIPERFORGE_DATA\n" );

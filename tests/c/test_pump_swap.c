@@ -21,9 +21,10 @@ static void test_quotes( void ) {
     s.payable              = i % 5 ? vault : vault / 2;
     s.room[0]              = UINT64_MAX - s.base;
     s.room[1]              = UINT64_MAX - vault;
-    s.rates = ( sf_pump_rates_t ){ (uint32_t)sf_rng_below( &rng, 1000 ), (uint32_t)sf_rng_below( &rng, 1000 ),
-                                   (uint32_t)sf_rng_below( &rng, 1000 ), 0, 0 };
-    if( i % 2 ) sf_pump_rates_ready( &s.rates );
+    s.rates                = ( sf_pump_rates_t ){ .lp       = (uint32_t)sf_rng_below( &rng, 1000 ),
+                                                  .protocol = (uint32_t)sf_rng_below( &rng, 1000 ),
+                                                  .creator  = (uint32_t)sf_rng_below( &rng, 1000 ) };
+    if( i & 2 ) sf_pump_rates_ready( &s.rates );
     sf_pump_rates_t const r = s.rates;
     sf_quote_t q;
     uint64_t b = sf_rng_next( &rng ) >> sf_rng_below( &rng, 64 );

@@ -210,9 +210,10 @@ def test_random_swaps_agree_with_core_and_reference() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3_000)
-def test_a_million_random_swaps_agree_with_core_and_reference() -> None:
-    outcomes = emulation_differential.run("orca_whirlpool", 1_000_000, seed=2)
-    assert min(outcomes.values()) > 10_000, outcomes
+def test_many_random_swaps_agree_with_core_and_reference() -> None:
+    cases = emulation_differential.slow_cases()
+    outcomes = emulation_differential.run("orca_whirlpool", cases, seed=2)
+    assert min(outcomes.values()) > cases // 100, outcomes
 
 
 def test_the_machine_gives_what_the_native_program_gives(machine: Machine, tmp_path: Path) -> None:

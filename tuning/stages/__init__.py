@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from tuning.host import Host
-from tuning.stage import Finding, Stage
-from tuning.stages import autogroup, clocksource, cores, cstates, governor, hugepages, memlock, realtime, shm, thp
-from tuning.state import State
+from tuning.stage import Finding, Setup, Stage
+from tuning.stages import clock, cores, memory, network, power, scheduler
+from tuning.state import Goal
 
 STAGES: tuple[Stage, ...] = (
-    cores.STAGE,
-    governor.STAGE,
-    cstates.STAGE,
-    thp.STAGE,
-    hugepages.STAGE,
-    memlock.STAGE,
-    clocksource.STAGE,
-    shm.STAGE,
-    realtime.STAGE,
-    autogroup.STAGE,
+    *cores.STAGES,
+    *power.STAGES,
+    *memory.STAGES,
+    *clock.STAGES,
+    *scheduler.STAGES,
+    *network.STAGES,
 )
 
 
-def check_all(host: Host | None = None) -> list[Finding]:
+def check_all(host: Host | None = None, goal: Goal | None = None) -> list[Finding]:
     """Returns what each stage finds.  Needs no root and changes nothing."""
-    host = host or Host()
-    state = State(host)
-    return [stage.check(host, state) for stage in STAGES]
+    setup = Setup(host or Host(), goal)
+    return [stage.check(setup) for stage in STAGES]
