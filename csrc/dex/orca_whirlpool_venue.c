@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "dex/curve.h"
 #include "dex/orca_whirlpool.h"
-#include "dex/venue.h"
 #include "sf_message.h"
 #include "solana/program.h"
 
@@ -89,8 +89,7 @@ static double arriving( sf_transfer_fee_t const * fee ) { return 1. - (double)fe
 static void curve( void const * state, int a_to_b, uint64_t now, sf_curve_t * out ) {
   sf_orca_whirlpool_state_t const * s = state;
   int fee                             = sf_orca_whirlpool_fee( s, now );
-  *out                                = ( sf_curve_t ){ 0 };
-  if( fee < 0 ) return;
+  if( fee < 0 ) return sf_curve_none( out );
   sf_ticks_curve( &s->ticks, a_to_b, ( 1. - fee * 1e-6 ) * arriving( &s->transfer_fee[!a_to_b] ),
                   arriving( &s->transfer_fee[!!a_to_b] ), out );
 }

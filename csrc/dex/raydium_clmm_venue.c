@@ -1,8 +1,8 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "dex/curve.h"
 #include "dex/raydium_clmm.h"
-#include "dex/venue.h"
 #include "sf_message.h"
 
 #define COMPUTE_UNITS 200000u
@@ -82,10 +82,7 @@ static double arriving( sf_transfer_fee_t const * fee ) { return 1. - (double)fe
 
 static void curve( void const * state, int a_to_b, uint64_t now, sf_curve_t * out ) {
   sf_raydium_clmm_state_t const * s = state;
-  if( s->swap_disabled || now <= s->open_time ) {
-    *out = ( sf_curve_t ){ 0 };
-    return;
-  }
+  if( s->swap_disabled || now <= s->open_time ) return sf_curve_none( out );
   double factor[2] = { arriving( &s->transfer_fee[!a_to_b] ), arriving( &s->transfer_fee[!!a_to_b] ) };
   factor[!sf_raydium_clmm_fee_in( s, a_to_b )] *= 1. - sf_raydium_clmm_fee( s, now ) * 1e-6;
   sf_ticks_curve( &s->ticks, a_to_b, factor[0], factor[1], out );

@@ -159,22 +159,11 @@ static uint64_t const log_ticks[1 << LOG_BITS] = {
 #define ONE_63     ( 1UL << 63 )
 #define TICKS_OF_2 0x3627a301d710L /* in 2^-32: ticks in a factor of two of the square root */
 #define TICKS_OF_E 0x4e20fffee865L /* the same in a factor of e */
-#define DOUBT      ( 1u << 26 )    /* nearer than 1/64 to a tick, compare */
+#define DOUBT      ( 1u << 20 )    /* nearer than 2^-12 to a tick, compare */
 
-int32_t sf_tick_of_price( sf_u128_t sqrt_price, sf_tick_price_t price ) {
-  uint64_t high = (uint64_t)( sqrt_price >> 64 ), low = (uint64_t)sqrt_price, mantissa;
-  int top;
-  if( high ) {
-    int zeros = __builtin_clzl( high );
-    top       = 127 - zeros;
-    mantissa  = zeros ? high << zeros | low >> ( 64 - zeros ) : high;
-  } else {
-    int zeros = __builtin_clzl( low | 1 );
-    top       = 63 - zeros;
-    mantissa  = low << zeros;
-  }
+int32_t sf_tick_of_mantissa( sf_u128_t sqrt_price, uint64_t mantissa, int top, sf_tick_price_t price ) {
   uint32_t row = (uint32_t)( mantissa >> ( 63 - LOG_BITS ) ) & ( ( 1u << LOG_BITS ) - 1 );
-  /* ln( 1+z ) is z - z^2/2 to 2^-28, a hundredth of what would move the tick by 1/64 */
+  /* ln( 1+z ) is z - z^2/2 to 2^-28.5, which moves the tick by 2^-14 */
   int64_t z    = (int64_t)( (uint64_t)( ( (sf_u128_t)mantissa * log_reciprocal[row] ) >> 64 ) - ONE_63 );
   int64_t half = z >> 32;
   int64_t ln   = z - half * half; /* in 2^-63 */
@@ -182,9 +171,15 @@ int32_t sf_tick_of_price( sf_u128_t sqrt_price, sf_tick_price_t price ) {
       (int64_t)( ( (sf_i128_t)ln * TICKS_OF_E ) >> 63 ) + (int64_t)log_ticks[row] + ( top - 64 ) * TICKS_OF_2;
   int32_t tick  = (int32_t)( ticks >> 32 );
   uint32_t part = (uint32_t)ticks;
-  if( __builtin_expect( part > DOUBT && part < -DOUBT, 1 ) ) return tick;
+  if( __builtin_expect( part - DOUBT < -2u * DOUBT, 1 ) ) return tick;
   if( part >= 1u << 31 ) tick++;
   if( tick > SF_TICK_MAX ) return SF_TICK_MAX;
   if( tick <= SF_TICK_MIN ) return SF_TICK_MIN;
   return price( tick ) <= sqrt_price ? tick : tick - 1;
+}
+
+int32_t sf_tick_of_price( sf_u128_t sqrt_price, sf_tick_price_t price ) {
+  int top;
+  uint64_t mantissa = sf_mantissa( sqrt_price, &top );
+  return sf_tick_of_mantissa( sqrt_price, mantissa, top, price );
 }

@@ -26,6 +26,22 @@ typedef sf_u128_t ( *sf_tick_price_t )( int32_t tick );
    Assumes SF_SQRT_PRICE_MIN <= sqrt_price <= price( SF_TICK_MAX ).  Hot. */
 int32_t sf_tick_of_price( sf_u128_t sqrt_price, sf_tick_price_t price );
 
+/* sf_mantissa is v's upper 64 bits, moved up so that the top one is set: bit *top of v. */
+static inline uint64_t sf_mantissa( sf_u128_t v, int * top ) {
+  uint64_t high = (uint64_t)( v >> 64 ), low = (uint64_t)v;
+  if( high ) {
+    int zeros = __builtin_clzl( high );
+    *top      = 127 - zeros;
+    return high << zeros | low >> 1 >> ( 63 - zeros );
+  }
+  int zeros = __builtin_clzl( low | 1 );
+  *top      = 63 - zeros;
+  return low << zeros;
+}
+
+/* sf_tick_of_mantissa is the same from the price's upper 64 bits, moved up to the top one, which is bit `top` of it. */
+int32_t sf_tick_of_mantissa( sf_u128_t sqrt_price, uint64_t mantissa, int top, sf_tick_price_t price );
+
 /* sf_tick_floor is tick rounded down to a multiple of `span`. */
 static inline int32_t sf_tick_floor( int32_t tick, int32_t span ) {
   int32_t rest = tick % span;

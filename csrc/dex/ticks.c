@@ -167,6 +167,146 @@ ALWAYS int step_inside( sf_ticks_t const * t, sf_u128_t depth, sf_u128_t from, s
   return sf_tick_fee_on( out->in, t->fee_ppm, &out->fee ) ? -1 : 0;
 }
 
+/* -- the same in single words, and certain of nearly all ------------------------------------------- */
+
+/* The whole part of a quotient, which is in 2^-shift and off by less than `doubt`.  Returns 0, or -1 if not certain. */
+ALWAYS int whole_of( uint64_t quotient, int shift, uint64_t doubt, uint64_t * whole ) {
+  uint64_t low = ( quotient - doubt ) >> shift, high = ( quotient + doubt ) >> shift;
+  *whole = quotient >> shift;
+  return low == high ? 0 : -1;
+}
+
+/* 192 bits */
+typedef struct words {
+  uint64_t w0;
+  uint64_t w1;
+  uint64_t w2;
+} words_t;
+
+ALWAYS words_t words_mul( words_t a, uint64_t b0, uint64_t b1 ) {
+  sf_u128_t t0 = (sf_u128_t)a.w0 * b0, t1 = (sf_u128_t)a.w1 * b0 + ( t0 >> 64 ),
+            t2 = (sf_u128_t)a.w0 * b1 + (uint64_t)t1;
+  return ( words_t ){ (uint64_t)t0, (uint64_t)t2,
+                      (uint64_t)( t1 >> 64 ) + (uint64_t)( t2 >> 64 ) + a.w2 * b0 + a.w1 * b1 };
+}
+
+ALWAYS words_t words_add( words_t a, words_t b, int minus ) {
+  sf_u128_t low_a = (sf_u128_t)a.w1 << 64 | a.w0, low_b = (sf_u128_t)b.w1 << 64 | b.w0, low;
+  uint64_t carry;
+  if( minus ) carry = __builtin_sub_overflow( low_a, low_b, &low );
+  else carry = __builtin_add_overflow( low_a, low_b, &low );
+  return ( words_t ){ (uint64_t)low, (uint64_t)( low >> 64 ), minus ? a.w2 - b.w2 - carry : a.w2 + b.w2 + carry };
+}
+
+/* price * moved / ( depth * 2^64 +- moved ), moved = price * given, from a *delta that is off by a few: all words above the
+   third are alike in both and cancel out. */
+static inline void move_exact( sf_u128_t depth, sf_u128_t price, uint64_t given, int in, uint64_t * delta ) {
+  uint64_t p0 = (uint64_t)price, p1 = (uint64_t)( price >> 64 );
+  words_t moved = words_mul( ( words_t ){ given, 0, 0 }, p0, p1 ),
+          d     = words_add( ( words_t ){ 0, (uint64_t)depth, (uint64_t)( depth >> 64 ) }, moved, !in ),
+          rest  = words_add( words_mul( moved, p0, p1 ), words_mul( d, *delta, 0 ), 1 );
+  while( (int64_t)rest.w2 < 0 ) {
+    rest = words_add( rest, d, 0 );
+    --*delta;
+  }
+  for( ;; ) {
+    words_t less = words_add( rest, d, 1 );
+    if( (int64_t)less.w2 < 0 ) break;
+    rest = less;
+    ++*delta;
+  }
+  *delta += !in && ( rest.w0 | rest.w1 | rest.w2 );
+}
+
+/* How far token a moves the price: price * given / ( reserve +- given ), rounded down if it goes in, else up. */
+ALWAYS int near_move( sf_near_t const * n, sf_u128_t depth, sf_u128_t price, uint64_t given, int in,
+                      uint64_t * delta ) {
+  int zeros = __builtin_clzl( given ), shift = zeros - n->price_exp - n->reserve_bits - ( in ? 2 : 3 );
+  if( zeros - n->reserve_bits < ( in ? 1 : 3 ) || (unsigned)shift > 62 )
+    return -1; /* up to the reserve, or 1/4 of it */
+  uint64_t part = given << n->reserve_bits, rest;
+  sf_u128_t num = (sf_u128_t)n->price * ( given << zeros ) >> ( in ? 2 : 3 );
+  uint64_t q = sf_div_word( (uint64_t)( num >> 64 ), (uint64_t)num, in ? n->reserve + part : n->reserve - part, &rest );
+  if( whole_of( q, shift, in ? 16 : 40, delta ) ) move_exact( depth, price, given, in, delta );
+  else *delta += !in;
+  return 0;
+}
+
+/* Token a for a move of the price: reserve * delta / to, rounded down if it comes out, else up.  `to` is a mantissa. */
+ALWAYS int near_amount( sf_near_t const * n, uint64_t delta, uint64_t to, int to_top, int in, uint64_t * amount ) {
+  if( !delta ) return -1;
+  int zeros = __builtin_clzl( delta ), shift = zeros + n->reserve_bits + to_top - 63;
+  if( (unsigned)shift > 62 ) return -1;
+  sf_u128_t num = (sf_u128_t)n->reserve * ( delta << zeros );
+  uint64_t rest, q = sf_div_word( (uint64_t)( num >> 64 ), (uint64_t)num, to, &rest );
+  if( whole_of( q, shift, 16, amount ) ) return -1;
+  *amount += in;
+  return 0;
+}
+
+/* How far token b moves the price: given * 2^64 / depth, rounded down if it goes in, else up. */
+ALWAYS int near_climb( sf_u128_t depth, uint64_t given, int in, uint64_t * delta ) {
+  uint64_t high = (uint64_t)( depth >> 64 ), rest;
+  int more;
+  if( high ) {
+    int bits    = __builtin_clzl( high );
+    sf_u128_t d = depth << bits, over;
+    *delta = sf_div_digit( given >> 1 >> ( 63 - bits ), given << bits, 0, (uint64_t)( d >> 64 ), (uint64_t)d, &over );
+    more   = over != 0;
+  } else {
+    if( given >= (uint64_t)depth ) return -1;
+    *delta = sf_div_word( given, 0, (uint64_t)depth, &rest );
+    more   = rest != 0;
+  }
+  return __builtin_add_overflow( *delta, (unsigned)( !in && more ), delta ) ? -1 : 0;
+}
+
+/* floor( v * part / of ), by ratio: part / of in 2^-64, rounded down */
+ALWAYS uint64_t share_by( uint64_t v, uint64_t ratio, uint64_t part, uint64_t of, uint64_t * rest ) {
+  uint64_t q = (uint64_t)( ( (sf_u128_t)v * ratio ) >> 64 ), r = v * part - q * of;
+  int more = r >= of;
+  *rest    = more ? r - of : r;
+  return q + (unsigned)more;
+}
+
+/* The price after a step, also as a mantissa. */
+typedef struct place {
+  sf_u128_t sqrt_price;
+  uint64_t mantissa;
+  int top;
+} place_t;
+
+/* step_inside for an amount below PLAIN_LEFT, and a fee below half.  Returns 0, or -1 if that has to say. */
+ALWAYS int near_step( sf_ticks_t const * t, sf_near_t const * n, sf_u128_t depth, sf_u128_t from, sf_u128_t target,
+                      uint64_t left, int a_to_b, int exact_in, sf_tick_step_t * out, place_t * place ) {
+  uint64_t rest, delta, a = 0,
+                        given = exact_in ? share_by( left, t->keep, SF_FEE_PPM - t->fee_ppm, SF_FEE_PPM, &rest ) : left;
+  if( !given || (unsigned)n->reserve_bits > 62 ) return -1;
+  if( a_to_b == exact_in ? near_move( n, depth, from, given, exact_in, &delta )
+                         : near_climb( depth, given, exact_in, &delta ) )
+    return -1;
+  sf_u128_t to = a_to_b ? from - delta : from + delta;
+  if( a_to_b ? to <= target : to >= target ) return -1;
+  place->sqrt_price = out->sqrt_price = to;
+  place->mantissa                     = sf_mantissa( to, &place->top );
+  /* what token b moves by is depth * delta / 2^64 */
+  sf_u128_t low = (sf_u128_t)(uint64_t)depth * delta,
+            b   = (sf_u128_t)(uint64_t)( depth >> 64 ) * delta + (uint64_t)( low >> 64 );
+  if( a_to_b != exact_in && near_amount( n, delta, place->mantissa, place->top, a_to_b, &a ) ) return -1;
+  if( exact_in ) {
+    out->in  = a_to_b ? given : (uint64_t)b + ( (uint64_t)low != 0 );
+    out->out = a_to_b ? (uint64_t)b : a;
+    out->fee = left - out->in;
+  } else {
+    if( b >> 62 ) return -1;
+    out->in  = a_to_b ? a : (uint64_t)b + ( (uint64_t)low != 0 );
+    out->out = left;
+    out->fee = share_by( out->in, t->fee, t->fee_ppm, SF_FEE_PPM - t->fee_ppm, &rest );
+    out->fee += rest != 0;
+  }
+  return 0;
+}
+
 /* -- swaps ---------------------------------------------------------------------------------------- */
 
 uint32_t sf_tick_impact( double value, uint64_t in, uint64_t out ) {
@@ -224,8 +364,18 @@ ALWAYS void swap_along( sf_ticks_t const * t, uint32_t of, int a_to_b, int exact
         goto done;
       }
       int more = 1;
-      if( __builtin_expect( i != last && !( s.flags & SF_STRETCH_ODD ) && left < PLAIN_LEFT, 1 ) )
-        more = step_inside( t, depth, from, target, left, a_to_b, exact_in, (int)( s.flags & SF_STRETCH_FINE ), &step );
+      place_t to;
+      if( __builtin_expect( i != last && !( s.flags & SF_STRETCH_ODD ) && left < PLAIN_LEFT, 1 ) ) {
+        if( i != t->at && depth && t->fee_ppm < SF_FEE_PPM / 2 &&
+            ( !a_to_b || !exact_in || s.flags & SF_STRETCH_FINE ) ) {
+          sf_near_t near;
+          sf_near_make( depth, from, &near );
+          more = near_step( t, &near, depth, from, target, left, a_to_b, exact_in, &step, &to ) ? 1 : 0;
+        }
+        if( more )
+          more =
+              step_inside( t, depth, from, target, left, a_to_b, exact_in, (int)( s.flags & SF_STRETCH_FINE ), &step );
+      }
       if( more > 0 )
         more = sf_tick_step( &sf_tick_rules[t->rules], depth, from, target, left, t->fee_ppm, a_to_b, exact_in, &step );
       if( __builtin_expect( more < 0, 0 ) ) goto refused;
@@ -278,8 +428,41 @@ done:
   q->liquidity    = i != t->at ? t->list[i].depth : t->liquidity;
 }
 
-ALWAYS void swap_of( sf_ticks_t const * t, uint32_t of, int a_to_b, int exact_in, uint64_t amount, sf_u128_t limit,
-                     sf_quote_t * q ) {
+/* A swap that ends before the next tick.  Returns 0, or -1 if it does not, or is not certain. */
+ALWAYS int swap_near( sf_ticks_t const * t, int a_to_b, int exact_in, uint64_t amount, sf_u128_t limit,
+                      sf_quote_t * q ) {
+  int up                 = !a_to_b;
+  sf_stretch_t const * s = &t->first[up];
+  uint64_t flags         = SF_STRETCH_NEAR | ( a_to_b && exact_in ? SF_STRETCH_FINE : 0 );
+  sf_tick_step_t step;
+  place_t to;
+  if( amount >= ( exact_in ? s->in : s->out ) || ( s->flags & flags ) != flags || amount >= PLAIN_LEFT ) return -1;
+  if( limit && ( a_to_b ? limit > t->next[0] : limit < t->next[1] ) ) return -1;
+  if( near_step( t, &t->near, t->liquidity, t->sqrt_price, t->next[up], amount, a_to_b, exact_in, &step, &to ) )
+    return -1;
+  q->amount_in    = exact_in ? amount : step.in + step.fee;
+  q->amount_out   = step.out;
+  q->fee          = step.fee;
+  q->protocol_fee = kept_of( t, t->rules == SF_TICKS_ORCA ? SF_SHARE_BPS : SF_FEE_PPM, step.fee );
+  q->creator_fee  = 0;
+  q->reserve_a    = 0;
+  q->reserve_b    = 0;
+  q->status       = SF_QUOTE_OK;
+  q->error        = 0;
+  q->fee_in_input = 1;
+  q->tick         = to.sqrt_price == t->sqrt_price
+                        ? t->tick
+                        : sf_tick_of_mantissa( to.sqrt_price, to.mantissa, to.top, sf_tick_rules[t->rules].price );
+  q->crossed      = 0;
+  q->impact_ppm   = sf_tick_impact( t->value[up], step.in, step.out );
+  q->sqrt_price   = to.sqrt_price;
+  q->liquidity    = t->liquidity;
+  return 0;
+}
+
+static __attribute__( ( noinline ) ) void swap_far( sf_ticks_t const * t, int a_to_b, int exact_in, uint64_t amount,
+                                                    sf_u128_t limit, sf_quote_t * q ) {
+  uint32_t of = sf_tick_rules[t->rules].share_of;
   if( a_to_b ) {
     if( exact_in ) swap_along( t, of, 1, 1, amount, limit, q );
     else swap_along( t, of, 1, 0, amount, limit, q );
@@ -290,5 +473,8 @@ ALWAYS void swap_of( sf_ticks_t const * t, uint32_t of, int a_to_b, int exact_in
 }
 
 void sf_ticks_swap( sf_ticks_t const * t, int a_to_b, int exact_in, uint64_t amount, sf_u128_t limit, sf_quote_t * q ) {
-  swap_of( t, sf_tick_rules[t->rules].share_of, a_to_b, exact_in, amount, limit, q );
+  int far = a_to_b     ? exact_in ? swap_near( t, 1, 1, amount, limit, q ) : swap_near( t, 1, 0, amount, limit, q )
+                : exact_in ? swap_near( t, 0, 1, amount, limit, q )
+                       : swap_near( t, 0, 0, amount, limit, q );
+  if( far ) swap_far( t, a_to_b, exact_in, amount, limit, q );
 }

@@ -39,10 +39,11 @@ struct sf_curve; /* dex/venue.h */
 #define SF_FEE_PPM         1000000u
 #define SF_SHARE_BPS       10000u
 
-#define SF_STRETCH_ODD   1u /* an amount does not fit, or rounding is coarse: go by steps */
-#define SF_STRETCH_WRONG 2u /* the ticks' net amounts do not fit the pool's liquidity: the program fails in it */
-#define SF_STRETCH_FINE  4u /* the price after an exact input of token a never leaves a part of it unused */
-#define SF_STRETCH_MORE  8u /* shifted by side: going in, it is one more of that token than coming out */
+#define SF_STRETCH_ODD   1u  /* an amount does not fit, or rounding is coarse: go by steps */
+#define SF_STRETCH_WRONG 2u  /* the ticks' net amounts do not fit the pool's liquidity: the program fails in it */
+#define SF_STRETCH_FINE  4u  /* the price after an exact input of token a never leaves a part of it unused */
+#define SF_STRETCH_NEAR  8u  /* of a first one: swaps that end in it can go by sf_near_t */
+#define SF_STRETCH_MORE  16u /* shifted by side: going in, it is one more of that token than coming out */
 
 /* What differs between the programs. */
 #define SF_TICKS_ORCA    0u
@@ -76,6 +77,14 @@ typedef struct sf_stretch {
   uint64_t flags;
 } sf_stretch_t;
 
+/* A price and the virtual reserve of token a there, in a word each, for swaps that end before the next tick. */
+typedef struct sf_near {
+  uint64_t price;   /* sqrt_price is price * 2^price_exp, rounded down, price's top bit is set */
+  uint64_t reserve; /* to 2^-61 of it; the reserve is reserve / 2^reserve_bits, the top bit but one is set */
+  int32_t price_exp;
+  int32_t reserve_bits; /* usable from 0 to 62 */
+} sf_near_t;
+
 /* Where a direction ends.  `index` is what the program takes for the tick there. */
 typedef struct sf_end {
   sf_u128_t sqrt_price;
@@ -89,10 +98,14 @@ typedef struct sf_ticks {
   sf_u128_t sqrt_price;
   sf_u128_t liquidity;
   int32_t tick;
-  uint32_t fee_ppm;                 /* of the input */
-  uint32_t share[2];                /* of the fee: protocol, fund */
-  double value[2];                  /* by direction: price of a unit of input in units of output, before the swap */
-  sf_stretch_t first[2];            /* from the price to the next tick */
+  uint32_t fee_ppm;      /* of the input */
+  uint32_t share[2];     /* of the fee: protocol, fund */
+  double value[2];       /* by direction: price of a unit of input in units of output, before the swap */
+  sf_stretch_t first[2]; /* from the price to the next tick */
+  sf_near_t near;
+  sf_u128_t next[2];                /* the next tick's price, by direction */
+  uint64_t keep;                    /* what is left of an input without its fee, in 2^-64 */
+  uint64_t fee;                     /* the fee on an input without it, in 2^-64 */
   sf_end_t end[2];                  /* [0] for prices going down (a to b), [1] up */
   uint32_t rules;                   /* SF_TICKS_* */
   uint32_t cnt;                     /* ticks */
@@ -151,6 +164,18 @@ static inline int sf_tick_fee_on( uint64_t in, uint32_t ppm, uint64_t * fee ) {
   if( (uint64_t)( n >> 64 ) >= d ) return -1;
   *fee = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, &rest );
   return 0;
+}
+
+/* sf_near_make works them out; depth is not 0. */
+static inline void sf_near_make( sf_u128_t depth, sf_u128_t sqrt_price, sf_near_t * n ) {
+  int deep, top;
+  uint64_t l = sf_mantissa( depth, &deep ), rest;
+  n->price   = sf_mantissa( sqrt_price, &top );
+  /* depth * 2^64 / price */
+  int bits        = l < n->price ? 63 : 62;
+  n->reserve      = sf_div_word( l >> ( 64 - bits ), l << bits, n->price, &rest );
+  n->reserve_bits = bits - 64 - deep + top;
+  n->price_exp    = top - 63;
 }
 
 /* sf_tick_impact is how much worse than `value` a swap was, per 10^6; `in` without fees. */

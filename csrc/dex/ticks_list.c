@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "dex/venue.h"
+#include "dex/curve.h"
 #include "dex/ticks.h"
 
 /* -- what the accounts say ------------------------------------------------------------------------- */
@@ -128,6 +128,20 @@ static void first_make( sf_ticks_t * t ) {
   }
 }
 
+/* What swaps that end before the next tick go by; sets SF_STRETCH_NEAR where they can. */
+static void near_make( sf_ticks_t * t ) {
+  sf_u128_t kept = SF_FEE_PPM - t->fee_ppm;
+  t->keep        = t->fee_ppm ? (uint64_t)( ( kept << 64 ) / SF_FEE_PPM ) : UINT64_MAX;
+  t->fee         = (uint64_t)( ( (sf_u128_t)t->fee_ppm << 64 ) / kept );
+  if( !t->liquidity || t->fee_ppm >= SF_FEE_PPM / 2 ) return;
+  sf_near_make( t->liquidity, t->sqrt_price, &t->near );
+  for( int up = 0; up < 2; up++ ) {
+    if( t->end[up].at == t->at || t->first[up].flags & SF_STRETCH_ODD ) continue;
+    t->next[up] = t->list[up ? t->at : t->at - 1].price;
+    t->first[up].flags |= SF_STRETCH_NEAR;
+  }
+}
+
 static int ends_find( sf_ticks_t * t ) {
   for( int up = 0; up < 2; up++ ) {
     sf_end_t * end = &t->end[up];
@@ -185,7 +199,9 @@ int sf_ticks_prepare( sf_tick_arrays_t * a, sf_ticks_t * t ) {
   a->changed  = 0;
   a->prepared = 1;
   first_make( t );
-  return ends_find( t );
+  err = ends_find( t );
+  if( !err ) near_make( t );
+  return err;
 }
 
 int sf_ticks_whole( sf_tick_arrays_t const * a, sf_ticks_t const * t ) {
@@ -221,7 +237,8 @@ uint32_t sf_ticks_travel( sf_ticks_t const * t, uint32_t lo, uint32_t hi, uint32
       end->at -= lo;
       continue;
     }
-    int here       = t->at == ( up ? hi : lo ); /* no tick at all */
+    int here = t->at == ( up ? hi : lo ); /* no tick at all */
+    if( here ) out->first[up].flags &= ~(uint64_t)SF_STRETCH_NEAR;
     uint32_t place = up ? out->cnt - 1 : 0;
     *end           = ( sf_end_t ){ .sqrt_price = here ? t->sqrt_price : out->list[place].price,
                                    .index      = here ? t->tick + !up : out->list[place].index,
@@ -235,24 +252,20 @@ uint32_t sf_ticks_travel( sf_ticks_t const * t, uint32_t lo, uint32_t hi, uint32
 void sf_ticks_curve( sf_ticks_t const * t, int a_to_b, double in_factor, double out_factor, sf_curve_t * out ) {
   sf_end_t const * end = &t->end[!a_to_b];
   sf_u128_t from       = t->sqrt_price;
-  *out                 = ( sf_curve_t ){ 0 };
   for( uint32_t i = t->at; !( t->list[i].flags & SF_STRETCH_WRONG ); i = a_to_b ? i - 1 : i + 1 ) {
     sf_u128_t to = i == end->at ? end->sqrt_price : t->list[a_to_b ? i - 1 : i].price;
     if( t->list[i].depth && to != from ) {
       double depth = (double)t->list[i].depth, here = (double)from * 0x1p-64, there = (double)to * 0x1p-64;
       double a = depth / here, b = depth * here,
              limit = a_to_b ? depth * ( here - there ) / ( here * there ) : depth * ( there - here );
-      /* rounding takes no swap of it across */
-      limit = limit / in_factor * ( 1 - 1e-12 ) - 4;
-      if( limit < 1 || !( in_factor > 0 && out_factor > 0 ) ) return;
-      out->rate  = ( a_to_b ? b / a : a / b ) * in_factor * out_factor;
-      out->depth = in_factor / ( a_to_b ? a : b );
-      out->limit = limit;
+      sf_curve_product( a_to_b ? a : b, a_to_b ? b : a, in_factor, out_factor, sf_curve_limit( limit / in_factor ),
+                        out );
       return;
     }
-    if( i == end->at ) return;
+    if( i == end->at ) break;
     from = to;
   }
+  sf_curve_none( out );
 }
 
 void sf_ticks_reserves( sf_ticks_t const * t, uint64_t out[2] ) {
