@@ -103,8 +103,8 @@ def make_plan(
         for stage in STAGES
         if stage.name not in LOOKED_AT
         and (nic or stage.name not in NIC_STAGES)
+        and (not small or stage.name not in ("smt", "cores"))
         and (smt or stage.name != "smt")
-        and (not small or stage.name != "cores")
         and (len({cpu.node for cpu in machine}) > 1 or stage.name != "numa")
     )
     arguments = apply_arguments(hot, irq_core.cpus[:1], nic)
