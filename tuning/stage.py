@@ -16,6 +16,7 @@ from tuning.nic import NicError
 from tuning.state import Change, Goal, State
 from tuning.values import chosen
 
+EVEN_ROOT = "the kernel refuses this even to root: it manages this one itself, or a namespace may only read it"
 Level = Literal["ok", "absent", "advice", "problem"]
 
 
@@ -233,7 +234,7 @@ def _reason(error: Exception) -> str:
     """Says why in the words of a person."""
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, PermissionError):
-        return "it needs root; run it with sudo" if os.geteuid() else "the kernel does not let even root do this"
+        return "it needs root; run it with sudo" if os.geteuid() else EVEN_ROOT
     reasons = {
         errno.EROFS: "this part of the system is mounted read-only",
         errno.ENOENT: "this kernel or machine has no such file",
