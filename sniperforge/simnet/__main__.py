@@ -107,11 +107,11 @@ def _print(endpoints: Endpoints) -> None:
         lines += ["", f"{'mint':<8} {'address':<44} {'decimals':>8} {'USD':>12}"]
         for mint in market.mints:
             lines.append(f"{mint.symbol:<8} {mint.address:<44} {mint.decimals:>8} {mint.price_usd:>12.6g}")
-        lines += ["", f"{'pool':<18} {'address':<44} {'fee bps':>8}"]
+        lines += ["", f"{'pool':<18} {'address':<44} {'fee bps':>8}  venue"]
         for pool in market.pools:
             pair = "/".join(market.mints[number].symbol for number in pool.mints)
             adopted = "  adopted" if pool.adopted else ""
-            lines.append(f"{pair:<18} {pool.address:<44} {pool.trade_fee_rate / 100:>8g}{adopted}")
+            lines.append(f"{pair:<18} {pool.address:<44} {pool.trade_fee_rate / 100:>8g}  {pool.venue}{adopted}")
     print("\n".join(lines), flush=True)
 
 

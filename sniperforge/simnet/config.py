@@ -10,7 +10,7 @@ import ipaddress
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,18 @@ from msgspec import Meta
 DEFAULT_CONFIG = Path(__file__).resolve().parents[2] / "configs" / "default.toml"
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Weight = Annotated[int, Meta(ge=1, le=1000)]
+VenueName = Literal[
+    "raydium_cpmm",
+    "raydium_amm_v4",
+    "orca_whirlpool",
+    "raydium_clmm",
+    "meteora_dlmm",
+    "meteora_damm_v2",
+    "pump_swap",
+    "pump_fun",
+]
+"""A venue that the market can have pools of."""
 
 
 class ConfigError(ValueError):
@@ -38,18 +50,34 @@ class ProgramFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     file: str
 
 
+class WeightsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[simnet.market.weights]; the meaning of each key stands in configs/default.toml."""
+
+    raydium_cpmm: Weight
+    raydium_amm_v4: Weight
+    orca_whirlpool: Weight
+    raydium_clmm: Weight
+    meteora_dlmm: Weight
+    meteora_damm_v2: Weight
+    pump_swap: Weight
+    pump_fun: Weight
+
+
 class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """[simnet.market]; the meaning of each key stands in configs/default.toml."""
 
     enabled: bool
+    venues: Annotated[list[VenueName], Meta(min_length=1)]
+    weights: WeightsConfig
     mints: Annotated[int, Meta(ge=2, le=400)]
     pools: Annotated[int, Meta(ge=1, le=1000)]
+    transfer_fee_bps: Annotated[int, Meta(ge=0, le=1000)]
     traders: Annotated[int, Meta(ge=1, le=200)]
     trades_per_second: Annotated[float, Meta(ge=0.0, le=2000.0)]
     burst_share: Annotated[float, Meta(gt=0.0, lt=1.0)]
     burst_factor: Annotated[float, Meta(ge=1.0, le=100.0)]
     informed_share: Share
-    trade_size_bps: Annotated[int, Meta(ge=1, le=5000)]
+    trade_size_bps: Annotated[int, Meta(ge=1, le=500)]
     volatility_bps: Annotated[int, Meta(ge=0, le=5000)]
     pool_value_usd: Annotated[int, Meta(ge=1000, le=1_000_000_000)]
     sol_price_usd: Annotated[float, Meta(ge=0.01, le=1_000_000.0)]
@@ -178,6 +206,8 @@ def check(config: SimnetConfig) -> None:
             f"simnet.finalized_after_slots: {config.finalized_after_slots} must be larger than"
             f" confirmed_after_slots {config.confirmed_after_slots}; use 32"
         )
+    if len(set(config.market.venues)) < len(config.market.venues):
+        raise ConfigError(f"simnet.market.venues: {config.market.venues} names one twice; name each once")
     if config.market.burst_factor * config.market.burst_share >= 1.0:
         raise ConfigError(
             f"simnet.market.burst_factor: {config.market.burst_factor} times burst_share {config.market.burst_share}"

@@ -20,7 +20,7 @@ from solders.transaction import VersionedTransaction
 from sniperforge.simnet.accounts import mint_supply, token_account
 from sniperforge.simnet.bank import Bank
 from sniperforge.simnet.errors import invalid_params
-from sniperforge.simnet.transactions import TOKEN_PROGRAM, Decoded, decode
+from sniperforge.simnet.transactions import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, Decoded, decode
 
 WRAPPED_SOL = Pubkey.from_string("So11111111111111111111111111111111111111112")
 ASSOCIATED_PROGRAM = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
@@ -71,14 +71,15 @@ class Faucet:
 
         Wrapped SOL is wrapped from the faucet's own SOL.  Returns the token account and the signed transaction, or
         None in its place when the faucet is not the mint's authority: then the balance is written directly.
-        Raises RpcError when `mint` is not an SPL Token mint.
+        Raises RpcError when `mint` is not a mint, or one of Token-2022 of which the faucet is not the authority.
         """
         state = bank.account(mint, bank.chain.slot)
         supply = mint_supply(state)
-        if state is None or supply is None or state.owner != TOKEN_PROGRAM:
+        if state is None or supply is None:
             raise invalid_params("Invalid param: not an SPL Token mint")
-        account = get_associated_token_address(owner, mint)
-        create = self._create_associated(account, mint, owner)
+        program = state.owner
+        account = get_associated_token_address(owner, mint, program)
+        create = self._create_associated(account, mint, owner, program)
         if mint == WRAPPED_SOL:
             sync = Instruction(TOKEN_PROGRAM, b"\x11", [AccountMeta(account, False, True)])
             return account, self._sign(bank, [create, self._transfer(account, amount), sync])
@@ -90,8 +91,10 @@ class Faucet:
                 AccountMeta(account, False, True),
                 AccountMeta(self.address, True, False),
             ]
-            minting = Instruction(TOKEN_PROGRAM, b"\x07" + amount.to_bytes(8, "little"), metas)
+            minting = Instruction(program, b"\x07" + amount.to_bytes(8, "little"), metas)
             return account, self._sign(bank, [create, minting])
+        if program == TOKEN_2022_PROGRAM:
+            raise invalid_params("Invalid param: a Token-2022 mint of which the faucet is not the authority")
         held = token_account(bank.account(account, bank.chain.slot))
         total = min(amount + (held.amount if held is not None else 0), _MAX_AMOUNT)
         rent = bank.svm.minimum_balance_for_rent_exemption(165)
@@ -101,14 +104,14 @@ class Faucet:
     def _transfer(self, recipient: Pubkey, lamports: int) -> Instruction:
         return transfer(TransferParams(from_pubkey=self.address, to_pubkey=recipient, lamports=lamports))
 
-    def _create_associated(self, account: Pubkey, mint: Pubkey, owner: Pubkey) -> Instruction:
+    def _create_associated(self, account: Pubkey, mint: Pubkey, owner: Pubkey, program: Pubkey) -> Instruction:
         metas = [
             AccountMeta(self.address, True, True),
             AccountMeta(account, False, True),
             AccountMeta(owner, False, False),
             AccountMeta(mint, False, False),
             AccountMeta(SYSTEM_PROGRAM, False, False),
-            AccountMeta(TOKEN_PROGRAM, False, False),
+            AccountMeta(program, False, False),
         ]
         return Instruction(ASSOCIATED_PROGRAM, b"\1", metas)
 

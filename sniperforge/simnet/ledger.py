@@ -36,7 +36,7 @@ _KIND_TRANSACTION = 1
 _KIND_BLOCK = 2
 _ENCODER = msgspec.msgpack.Encoder()
 _RECORD_DECODER = msgspec.msgpack.Decoder(Record)
-_FORMAT = 1
+_FORMAT = 2
 
 
 class LedgerError(RuntimeError):

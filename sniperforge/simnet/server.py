@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from solders.hash import Hash
@@ -43,9 +44,19 @@ from sniperforge.simnet.websocket import WebSocketConnection
 
 _LATE_SECONDS = 1.0
 _PORT_TRIES = 100
-_LEDGER_FORMAT = 1
+_LEDGER_FORMAT = 2
 #: keys of [simnet.market] that only the making of a chain looks at
-_OF_GENESIS = ("enabled", "mints", "pools", "traders", "pool_value_usd", "sol_price_usd")
+_OF_GENESIS = (
+    "enabled",
+    "venues",
+    "weights",
+    "mints",
+    "pools",
+    "transfer_fee_bps",
+    "traders",
+    "pool_value_usd",
+    "sol_price_usd",
+)
 
 log = logging.getLogger("simnet")
 
@@ -159,12 +170,16 @@ class Simnet:
             unix_time=unix_time,
             market=msgspec.to_builtins(builder.market),
             loaded=[str(key) for key in loaded],
-            asked={key: getattr(self.config.market, key) for key in _OF_GENESIS},
+            asked=self._asked(),
             first_slot=clone.slot if clone is not None else 0,
         )
         self.bank = self._new_bank(record, programs)
         self.ledger.create(record, self.bank.begin(builder.accounts.items()))
         return record
+
+    def _asked(self) -> dict[str, Any]:
+        table = msgspec.to_builtins(self.config.market)
+        return {key: table[key] for key in _OF_GENESIS}
 
     def _check_genesis(self, genesis: Genesis) -> None:
         directory = self.ledger.directory
@@ -172,10 +187,11 @@ class Simnet:
             raise UnfitLedger(
                 f"simnet.seed: {self.config.seed} differs from seed {genesis.seed} of the chain in {directory}"
             )
+        asked = self._asked()
         for key, made in genesis.asked.items():
-            if getattr(self.config.market, key) != made:
+            if asked[key] != made:
                 raise UnfitLedger(
-                    f"simnet.market.{key}: {getattr(self.config.market, key)} differs from {made}"
+                    f"simnet.market.{key}: {asked[key]} differs from {made}"
                     f" of the chain in {directory}, which is fixed when a chain is made"
                 )
         if not self.restored:

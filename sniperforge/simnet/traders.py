@@ -2,7 +2,7 @@
 
 What they do follows from the seed, the slot and the pools' reserves, never from a clock.  Informed traders pull one
 pool towards the fair price of its mints, which wanders in a band around the genesis price; noise traders push one pool
-away from it.  Arrivals come in bursts, in which noise runs after one mint.
+away from it, though not ever further.  Arrivals come in bursts, in which noise runs after one mint.
 """
 
 from __future__ import annotations
@@ -22,20 +22,22 @@ from solders.transaction import VersionedTransaction
 
 from sniperforge.simnet.bank import Bank
 from sniperforge.simnet.config import SimnetConfig
-from sniperforge.simnet.cpmm_accounts import PoolKeys, swap_base_input_instruction
 from sniperforge.simnet.faucet import derive_keypair
-from sniperforge.simnet.market import Market, Pool, pool_reserves
+from sniperforge.simnet.market import Market, Pool
 from sniperforge.simnet.transactions import Decoded, decode
+from sniperforge.simnet.venue_pools import VENUES
+from sniperforge.simnet.venue_pools.base import LivePool, Order
 
 _WINDOW_SLOTS = 8
 _OCTAVES = ((64, 0.15), (512, 0.25), (4096, 0.3), (32768, 0.3))
 _TREND_SHARE = 0.6
 _CANDIDATES = 4
 _SIZE_SIGMA = 0.8
-_SLIPPAGE = 0.03
-_COMPUTE_UNITS = 120_000
+_SLIPPAGE = 0.05
+_COMPUTE_UNITS = 300_000
 _MAX_PRICE = 10_000
-_MAX_RESERVE_SHARE = 0.2
+_MAX_RESERVE_SHARE = 0.05
+_BAND = 0.05
 
 
 @dataclass(slots=True)
@@ -45,20 +47,25 @@ class _Trade:
     dice: random.Random
 
 
+_Chosen = tuple[int, int, int, tuple[float, float]]
+"""Number of a pool, side that goes in, amount, reserves."""
+
+
 class Traders:
     """The background traders of one market."""
 
     def __init__(self, config: SimnetConfig, market: Market) -> None:
         self._config = config
         self._market = market
-        self._keys: list[PoolKeys] = [pool.keys(market.mints) for pool in market.pools]
+        self._tokens = [mint.token for mint in market.mints]
+        self._live: dict[int, LivePool] = {}
         self._traders: list[Keypair] = [
             derive_keypair(market.seed, f"trader {number}") for number in range(market.traders)
         ]
         self._slot = -1
         self._trades: list[_Trade] = []
         self._fair: dict[int, float] = {}
-        self._accounts: dict[tuple[int, Pubkey], Pubkey] = {}
+        self._accounts: dict[tuple[int, int], Pubkey] = {}
         self._by_mint: dict[int, list[int]] = {}
         for number, pool in enumerate(market.pools):
             for mint in pool.mints:
@@ -123,16 +130,19 @@ class Traders:
             self._fair[mint] = self._market.mints[mint].price_usd * math.exp(span * wander)
         return self._fair[mint]
 
-    def _reserves(self, bank: Bank, number: int) -> tuple[int, int] | None:
-        keys = self._keys[number]
-        accounts = [bank.svm.get_account(key) for key in (keys.pool, *keys.vaults)]
-        if accounts[0] is None or accounts[1] is None or accounts[2] is None:
-            return None
-        first, second = (int.from_bytes(a.data[64:72], "little") for a in accounts[1:] if a is not None)
-        reserves = pool_reserves(accounts[0].data, first, second)
-        return reserves if min(reserves) > 0 else None
+    def _pool(self, bank: Bank, number: int) -> LivePool:
+        live = self._live.get(number)
+        if live is None:
+            pool = self._market.pools[number]
+            pair = self._tokens[pool.mints[0]], self._tokens[pool.mints[1]]
+            live = VENUES[pool.venue].live(Pubkey.from_string(pool.address), pair, bank.svm.get_account)
+            self._live[number] = live
+        return live
 
-    def _gap(self, pool: Pool, reserves: tuple[int, int], slot: int) -> float:
+    def _reserves(self, bank: Bank, number: int) -> tuple[float, float] | None:
+        return self._pool(bank, number).reserves(bank.svm.get_account)
+
+    def _gap(self, pool: Pool, reserves: tuple[float, float], slot: int) -> float:
         """Logarithm of fair price over pool price, both in token 1 per token 0."""
         first, second = (self._market.mints[number] for number in pool.mints)
         fair = self.fair_price(pool.mints[0], slot) / self.fair_price(pool.mints[1], slot)
@@ -145,20 +155,21 @@ class Traders:
             return None
         number, side, amount, reserves = chosen
         amount = max(1, min(amount, int(reserves[side] * _MAX_RESERVE_SHARE)))
-        pool, keys = self._market.pools[number], self._keys[number]
+        pool = self._market.pools[number]
         kept = amount * (1.0 - pool.trade_fee_rate / 1_000_000)
-        out = reserves[1 - side] * kept / (reserves[side] + kept)
+        for mint in pool.mints:
+            kept *= 1.0 - self._market.mints[mint].transfer_fee_bps / 10_000
         trader = trade.dice.randrange(len(self._traders))
         keypair = self._traders[trader]
-        swap = swap_base_input_instruction(
-            keys,
-            payer=keypair.pubkey(),
-            input_mint=keys.mints[side],
-            input_account=self._account(trader, keys.mints[side]),
-            output_account=self._account(trader, keys.mints[1 - side]),
-            amount_in=amount,
-            minimum_amount_out=int(out * (1.0 - _SLIPPAGE)),
+        order = Order(
+            trader=keypair.pubkey(),
+            accounts=(self._account(trader, pool.mints[0]), self._account(trader, pool.mints[1])),
+            side=side,
+            amount=amount,
+            expected=int(reserves[1 - side] * kept / (reserves[side] + kept)),
+            slippage=_SLIPPAGE,
         )
+        swap = self._pool(bank, number).swap(bank.svm.get_account, order)
         budget = [
             set_compute_unit_limit(_COMPUTE_UNITS),
             set_compute_unit_price(int(_MAX_PRICE * trade.dice.random() ** 3)),
@@ -167,8 +178,8 @@ class Traders:
         message = MessageV0.try_compile(keypair.pubkey(), [*budget, swap], [], Hash.from_bytes(blockhash))
         return decode(bytes(VersionedTransaction(message, [keypair])))
 
-    def _informed(self, bank: Bank, dice: random.Random) -> tuple[int, int, int, tuple[int, int]] | None:
-        best: tuple[float, int, tuple[int, int]] | None = None
+    def _informed(self, bank: Bank, dice: random.Random) -> _Chosen | None:
+        best: tuple[float, int, tuple[float, float]] | None = None
         for _ in range(_CANDIDATES):
             number = dice.randrange(len(self._market.pools))
             reserves = self._reserves(bank, number)
@@ -186,7 +197,7 @@ class Traders:
         share = math.expm1(reach / 2.0) * dice.uniform(0.3, 1.0)
         return number, side, int(reserves[side] * share), reserves
 
-    def _noise(self, bank: Bank, dice: random.Random) -> tuple[int, int, int, tuple[int, int]] | None:
+    def _noise(self, bank: Bank, dice: random.Random) -> _Chosen | None:
         number, side = dice.randrange(len(self._market.pools)), dice.randrange(2)
         if self._in_burst(bank.chain.slot) and dice.random() < _TREND_SHARE:
             window = random.Random(self._hash("trend", bank.chain.slot // _WINDOW_SLOTS))
@@ -198,13 +209,17 @@ class Traders:
         reserves = self._reserves(bank, number)
         if reserves is None:
             return None
+        gap = self._gap(self._market.pools[number], reserves, bank.chain.slot)
+        if abs(gap) > _BAND:  # nobody follows a price so far away
+            side = 1 if gap > 0.0 else 0
         share = self._config.market.trade_size_bps / 10_000 * dice.lognormvariate(0.0, _SIZE_SIGMA)
         return number, side, int(reserves[side] * share), reserves
 
-    def _account(self, trader: int, mint: Pubkey) -> Pubkey:
+    def _account(self, trader: int, mint: int) -> Pubkey:
         account = self._accounts.get((trader, mint))
         if account is None:
-            account = get_associated_token_address(self._traders[trader].pubkey(), mint)
+            token = self._tokens[mint]
+            account = get_associated_token_address(self._traders[trader].pubkey(), token.address, token.program)
             self._accounts[trader, mint] = account
         return account
 

@@ -24,6 +24,7 @@ from tests.integration.confirm_desk import LAMPORTS, USDC, WSOL, Desk, Trader, d
 from tests.integration.simnet_process import SimnetProcess, simnet, wait_until
 
 FLAGS = ["--speed", "10", "--pools", "6", "--mints", "3", "--set", "market.trades_per_second=0"]
+FLAGS += ["--set", 'market.venues=["raydium_cpmm"]']
 FLAGS += ["--set", "blockhash_valid_blocks=40", "--set", "skipped_slots_rate=0.1"]
 RUN = 2 << 32
 

@@ -586,6 +586,7 @@ def test_ten_thousand_malformed_inputs(instance_name: str, tmp_path: Path, targe
 # -- against simnet ---------------------------------------------------------------------------------
 
 CPMM = "CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C"
+CPMM_ALONE = ("--set", 'market.venues=["raydium_cpmm"]')
 
 
 def market_accounts(chain: SimnetProcess) -> list[str]:
@@ -650,7 +651,7 @@ def follow(feed: Feed, seconds: float) -> dict[str, bytes]:
 )
 def test_simnet(instance_name: str, tmp_path: Path, faults: dict[str, float]) -> None:
     """A lively market: in the end the feed has told exactly what the chain holds."""
-    flags = ["--pools", "40", "--speed", "10", "--set", "market.trades_per_second=40"]
+    flags = ["--pools", "40", "--speed", "10", "--set", "market.trades_per_second=40", *CPMM_ALONE]
     with simnet(tmp_path, *flags) as chain:
         keys = market_accounts(chain)
         params = {"url": chain.websocket_url, "rpc_url": chain.rpc_url, "resync_ms": 200}
@@ -678,7 +679,7 @@ def test_simnet(instance_name: str, tmp_path: Path, faults: dict[str, float]) ->
 
 
 def test_simnet_is_killed_and_comes_back(instance_name: str, tmp_path: Path) -> None:
-    with simnet(tmp_path, "--pools", "10", "--speed", "10") as chain:
+    with simnet(tmp_path, "--pools", "10", "--speed", "10", *CPMM_ALONE) as chain:
         keys = market_accounts(chain)
         params = {"url": chain.websocket_url, "rpc_url": chain.rpc_url}
         target = cast("ScriptedNode", SimpleNamespace(websocket_url="", rpc_url=""))

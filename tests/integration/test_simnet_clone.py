@@ -39,6 +39,7 @@ COIN = Pubkey([7] * 32)
 RECIPIENT = Pubkey([8] * 32)
 MARKET = Pubkey([9] * 32)
 QUIET = ("--pools", "4", "--mints", "3", "--set", "market.trades_per_second=0")
+QUIET += ("--set", 'market.venues=["raydium_cpmm"]')
 
 
 def clone(url: str, out: Path, *flags: str, pools: list[str]) -> subprocess.CompletedProcess[str]:

@@ -23,7 +23,7 @@ KEY = str(Pubkey.from_string("So11111111111111111111111111111111111111112"))
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SteppedChain]:
-    small = {"enabled": True, "pools": 3, "mints": 3, "traders": 2}
+    small = {"enabled": True, "venues": ["raydium_cpmm"], "pools": 3, "mints": 3, "traders": 2}
     with stepped(tmp_path_factory.mktemp("rpc") / "ledger", market=small) as chain:
         chain.slots(40)
         yield chain

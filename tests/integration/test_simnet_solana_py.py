@@ -32,7 +32,8 @@ SOL = 1_000_000_000
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimnetProcess]:
-    with simnet(tmp_path_factory.mktemp("simnet"), "--speed", "4", "--pools", "4", "--mints", "4") as process:
+    flags = ("--speed", "4", "--pools", "4", "--mints", "4", "--set", 'market.venues=["raydium_cpmm"]')
+    with simnet(tmp_path_factory.mktemp("simnet"), *flags) as process:
         yield process
 
 

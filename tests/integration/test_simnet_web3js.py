@@ -30,7 +30,8 @@ def test_web3js(tmp_path: Path) -> None:
         installed = subprocess.run(command, cwd=PACKAGE, capture_output=True, text=True, timeout=100)
         if installed.returncode:
             _missing(f"npm ci failed in {PACKAGE}: {installed.stderr[-500:]}")
-    with simnet(tmp_path, "--speed", "4", "--pools", "4", "--mints", "4") as process:
+    flags = ("--speed", "4", "--pools", "4", "--mints", "4", "--set", 'market.venues=["raydium_cpmm"]')
+    with simnet(tmp_path, *flags) as process:
         script = [node, "client.mjs", process.rpc_url]
         done = subprocess.run(script, cwd=PACKAGE, capture_output=True, text=True, timeout=100)
         assert done.returncode == 0, done.stdout + done.stderr

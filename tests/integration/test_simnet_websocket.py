@@ -37,7 +37,8 @@ QUIET = {
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimnetProcess]:
-    with simnet(tmp_path_factory.mktemp("websocket"), "--pools", "4", "--mints", "4") as process:
+    flags = ("--pools", "4", "--mints", "4", "--set", 'market.venues=["raydium_cpmm"]')
+    with simnet(tmp_path_factory.mktemp("websocket"), *flags) as process:
         yield process
 
 
