@@ -269,7 +269,7 @@ _DELEGATED = {
     "execution-optimize": ("sniperforge.router.cli", "plan one trade over all pools, with all its costs"),
     "replay": ("sniperforge.replay.cli", "run a recorded day through the same bots and compare"),
     "token-check": ("sniperforge.safety.command", "whether a token may be bought, and could be sold again"),
-    "tune": ("tuning.__main__", "host tuning stages: check, apply, undo"),
+    "tune": ("tuning.__main__", "the host: check, plan, apply, undo, explain"),
     "bench": ("bench.__main__", "the latency harness"),
 }
 

@@ -1,8 +1,10 @@
 """`sniperforge execution-optimize`: the best execution of one trade, with all its costs.
 
-    sniperforge execution-optimize --trade-size 1000 --token USDC [--for SOL] [--accounts DIR] [--mode protected]
+    sniperforge execution-optimize --trade-size 1000 --token USDC [--for SOL] [--mode protected]
+        [--instance NAME | --accounts DIR] [--json]
 
-The pools come from a running instance, or from a directory of account dumps. Nothing is sent.
+The pools come from a running instance, which is watched for a moment to see how prices wander, or from a directory
+of account dumps. Nothing is sent.
 """
 
 from __future__ import annotations
@@ -10,16 +12,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from ipc.errors import CoreError
-from sniperforge import exits, text
+from sniperforge import exits, options, text
 from sniperforge.router import market as markets
 from sniperforge.router import plan as plans
-from sniperforge.router.market import MarketError, name_of
+from sniperforge.router.market import Market, MarketError, name_of
 from sniperforge.router.plan import Plan, Terms
+from sniperforge.router.routes import Route
 from sniperforge.router.slippage import SlippageTerms
 
 
@@ -33,6 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--token", metavar="TOKEN", required=True, help="what goes in: USDC, SOL, ... or a mint")
     parser.add_argument("--for", metavar="TOKEN", dest="into", help="what shall come out (default: SOL; for SOL: USDC)")
+    options.add(parser)
+    parser.add_argument("--watch", metavar="SECONDS", type=float, default=4.0, help="how long prices are watched")
     parser.add_argument("--accounts", metavar="DIR", type=Path, help="account dumps instead of a running instance")
     parser.add_argument("--at", metavar="UNIX", type=int, help="time of the trade with --accounts (default: now)")
     parser.add_argument("--mode", choices=plans.MODES, default="fastest", help="how it is sent (default: fastest)")
@@ -49,16 +54,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code: 1 if no route carries the trade, 2 if it cannot be asked so."""
     arguments = _parser().parse_args(argv)
     try:
-        if not arguments.accounts.is_dir():
-            raise NotADirectoryError(f"{arguments.accounts} is no directory; --accounts names one with account dumps")
-        found = markets.from_dumps(arguments.accounts, arguments.at)
+        found, wallet_tokens, volatility = _market(arguments)
         mint_in = found.token(arguments.token)
         mint_out = found.token(arguments.into or ("USDC" if name_of(mint_in) == "SOL" else "SOL"))
         amount = _base_units(arguments.trade_size, found.decimals_of(mint_in))
         if mint_in == mint_out:
             raise ValueError(f"{name_of(mint_in)} goes in and comes out; name another token with --for")
         found.decimals_of(mint_out)
-    except (ValueError, CoreError, OSError) as error:
+    except CoreError as error:
+        print(f"sniperforge execution-optimize: {error}; start it with `sniperforge run`", file=sys.stderr)
+        return exits.NOT_RUNNING
+    except (ValueError, OSError) as error:
         print(f"sniperforge execution-optimize: {error}", file=sys.stderr)
         return exits.USAGE
     terms = Terms(
@@ -67,15 +73,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         max_routes=arguments.max_routes,
         cu_price_micro_lamports=arguments.cu_price,
         tip_lamports=arguments.tip,
+        wallet_tokens=wallet_tokens,
         slippage=SlippageTerms(ceiling_bps=arguments.max_slippage_bps),
     )
     try:
-        made = plans.plan(found, mint_in, mint_out, amount, terms)
+        made = plans.plan(found, mint_in, mint_out, amount, terms, volatility)
     except MarketError as error:
         print(f"sniperforge execution-optimize: {error}", file=sys.stderr)
         return exits.FAILED
     print(json.dumps(plans.to_json(made)) if arguments.json else _table(made))
     return exits.OK
+
+
+def _market(
+    arguments: argparse.Namespace,
+) -> tuple[Market, frozenset[str] | None, Callable[[Route], float | None]]:
+    """The pools to trade on, the tokens the wallet has accounts of if that is known, and how routes wander."""
+    if arguments.accounts is None:
+        from sniperforge.router import live
+
+        seen = live.read(options.config(arguments).instance.name, arguments.watch)
+        return seen.market, seen.wallet_tokens, seen.of
+    if not arguments.accounts.is_dir():
+        raise NotADirectoryError(f"{arguments.accounts} is no directory; --accounts names one with account dumps")
+    return markets.from_dumps(arguments.accounts, arguments.at), None, lambda route: None
 
 
 def _base_units(size: str, decimals: int) -> int:
