@@ -3,6 +3,7 @@
      intent.* ─▶ sf_risk_gate on the pools table ─▶ order, or denied with the reason
      fill     ─▶ books: positions, profit, exposure
      command  ─▶ limits, bots, what former runs left
+     verdict  ─▶ which unlisted tokens may be bought
 
    The gate itself is trade/risk.h; this tile gives it what it must see.  It quotes on the pools table, not
    on what the bot saw.  The tables positions, bots and limits show its state as of the last housekeeping. */
@@ -19,9 +20,20 @@
 #include "tile/tile.h"
 #include "trade/risk.h"
 
-enum { IN_INTENT, IN_FILL, IN_COMMAND };
+enum { IN_INTENT, IN_FILL, IN_COMMAND, IN_VERDICT };
 
-enum { C_ACCEPTED, C_DENIED, C_FILLS, C_FILLS_UNKNOWN, C_BALANCES, C_COMMANDS, C_COMMANDS_BAD, C_DENY };
+enum {
+  C_ACCEPTED,
+  C_DENIED,
+  C_FILLS,
+  C_FILLS_UNKNOWN,
+  C_BALANCES,
+  C_COMMANDS,
+  C_COMMANDS_BAD,
+  C_VERDICTS,
+  C_VERDICTS_BAD,
+  C_DENY
+};
 static char const * const counter_names[C_DENY + SF_DENY_MAX] = {
   "accepted_orders",
   "denied_intents",
@@ -30,6 +42,8 @@ static char const * const counter_names[C_DENY + SF_DENY_MAX] = {
   "balances",
   "commands",
   "bad_commands",
+  "verdicts",
+  "bad_verdicts",
   [C_DENY + SF_DENY_KILLED]       = "denied_killed",
   [C_DENY + SF_DENY_NOT_TRADING]  = "denied_not_trading",
   [C_DENY + SF_DENY_MALFORMED]    = "denied_malformed",
@@ -48,6 +62,7 @@ static char const * const counter_names[C_DENY + SF_DENY_MAX] = {
   [C_DENY + SF_DENY_UNPROFITABLE] = "denied_unprofitable",
   [C_DENY + SF_DENY_CREDIT]       = "denied_credit",
   [C_DENY + SF_DENY_QUOTE]        = "denied_quote",
+  [C_DENY + SF_DENY_UNSAFE]       = "denied_unsafe",
 };
 
 typedef struct risk_tile {
@@ -167,6 +182,13 @@ static void on_command( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m )
   sf_tile_count( t, s->counter[bad ? C_COMMANDS_BAD : C_COMMANDS], 1 );
 }
 
+static void on_verdict( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) {
+  tokens_meet( s );
+  int bad = m->kind != SF_MSG_VERDICT || m->length != sizeof( sf_verdict_t ) ||
+            sf_risk_verdict( &s->risk, (sf_verdict_t const *)( m + 1 ) );
+  sf_tile_count( t, s->counter[bad ? C_VERDICTS_BAD : C_VERDICTS], 1 );
+}
+
 /* -- hooks ---------------------------------------------------------------- */
 
 static void risk_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
@@ -176,6 +198,7 @@ static void risk_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
     if( m->kind == SF_MSG_INTENT ) on_intent( t, s, m );
     return;
   case IN_FILL: on_fill( t, s, m ); return;
+  case IN_VERDICT: on_verdict( t, s, m ); return;
   default: on_command( t, s, m ); return;
   }
 }
@@ -208,7 +231,7 @@ static void risk_house( sf_tile_t * t, uint64_t now_ns ) {
 
 static void risk_fini( sf_tile_t * t ) { tables_write( sf_tile_state( t ) ); }
 
-/* `bot.<n>=name` and `mint.<base58>=amount`. */
+/* `bot.<n>=name`, `mint.<base58>=amount` and `listed.<base58>=1`. */
 static int params_read( sf_tile_t * t, sf_risk_t * r ) {
   for( uint32_t i = 0; i < sf_tile_param_count( t ); i++ ) {
     char const *key, *value;
@@ -229,6 +252,11 @@ static int params_read( sf_tile_t * t, sf_risk_t * r ) {
           ( err = sf_tile_param_u64( t, key, 0, UINT64_MAX, &r->mint_max[r->mint_cnt] ) ) )
         return err;
       r->mint_cnt++;
+    } else if( !strncmp( key, "listed.", 7 ) ) {
+      if( r->listed_cnt == SF_RISK_LISTED_MAX )
+        return sf_err_set( SF_ERR_LIMIT, "%s: more than %u listed mints", sf_tile_name( t ), SF_RISK_LISTED_MAX );
+      if( ( err = sf_pubkey_decode( key + 7, r->listed[r->listed_cnt] ) ) ) return err;
+      r->listed_cnt++;
     }
   }
   return 0;
@@ -256,6 +284,8 @@ static int limits_read( sf_tile_t * t, sf_risk_t * r ) {
     { "max_data_age_ms", 3600000, 1000000UL, &l->max_data_age_ns },
     { "max_slot_lag", 1000000, 1, &l->max_slot_lag },
     { "supervisor_timeout_ms", 600000, 1000000UL, &r->supervisor_timeout_ns },
+    { "safety_gate", 1, 1, &r->safety_gate },
+    { "verdict_slots", 1000000, 1, &r->verdict_slots },
     { "cu_limit_base", SF_COMPUTE_UNITS_MAX, 1, &r->cost.cu_limit_base },
     { "cu_limit_per_hop", SF_COMPUTE_UNITS_MAX, 1, &r->cost.cu_limit_per_hop },
     { "cu_price_micro_lamports", 1000000000000UL, 1, &r->cost.cu_price_micro_lamports },
@@ -274,7 +304,10 @@ static int ports_find( sf_tile_t * t, risk_tile_t * s ) {
     if( !strncmp( name, "intent.", 7 ) ) s->in_kind[in] = IN_INTENT;
     else if( !strcmp( name, "fill" ) ) s->in_kind[in] = IN_FILL;
     else if( !strcmp( name, "command" ) ) s->in_kind[in] = IN_COMMAND;
-    else return sf_err_set( SF_ERR_ARG, "%s: in-link %s is none of intent.*, fill, command", sf_tile_name( t ), name );
+    else if( !strcmp( name, "verdict" ) ) s->in_kind[in] = IN_VERDICT;
+    else
+      return sf_err_set( SF_ERR_ARG, "%s: in-link %s is none of intent.*, fill, command, verdict", sf_tile_name( t ),
+                         name );
   }
   int order = sf_tile_out( t, "order" ), denied = sf_tile_out( t, "denied" );
   if( order < 0 || denied < 0 ) return order < 0 ? order : denied;

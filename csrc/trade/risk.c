@@ -26,6 +26,9 @@ void sf_risk_token( sf_risk_t * r, uint8_t const mint[32] ) {
   if( !memcmp( mint, r->base_mint, 32 ) ) r->base = token;
   for( uint32_t i = 0; i < r->mint_cnt; i++ )
     if( !memcmp( mint, r->mint[i], 32 ) ) r->token_max[token] = r->mint_max[i];
+  r->safety[token].listed = token == r->base;
+  for( uint32_t i = 0; i < r->listed_cnt; i++ )
+    if( !memcmp( mint, r->listed[i], 32 ) ) r->safety[token].listed = 1;
 }
 
 /* -- time ----------------------------------------------------------------- */
@@ -123,6 +126,22 @@ static verdict_t check_data( sf_risk_t const * r, sf_intent_t const * i, sf_risk
   PASS;
 }
 
+/* have: what the last verdict is (SF_VERDICT_*, 0 = none) against one that passes; its age in slots; the row of the token
+   that is paid with, if the verdict speaks of another; or what is put in. */
+static verdict_t check_safety( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v ) {
+  sf_risk_safety_t const * s = &r->safety[i->token_out];
+  if( !r->safety_gate || i->kind != SF_INTENT_SWAP || s->listed ) PASS;
+  uint32_t last  = i->hop_cnt - 1u;
+  uint32_t quote = i->hop[last].a_to_b ? v->pool[last]->token_a : v->pool[last]->token_b;
+  uint64_t slot  = v->chain_slot > i->slot ? v->chain_slot : i->slot;
+  uint64_t age   = slot > s->slot ? slot - s->slot : 0;
+  if( s->outcome != SF_VERDICT_PASSES ) DENY( UNSAFE, s->outcome, SF_VERDICT_PASSES );
+  if( age > r->verdict_slots ) DENY( UNSAFE, age, r->verdict_slots );
+  if( quote != s->quote ) DENY( UNSAFE, quote, s->quote );
+  if( i->hop[last].amount_in > s->amount ) DENY( UNSAFE, i->hop[last].amount_in, s->amount );
+  PASS;
+}
+
 /* Size and count limits.  `value` is the order's size in lamports, UINT64_MAX if it has none. */
 static verdict_t check_size( sf_risk_t const * r, sf_intent_t const * i, uint64_t value ) {
   sf_limit_row_t const * l = &r->limit;
@@ -206,6 +225,7 @@ static verdict_t gate( sf_risk_t * r, sf_intent_t const * i, sf_risk_view_t cons
   if( i->intent <= r->last_intent[i->bot] ) DENY( DUPLICATE, i->intent, r->last_intent[i->bot] + 1 );
   r->last_intent[i->bot] = i->intent;
   CHECK( check_data( r, i, v ) );
+  CHECK( check_safety( r, i, v ) );
 
   uint64_t quote[SF_HOP_MAX];
   for( uint32_t h = 0; h < i->hop_cnt; h++ ) {
@@ -360,6 +380,16 @@ void sf_risk_balance( sf_risk_t * r, sf_balance_t const * b ) {
   if( b->token < r->token_cnt ) r->position[b->token].balance = b->amount > INT64_MAX ? INT64_MAX : (int64_t)b->amount;
 }
 
+int sf_risk_verdict( sf_risk_t * r, sf_verdict_t const * v ) {
+  if( v->token >= r->token_cnt || memcmp( r->position[v->token].mint, v->mint, 32 ) ) return SF_ERR_ARG;
+  sf_risk_safety_t * s = &r->safety[v->token];
+  s->slot              = v->slot;
+  s->amount            = v->amount;
+  s->quote             = v->quote;
+  s->outcome           = v->outcome;
+  return 0;
+}
+
 static int command_open( sf_risk_t * r, sf_command_t const * c ) {
   if( c->token >= r->token_cnt || r->open_cnt == SF_RISK_OPEN_MAX ) return SF_ERR_ARG;
   if( past_known( r, c->order ) ) return 0;
@@ -409,6 +439,8 @@ int sf_risk_command( sf_risk_t * r, sf_command_t const * c ) {
     r->lot[c->token].cost_lamports += c->order;
     return 0;
   case SF_VERB_KILL: /* the word itself is in sf_control_t; here for the record */
+  case SF_VERB_SOLD: /* for the bot */
+  case SF_VERB_HELD:
   case SF_VERB_TRADE: return 0;
   default: return SF_ERR_ARG;
   }

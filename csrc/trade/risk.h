@@ -15,6 +15,8 @@
    tip, is the result of a cycle, the price of a purchase and the proceeds of a sale; a sale's profit is that less the
    average price paid, and what was held before has no known price and gives none.  Fee and, if it landed, tip are
    taken off in every case.  A rent deposit counts as paid.
+   Safety: with the gate on, a swap that buys a token which is neither the base token nor listed needs a verdict that
+   passes, is not older than verdict_slots and speaks of at least what the last hop puts in.  A cycle holds nothing.
    Day: UTC, by the time of what is handled.  A person's resume begins the day's loss anew. */
 
 #ifndef SF_TRADE_RISK_H
@@ -32,6 +34,7 @@
 #define SF_RISK_OPEN_MAX   1024 /* unfinished orders, those of former runs included */
 #define SF_RISK_PAST_MAX   1024 /* fills of former runs that are remembered */
 #define SF_RISK_MINT_MAX   64   /* mints with a limit of their own */
+#define SF_RISK_LISTED_MAX 256  /* mints that may be bought without a verdict */
 #define SF_RISK_TOKEN_NONE 0xffffffffu
 
 #define SF_RISK_POOL_UNKNOWN 0
@@ -69,10 +72,21 @@ typedef struct sf_risk_lot {
   uint64_t cost_lamports;
 } sf_risk_lot_t;
 
+/* The last word on a token. */
+typedef struct sf_risk_safety {
+  uint64_t slot;
+  uint64_t amount;  /* of quote */
+  uint32_t quote;
+  uint16_t outcome; /* SF_VERDICT_*, 0 = none */
+  uint16_t listed;  /* 1: needs none */
+} sf_risk_safety_t;
+
 typedef struct sf_risk {
   sf_limit_row_t limit; /* limits in force and what is in use */
   sf_cost_t cost;
   uint64_t supervisor_timeout_ns;
+  uint64_t safety_gate;   /* 1: buys of unlisted mints need a verdict */
+  uint64_t verdict_slots;
   uint8_t base_mint[32];
   uint32_t base; /* its token, SF_RISK_TOKEN_NONE until met */
   uint32_t token_cnt;
@@ -92,6 +106,10 @@ typedef struct sf_risk {
   uint64_t past_order[SF_RISK_PAST_MAX]; /* a ring */
   uint8_t mint[SF_RISK_MINT_MAX][32];
   uint64_t mint_max[SF_RISK_MINT_MAX];
+  uint32_t listed_cnt;
+  uint32_t _pad0;
+  uint8_t listed[SF_RISK_LISTED_MAX][32];
+  sf_risk_safety_t safety[SF_RISK_TOKEN_MAX];
   uint64_t token_max[SF_RISK_TOKEN_MAX]; /* largest amount_in of a token */
   sf_risk_lot_t lot[SF_RISK_TOKEN_MAX];
   sf_position_row_t position[SF_RISK_TOKEN_MAX];
@@ -99,7 +117,7 @@ typedef struct sf_risk {
 } sf_risk_t;
 
 /* sf_risk_init sets up the gate with what the caller has put into a zeroed `r`: limit, cost,
-   supervisor_timeout_ns, base_mint, mint and mint_max, names of the bots (a bot without a name is not
+   supervisor_timeout_ns, safety_gate, verdict_slots, listed, base_mint, mint and mint_max, names of the bots (a bot without a name is not
    known). */
 void sf_risk_init( sf_risk_t * r, uint64_t run, uint64_t now_ns, uint64_t utc_ns );
 
@@ -118,6 +136,9 @@ int sf_risk_fill( sf_risk_t * r, sf_fill_t const * fill, uint64_t utc_ns );
 
 /* sf_risk_balance takes the chain's word for what the wallet holds of a token. */
 void sf_risk_balance( sf_risk_t * r, sf_balance_t const * balance );
+
+/* sf_risk_verdict takes the last word on a token.  Returns 0, or SF_ERR_ARG if its row is not that of its mint. */
+int sf_risk_verdict( sf_risk_t * r, sf_verdict_t const * verdict );
 
 /* sf_risk_command does what a command says.  Returns 0, or SF_ERR_ARG for one that cannot be. */
 int sf_risk_command( sf_risk_t * r, sf_command_t const * command );

@@ -26,6 +26,7 @@
 #define SF_MSG_FILL     60 /* fill:    sf_fill_t */
 #define SF_MSG_BALANCE  61 /* fill:    sf_balance_t */
 #define SF_MSG_COMMAND  70 /* command: sf_command_t */
+#define SF_MSG_VERDICT  80 /* verdict: sf_verdict_t */
 
 /* -- raw ------------------------------------------------------------------ */
 
@@ -145,7 +146,7 @@ typedef struct sf_order {
 } sf_order_t;
 SF_ASSERT( sizeof(sf_order_t)==264 )
 
-/* reasons, in the order in which risk checks (QUOTE with COLLAR) */
+/* reasons, in the order in which risk checks (QUOTE with COLLAR, UNSAFE after UNKNOWN_POOL) */
 #define SF_DENY_KILLED        1
 #define SF_DENY_NOT_TRADING   2  /* reconciliation not done, or the supervisor is gone */
 #define SF_DENY_MALFORMED     3
@@ -164,7 +165,8 @@ SF_ASSERT( sizeof(sf_order_t)==264 )
 #define SF_DENY_UNPROFITABLE  16 /* a cycle whose expected result is below its cost */
 #define SF_DENY_CREDIT        17 /* order link or journal is behind */
 #define SF_DENY_QUOTE         18 /* min_out above our own quote on the pools table: the price has moved */
-#define SF_DENY_MAX           19
+#define SF_DENY_UNSAFE        19 /* buys a mint that is not listed without a good verdict */
+#define SF_DENY_MAX           20
 
 typedef struct sf_denied {
   uint64_t intent;
@@ -282,6 +284,46 @@ typedef struct sf_balance {
 } sf_balance_t;
 SF_ASSERT( sizeof(sf_balance_t)==56 )
 
+/* -- verdict: from the checks of tokens to risk and bots -------------------- */
+
+#define SF_VERDICT_PASSES  1
+#define SF_VERDICT_REFUSED 2
+#define SF_VERDICT_EXIT    3 /* of a token that the wallet holds: sell it now */
+
+/* why it was refused, or what forces the exit: bits of sf_verdict_t.reasons */
+#define SF_UNSAFE_OTHER            ( 1UL << 0 ) /* the node, or what cannot be known any more */
+#define SF_UNSAFE_PROGRAM          ( 1UL << 1 ) /* no mint of a token program */
+#define SF_UNSAFE_MINT_AUTHORITY   ( 1UL << 2 )
+#define SF_UNSAFE_FREEZE_AUTHORITY ( 1UL << 3 )
+#define SF_UNSAFE_SUPPLY           ( 1UL << 4 )
+#define SF_UNSAFE_EXTENSION        ( 1UL << 5 ) /* of Token-2022 */
+#define SF_UNSAFE_POOL             ( 1UL << 6 ) /* no price, another token, or a frozen vault */
+#define SF_UNSAFE_HOLDERS          ( 1UL << 7 )
+#define SF_UNSAFE_LOCK             ( 1UL << 8 ) /* the liquidity can be taken out */
+#define SF_UNSAFE_AGE              ( 1UL << 9 )
+#define SF_UNSAFE_DEPTH            ( 1UL << 10 )
+#define SF_UNSAFE_EXIT             ( 1UL << 11 ) /* the simulated sale */
+#define SF_UNSAFE_IMPACT           ( 1UL << 12 )
+#define SF_UNSAFE_CREATOR          ( 1UL << 13 ) /* a bad one, or one that sells */
+
+#define SF_CREATOR_MAX 2
+
+typedef struct sf_verdict {
+  uint32_t token;            /* row of tokens */
+  uint32_t pool;             /* row of the pool it would be sold in */
+  uint32_t quote;            /* row of the token it is sold for there */
+  uint16_t outcome;          /* SF_VERDICT_* */
+  uint16_t creator_cnt;
+  uint64_t reasons;          /* SF_UNSAFE_*; 0 if it passes */
+  uint64_t slot;             /* the oldest that it was read at */
+  uint64_t amount;           /* largest buy it speaks of, base units of `quote` */
+  uint64_t supply;           /* of the mint, base units */
+  uint64_t opened;           /* unix seconds since when the pool is known to be there; 0 = not known */
+  uint8_t  mint[32];
+  uint8_t  creator[SF_CREATOR_MAX][32]; /* makers of the pool and authorities of the mint */
+} sf_verdict_t;
+SF_ASSERT( sizeof(sf_verdict_t)==152 )
+
 /* -- turn: in which order a bot tile consumed its in-links ----------------- */
 
 /* In-link 0 of a bot tile is its primary (market).  Before a message of another
@@ -308,6 +350,8 @@ SF_ASSERT( sizeof(sf_turn_t)==32 )
 #define SF_VERB_TRADE     8 /* reconciliation done */
 #define SF_VERB_DAY       9 /* at start, from the journal: value = result of this UTC day so far in lamports (int64), order = fees and tips of the day */
 #define SF_VERB_LOT       10 /* at start, from the journal: what was bought of `token` and not sold: value = amount, order = what it cost in lamports */
+#define SF_VERB_SOLD      11 /* at start, from the journal: what `bot` has sold of what SF_VERB_HELD, which follows, says: value = amount, order = lamports it gave */
+#define SF_VERB_HELD      12 /* at start, from the journal: what `bot` bought of `token` since it last held none: value = amount, order = lamports it put in, number = unix seconds of the first purchase */
 
 /* SF_VERB_LIMIT: words of sf_limit_row_t, by their place */
 #define SF_LIMIT_MAX_ORDER_LAMPORTS        1

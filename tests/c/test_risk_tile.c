@@ -38,6 +38,7 @@ static void test_tile( void ) {
       "max_daily_loss_lamports=100000000\nmax_tip_lamports=100000\nmax_priority_fee_lamports=50000\n"
       "max_daily_fee_lamports=20000000\ncollar_bps=50\nmax_data_age_ms=5000\nmax_slot_lag=10\nsupervisor_timeout_ms="
       "60000\n"
+      "safety_gate=1\nverdict_slots=150\n"
       "cu_limit_base=5000\ncu_limit_per_hop=80000\ncu_price_micro_lamports=0\n"
       "base_mint=So11111111111111111111111111111111111111112\nbot.5=arb\nmint."
       "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v=77\n" );
