@@ -13,6 +13,7 @@ from ipc.errors import CoreError
 from ipc.layout import dtype
 from ipc.tile import Tile
 from ipc.views import Instance
+from sniperforge.recovery import Held
 from sniperforge.state import StateDirectory
 
 #: limits that may be changed while running: name -> its number in SF_VERB_LIMIT
@@ -82,6 +83,13 @@ class Commands(Tile):
     def lot(self, token: int, amount: int, cost_lamports: int) -> None:
         """What earlier runs bought of a token and did not sell, and what it cost."""
         self._send(lib.SF_VERB_LOT, token=token, value=amount, order=cost_lamports)
+
+    def held(self, token: int, held: Held, *, bot: int) -> None:
+        """What earlier runs left with a bot."""
+        self._send(lib.SF_VERB_SOLD, token=token, bot=bot, value=held.sold, order=held.proceeds_lamports)
+        self._send(
+            lib.SF_VERB_HELD, token=token, bot=bot, value=held.bought, order=held.cost_lamports, number=held.since_s
+        )
 
     def open_order(self, order: int, *, bot: int, token: int, amount_in: int) -> None:
         """An order of an earlier run whose outcome is unknown: its exposure stays reserved."""

@@ -250,6 +250,7 @@ _NAMED: dict[str, Any] = {
     "topology.tables": TableConfig,
     "risk.mint_max_amount": Amount,
     "safety.min_liquidity": Amount,
+    "safety.amount": Amount,
 }
 
 

@@ -23,7 +23,7 @@ from sniperforge.topology import PYTHON_KINDS
 GROUP_PROGRAM = Path(ipc.__file__).resolve().parent / "bin" / "sf-group"
 
 #: order in which tiles are halted: along the data path, the journal last
-_HALT_ORDER = ("feed", "book", "arb", "strategies", "risk", "build", "sign", "send", "confirm", "journal")
+_HALT_ORDER = ("feed", "book", "safety", "arb", "strategies", "risk", "build", "sign", "send", "confirm", "journal")
 
 
 @dataclass

@@ -40,6 +40,8 @@ def tile_params(config: Config, chain: Endpoints, wallet: str, state: StateDirec
     )
     risk = _plain(config.risk, "mint_max_amount")
     risk |= {f"bot.{bot.bot}": name for name, bot in config.bots.items()}
+    risk |= {"safety_gate": int(config.safety.gate), "verdict_slots": config.safety.verdict_slots}
+    risk |= {f"listed.{mint}": 1 for mint in config.safety.listed_mints}
     risk |= {f"mint.{mint}": amount for mint, amount in config.risk.mint_max_amount.items()}
     for key in ("cu_limit_base", "cu_limit_per_hop", "cu_price_micro_lamports"):
         risk[key] = getattr(config.build, key)
@@ -82,6 +84,13 @@ def tile_params(config: Config, chain: Endpoints, wallet: str, state: StateDirec
         "send": _plain(config.send) | ca_path | {"rpc_url": chain.rpc_url},
         "confirm": confirm,
         "journal": _plain(config.journal, "checkpoint_s", "keep_gb") | {"dir": state.journal_path},
+        "safety": {
+            "rpc_url": chain.rpc_url,
+            "ca_path": config.chain.ca_path,
+            "timeout_ms": config.chain.timeout_ms,
+            "wallet": wallet,
+            "config": msgspec.json.encode(config.safety).decode(),
+        },
         "strategies": {"bots": msgspec.json.encode(strategies).decode()},
     }
     for name, bot in config.bots.items():

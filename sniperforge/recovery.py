@@ -42,6 +42,7 @@ KINDS = (
     lib.SF_MSG_FILL,
     lib.SF_MSG_BALANCE,
     lib.SF_MSG_COMMAND,
+    lib.SF_MSG_VERDICT,
 )
 """The kinds of message that recovery reads."""
 
@@ -106,6 +107,18 @@ class Lot(msgspec.Struct):
     cost_lamports: int = 0
 
 
+class Held(msgspec.Struct):
+    """What a bot bought of a mint with SOL since it last held none, and what it sold of that."""
+
+    bought: int = 0
+    cost_lamports: int = 0
+    """What its orders put in: rent and fees are not the price of a token."""
+    sold: int = 0
+    proceeds_lamports: int = 0
+    since_s: int = 0
+    """Unix seconds of the first purchase."""
+
+
 class BotTotals(msgspec.Struct):
     """What became of a bot's orders, over all runs."""
 
@@ -148,6 +161,8 @@ class State(msgspec.Struct):
     """Mint of each token row of the run being read, from its balance records."""
     lots: dict[str, Lot] = {}
     """By mint in base58."""
+    held: dict[int, dict[str, Held]] = {}
+    """By bot and mint."""
     bots: dict[int, BotTotals] = {}
     lamports: int = 0
     """Sum of all changes of the wallet's lamports."""
@@ -207,6 +222,9 @@ class State(msgspec.Struct):
             self._balance(_row(record, "sf_balance_t"))
         elif record.kind == lib.SF_MSG_COMMAND:
             self._command(_row(record, "sf_command_t"))
+        elif record.kind == lib.SF_MSG_VERDICT:
+            verdict = _row(record, "sf_verdict_t")
+            self._meet(int(verdict["token"]), verdict)
 
     def _entry(self, number: int, run: int) -> OpenOrder | None:
         """The order's entry; None if it has its fill.  Records of one order come in any order."""
@@ -289,6 +307,7 @@ class State(msgspec.Struct):
         if int(row["kind"]) == lib.SF_INTENT_CYCLE and self.mints.get(int(row["token_in"])) == WSOL:
             result += int(row["delta_in"])
         elif landed and int(row["kind"]) == lib.SF_INTENT_SWAP:
+            self._hold(record, row, lamports + paid)
             result = self._realised(row, lamports + paid) - paid
         self.lamports += lamports
         self.fee_lamports += fee
@@ -305,6 +324,21 @@ class State(msgspec.Struct):
             self.day, self.day_lamports, self.day_fee_lamports = day, 0, 0
         self.day_lamports += result
         self.day_fee_lamports += paid
+
+    def _hold(self, record: Record, row: np.void, moved: int) -> None:
+        """Counts a swap from or into SOL as its bot does (`moved`: as in `_realised`)."""
+        by_mint = self.held.setdefault(int(row["bot"]), {})
+        mint_in, mint_out = self.mints.get(int(row["token_in"])), self.mints.get(int(row["token_out"]))
+        if mint_in == WSOL and mint_out is not None:
+            held = by_mint.setdefault(mint_out, Held(since_s=record.time_ns // 10**9))
+            held.bought += max(int(row["delta_out"]), 0)
+            held.cost_lamports += int(row["amount_in"])
+        elif mint_out == WSOL and mint_in in by_mint:
+            held = by_mint[mint_in]
+            held.sold += max(-int(row["delta_in"]), 0)
+            held.proceeds_lamports += max(int(row["delta_out"]) + moved, 0)
+            if held.sold >= held.bought:
+                del by_mint[mint_in]
 
     def _realised(self, row: np.void, moved: int) -> int:
         """What a swap earned in lamports: nothing when it buys; the proceeds less their cost when it sells.
@@ -340,6 +374,12 @@ class State(msgspec.Struct):
     def _balance(self, row: np.void) -> None:
         token = int(row["token"])
         if token == NATIVE or token in self.mints:
+            return
+        self._meet(token, row)
+
+    def _meet(self, token: int, row: np.void) -> None:
+        """A record tells which mint a token row is."""
+        if token in self.mints:
             return
         mint = str(Pubkey.from_bytes(row["mint"].tobytes()))
         self.mints[token] = mint

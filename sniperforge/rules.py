@@ -17,6 +17,10 @@ from sniperforge.tile_config import ArbConfig, StrategyConfig
 if TYPE_CHECKING:
     from sniperforge.config import Config
 
+_SNIPER = "sniperforge.strategies.sniper:Sniper"
+_IN_POSITIONS = frozenset({"raydium_clmm", "orca_whirlpool", "meteora_dlmm"})
+"""Venues whose liquidity nobody can tell to be locked."""
+
 WSOL = "So11111111111111111111111111111111111111112"
 
 _LONGEST_TEXT = 4096
@@ -140,6 +144,7 @@ def _addresses(config: Config) -> Iterator[str]:
     found += [(f"safety.listed_mints[{number}]", key) for number, key in enumerate(config.safety.listed_mints)]
     found += [(f"safety.lockers[{number}]", key) for number, key in enumerate(config.safety.lockers)]
     found += [(f"safety.min_liquidity.{mint}", mint) for mint in config.safety.min_liquidity]
+    found += [(f"safety.amount.{mint}", mint) for mint in config.safety.amount]
     for key, address in found:
         try:
             base58.decode(address, 32)
@@ -166,6 +171,8 @@ def _bots(config: Config) -> Iterator[str]:
             module, _, attribute = bot.class_.partition(":")
             if not all(part.isidentifier() for part in (*module.split("."), attribute)):
                 yield f'bots.{name}.class: {bot.class_!r} is no class; use "package.module:Class"'
+            elif bot.class_ == _SNIPER:
+                yield from (f"bots.{name}.settings.{sentence}" for sentence in _sniper(config, bot.settings))
         elif isinstance(bot, ArbConfig):
             if bot.base_mint != WSOL:
                 yield f"bots.{name}.base_mint: costs are in lamports, so only WSOL is accepted; use {WSOL}"
@@ -176,3 +183,38 @@ def _bots(config: Config) -> Iterator[str]:
                     f"bots.{name}.slippage_bps: is above risk.collar_bps, so every order would be denied; "
                     "lower it or raise the other"
                 )
+
+
+def _sniper(config: Config, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Settings of a sniper that the rest of the configuration makes impossible; the class itself checks the others."""
+    risk, safety = config.risk, config.safety
+    venues = settings.get("venues")
+    if isinstance(venues, list):
+        for venue in venues:
+            if venue not in config.pools.venues:
+                yield f"venues: {venue} is not among pools.venues, so none of its pools is seen; take it out, or add it"
+        if safety.gate and safety.require_lp_locked and venues and _IN_POSITIONS.issuperset(venues):
+            yield "venues: none of them can show locked liquidity; add another, or set safety.require_lp_locked = false"
+
+    def number(key: str) -> int:
+        value = settings.get(key)
+        return value if isinstance(value, int) else 0
+
+    size, ceiling = number("size_lamports"), number("max_slippage_bps")
+    if size > risk.max_order_lamports:
+        yield "size_lamports: is above risk.max_order_lamports, so every buy would be denied; lower it or raise that"
+    if ceiling > risk.collar_bps:
+        yield "max_slippage_bps: is above risk.collar_bps, so such orders would be denied; lower it or raise the other"
+    if not safety.gate:
+        yield "venues: verdicts are needed and safety.gate is off; set safety.gate = true"
+        return
+    if size > safety.amount_lamports:
+        yield "size_lamports: is above safety.amount_lamports, what verdicts speak of; lower it or raise the other"
+    age, deepest = number("max_pool_age_s"), number("max_liquidity_lamports")
+    if age and age <= safety.min_pool_age_s:
+        yield "max_pool_age_s: is not above safety.min_pool_age_s, so no pool is old and young enough; raise it"
+    if deepest and deepest < safety.min_liquidity_lamports:
+        yield "max_liquidity_lamports: is below safety.min_liquidity_lamports, so no pool can match; raise it"
+    mints = settings.get("mints")
+    if isinstance(mints, list) and mints and set(mints) <= set(safety.listed_mints):
+        yield "mints: all are in safety.listed_mints, which are not checked and not sniped; name others"

@@ -120,8 +120,12 @@ class ReplayConfig(_Section, frozen=True):
 
 
 class SafetyConfig(_Section, frozen=True):
+    gate: bool
+    check_ms: Milliseconds
+    recheck_ms: Milliseconds
     listed_mints: list[Address]
     amount_lamports: Annotated[int, Meta(ge=1, le=2**63 - 1)]
+    amount: dict[Address, Annotated[int, Meta(ge=1, le=2**63 - 1)]]
     min_liquidity_lamports: Amount
     min_liquidity: dict[Address, Amount]
     allow_mint_authority: bool

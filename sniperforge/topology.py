@@ -19,6 +19,7 @@ from sniperforge.tile_config import ArbConfig
 #: kinds whose tile is Python; the rest are in the C tile table
 PYTHON_KINDS = {
     "confirm": "sniperforge.tiles.confirm:Confirm",
+    "safety": "sniperforge.tiles.safety:Safety",
     "strategies": "sniperforge.tiles.strategies:Strategies",
 }
 EXTERNAL_KINDS = frozenset({"supervisor"})
@@ -51,6 +52,7 @@ _PAYLOADS: Mapping[str, tuple[str, ...]] = {
     "sent": ("sf_sent_t", "sf_refused_t"),
     "fill": ("sf_fill_t", "sf_balance_t"),
     "command": ("sf_command_t",),
+    "verdict": ("sf_verdict_t",),
 }
 _INTENTS = ("sf_intent_t", "sf_turn_t")
 _BEHIND = {"raw": 10_240, "market": lib.SF_POOL_STATE_MAX}
@@ -169,12 +171,14 @@ def _check_parts(section: TopologyConfig) -> None:
 
 
 #: kinds of tiles that are there only for configured bots
-_BOT_KINDS = frozenset({"arb", "strategies"})
+_BOT_KINDS = frozenset({"arb", "strategies", "safety"})
 
 
 def _bot_tiles(config: Config) -> set[str]:
-    """Tiles that run the configured bots: one each for the C searcher, one for all Python strategies."""
-    return {name if isinstance(bot, ArbConfig) else "strategies" for name, bot in config.bots.items()}
+    """Tiles that run the configured bots: one each for the C searcher, one for all Python strategies; and with those
+    the one that checks tokens, if risk asks for verdicts."""
+    wanted = {name if isinstance(bot, ArbConfig) else "strategies" for name, bot in config.bots.items()}
+    return wanted | {"safety"} if config.safety.gate and "strategies" in wanted else wanted
 
 
 def _one_of(names: Mapping[str, object]) -> str:

@@ -34,6 +34,7 @@ LAYOUTS: dict[int, str] = {
     lib.SF_MSG_FILL: "sf_fill_t",
     lib.SF_MSG_BALANCE: "sf_balance_t",
     lib.SF_MSG_COMMAND: "sf_command_t",
+    lib.SF_MSG_VERDICT: "sf_verdict_t",
 }
 """The payload's layout for each kind of message."""
 
@@ -54,6 +55,9 @@ OUTCOMES = _names("SF_FILL_", ("SF_FILL_SIMULATED", "SF_FILL_RECOVERED"))
 DENY_NAMES = _names("SF_DENY_", ("SF_DENY_ROWS", "SF_DENY_MAX"))
 """Why risk denied, by SF_DENY_*."""
 
+UNSAFE = _names("SF_UNSAFE_")
+"""Why a token was refused, by SF_UNSAFE_*."""
+
 VENUES = _names("SF_VENUE_")
 """By SF_VENUE_*: `raydium cpmm`, ..."""
 
@@ -62,6 +66,7 @@ _MEANINGS: dict[tuple[int, str], dict[int, str]] = {
     (lib.SF_MSG_REFUSED, "reason"): _names("SF_REFUSE_"),
     (lib.SF_MSG_FILL, "outcome"): OUTCOMES,
     (lib.SF_MSG_COMMAND, "verb"): _names("SF_VERB_"),
+    (lib.SF_MSG_VERDICT, "outcome"): _names("SF_VERDICT_"),
 }
 
 
@@ -125,6 +130,9 @@ def decode(kind: int, payload: bytes) -> dict[str, Any]:
     intent = values.get("intent") if kind == lib.SF_MSG_ORDER else values
     if isinstance(intent, dict) and "hop" in intent:
         intent["hop"] = intent["hop"][: intent["hop_cnt"]]
+    if kind == lib.SF_MSG_VERDICT:
+        values["reasons"] = [name for bit, name in sorted(UNSAFE.items()) if bit & values["reasons"]]
+        values["creator"] = [str(Pubkey.from_bytes(key.tobytes())) for key in row["creator"][: row["creator_cnt"]]]
     for (of_kind, name), meaning in _MEANINGS.items():
         if of_kind == kind:
             values[name] = meaning.get(values[name], values[name])

@@ -88,6 +88,7 @@ class _Run:
         self._trial: Trial | None = None
         self._makers: list[Pubkey] = []
         self._account = b""
+        self._opened = 0
 
     def verdict(self) -> Verdict:
         read = self._reader.accounts([self._mint, CLOCK])
@@ -136,6 +137,7 @@ class _Run:
             creators=tuple(str(key) for key in self._makers),
             mint_account=self._account,
             depth=pool.depth if pool is not None else 0,
+            opened=self._opened,
         )
 
     # -- the mint ------------------------------------------------------------------------------------------
@@ -271,6 +273,7 @@ class _Run:
                 "refuse" if asked else "warn", "when the pool opened is not known: it has no transaction"
             )
         else:
+            self._opened = opened
             age = pool.clock.unix_s - opened
             told = f"it opened {age} s ago" if age >= 0 else f"it opens in {-age} s"
             finding = _Finding("pass" if age >= asked else "refuse", f"{told}; at least {asked} s is asked for")

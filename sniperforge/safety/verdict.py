@@ -31,6 +31,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         creators: the mint's and the pool's makers and authorities.
         mint_account: the mint's bytes at the check; empty if there is no such mint.
         depth: what the pool held of the other token.
+        opened: unix seconds since when the pool is known to be there; 0 = not known.
     """
 
     mint: str
@@ -44,6 +45,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     creators: Sequence[str] = ()
     mint_account: bytes = b""
     depth: int = 0
+    opened: int = 0
 
     @property
     def passes(self) -> bool:

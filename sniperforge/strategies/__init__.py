@@ -5,12 +5,14 @@ from sniperforge.strategies.base import (
     Balance,
     Denied,
     Fill,
+    Held,
     Hop,
     Intent,
     PoolUpdate,
     PoolUpdates,
     Strategy,
     Token,
+    Verdict,
 )
 
 __all__ = [
@@ -18,10 +20,12 @@ __all__ = [
     "Balance",
     "Denied",
     "Fill",
+    "Held",
     "Hop",
     "Intent",
     "PoolUpdate",
     "PoolUpdates",
     "Strategy",
     "Token",
+    "Verdict",
 ]

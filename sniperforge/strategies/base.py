@@ -187,6 +187,49 @@ class Balance(NamedTuple):
     slot: int
 
 
+class Verdict(NamedTuple):
+    """What the checks, or the guards, say of a token; see docs/token-safety.md.
+
+    Attributes:
+        token, pool, quote: rows of the token, of the pool it would be sold in and of what it is sold for there.
+        outcome: SF_VERDICT_PASSES, SF_VERDICT_REFUSED, or SF_VERDICT_EXIT: sell what is held of it now.
+        reasons: SF_UNSAFE_* bits.
+        slot: the oldest that was looked at.
+        amount: largest buy it speaks of, base units of `quote`.
+        supply: of the mint, base units.
+        opened: unix seconds since when the pool is known to be there; 0 if that is not known.
+        mint: address in base58.
+        creators: addresses of makers of the pool and authorities of the mint.
+    """
+
+    token: int
+    pool: int
+    quote: int
+    outcome: int
+    reasons: int
+    slot: int
+    amount: int
+    supply: int
+    opened: int
+    mint: str
+    creators: tuple[str, ...]
+
+
+class Held(NamedTuple):
+    """What this bot bought of a token in earlier runs since it last held none, and what it sold of that.
+
+    Attributes:
+        since_s: unix seconds of the first purchase.
+    """
+
+    token: int
+    bought: int
+    cost_lamports: int
+    sold: int
+    proceeds_lamports: int
+    since_s: int
+
+
 class Token(NamedTuple):
     """A mint; address in base58."""
 
@@ -214,6 +257,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         cost_lamports: fees and tip as the bot counts them.
         cu_limit: compute units; 0 = the builder's default for the route.
         reduce: only lowers a position: allowed under kill word `reduce`.
+        create: the transaction first makes the wallet's token accounts of what the hops give, where missing.
     """
 
     token_in: int
@@ -225,6 +269,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cu_price_micro_lamports: int = 0
     cu_limit: int = 0
     reduce: bool = False
+    create: bool = False
 
 
 class TooManyIntents(Exception):
@@ -339,6 +384,12 @@ class Strategy:
 
     def on_balance(self, balance: Balance) -> None:
         """The chain told what the wallet holds of a token; `context.balances` has it already."""
+
+    def on_verdict(self, verdict: Verdict) -> None:
+        """A token that is not listed was checked, or one that the wallet holds has to be sold."""
+
+    def on_held(self, held: Held) -> None:
+        """After a start: what earlier runs left with this bot. Fills that were recovered may come before it."""
 
 
 _HEADER_BYTES: int = ffi.sizeof("sf_message_t")

@@ -1,7 +1,8 @@
 """The strategies tile: it hosts all bots written in Python.
 
-In-links market, fill, denied; one out-link for intents. A bot sees market updates in batches, and fills and denials by
-its number. An exception in a bot's callback stops that bot, and the tile's log says why; the others go on.
+In-links market, fill, denied, verdict, command; one out-link for intents. A bot sees market updates in batches, fills,
+denials and what earlier runs left with it by its number, verdicts and balances all. An exception in a bot's callback
+stops that bot, and the tile's log says why; the others go on.
 """
 
 from __future__ import annotations
@@ -26,17 +27,21 @@ from sniperforge.strategies.base import (
     Context,
     Denied,
     Fill,
+    Held,
     Hop,
     Intent,
     PoolUpdate,
     PoolUpdates,
     Strategy,
     Token,
+    Verdict,
 )
 
 _FILL = Record("sf_fill_t", [*Fill._fields[:2], "bot", *Fill._fields[2:]])
 _DENIED = Record("sf_denied_t", ["intent", "bot", "reason", "have", "allowed"])
 _BALANCE = Record("sf_balance_t", ["token", "amount", "slot"])
+_VERDICT = Record("sf_verdict_t")
+_COMMAND = Record("sf_command_t")
 # constants of the C core, read once: `lib` looks them up by name each time
 _HOPS_MAX: int = lib.SF_HOP_MAX
 _ARRAYS_MAX: int = lib.SF_SWAP_ARRAYS
@@ -44,6 +49,7 @@ _MSG_INTENT: int = lib.SF_MSG_INTENT
 _CYCLE: int = lib.SF_INTENT_CYCLE
 _SWAP: int = lib.SF_INTENT_SWAP
 _REDUCE: int = lib.SF_INTENT_REDUCE
+_CREATE: int = lib.SF_INTENT_CREATE
 
 _FIELDS = Record("sf_intent_t").names
 _FIELDS_BEFORE_HOPS = _FIELDS.index("hop[0].pool")
@@ -129,7 +135,7 @@ def intent_bytes(number: int, bot: int, cause: PoolUpdate, intent: Intent) -> by
         number,
         bot,
         _CYCLE if intent.token_in == intent.token_out else _SWAP,
-        _REDUCE if intent.reduce else 0,
+        (_REDUCE if intent.reduce else 0) | (_CREATE if intent.create else 0),
         len(hops),
         cause.seq,
         cause.slot,
@@ -153,6 +159,26 @@ def _hop_fields(hop: Hop) -> tuple[int, ...]:
         raise ValueError(f"a hop names at most {_ARRAYS_MAX} arrays, not {len(arrays)}")
     none = (0,) * (_ARRAYS_MAX - len(arrays))
     return hop.pool, hop.venue, hop.a_to_b, len(arrays), *arrays, *none, hop.amount_in, hop.min_out
+
+
+def verdict_of(payload: bytes) -> Verdict:
+    """A `sf_verdict_t`."""
+    token, pool, quote, outcome, count, reasons, slot, amount, supply, opened, mint, *creators = _VERDICT.unpack_from(
+        payload
+    )
+    return Verdict(
+        token,
+        pool,
+        quote,
+        outcome,
+        reasons,
+        slot,
+        amount,
+        supply,
+        opened,
+        base58.encode(mint),
+        tuple(map(base58.encode, creators[:count])),
+    )
 
 
 class Bot:
@@ -187,6 +213,7 @@ class Strategies(Tile):
             limit = max(1, burst // len(params))
             context = Context(token=self._token, balances=self._balances, intents_per_message=limit)
             self._bots.append(Bot(bot.bot, bot.name, load(bot, context)))
+        self._sold: dict[tuple[int, int], tuple[int, int]] = {}  # by bot and token: until what was bought comes
         self._by_number = {bot.number: bot for bot in self._bots}
         self._pool_updates = self.counter("pool_updates")
         self._intents = self.counter("intents")
@@ -217,7 +244,21 @@ class Strategies(Tile):
                 self._balances[balance.token] = balance.amount
                 for bot in self._bots:
                     self._call(bot, bot.strategy.on_balance, balance)
+            elif message.kind == lib.SF_MSG_VERDICT:
+                verdict = verdict_of(message.payload)
+                for bot in self._bots:
+                    self._call(bot, bot.strategy.on_verdict, verdict)
+            elif message.kind == lib.SF_MSG_COMMAND:
+                self._command(message.payload)
             self._publish()
+
+    def _command(self, payload: bytes) -> None:
+        verb, number, value, order, token, bot = _COMMAND.unpack_from(payload)
+        if verb == lib.SF_VERB_SOLD:
+            self._sold[bot, token] = value, order
+        elif verb == lib.SF_VERB_HELD:
+            sold = self._sold.pop((bot, token), (0, 0))
+            self._call_by_number(bot, Strategy.on_held.__name__, Held(token, value, order, *sold, number))
 
     def _call(self, bot: Bot, callback: Callable[[Any], None], argument: Any) -> None:
         if bot.running:

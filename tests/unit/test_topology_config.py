@@ -51,7 +51,7 @@ def test_the_default_runs_here(data: dict[str, Any]) -> None:
     check(load())
 
 
-@pytest.mark.parametrize(("left_out", "tiles"), [("rebalance", {"strategies"}), ("arb", {"arb"})])
+@pytest.mark.parametrize(("left_out", "tiles"), [("rebalance", {"strategies", "safety"}), ("arb", {"arb"})])
 def test_bots_that_are_not_configured_take_their_tile_out(data: dict[str, Any], left_out: str, tiles: set[str]) -> None:
     del data["bots"][left_out]
     found = graph(load())
