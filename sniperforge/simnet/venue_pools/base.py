@@ -96,7 +96,7 @@ class Venue(Protocol):
 
     @property
     def takes_token_2022(self) -> bool:
-        """Whether its pools may be on Token-2022 mints."""
+        """Whether its pools may be on Token-2022 mints that withhold a fee."""
 
     @property
     def only_coins(self) -> bool:
