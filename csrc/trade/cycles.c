@@ -14,8 +14,9 @@
 #define DOUBLINGS   48 /* of an input, looking for one that earns less */
 #define GOLDEN_HOT  24 /* steps of the golden section; each leaves 0.618 of the range */
 #define GOLDEN_FULL 100
-#define NEAR        256 /* outputs on both sides of the best that sf_cycles_all tries */
-#define FROM        0   /* of best: from the base token */
+#define SPAN        4096 /* amounts of the coarsest token on the way that sf_cycles_all tries on both sides of the best */
+#define FAR_OFF     8    /* of these in a row that are not near the best end it */
+#define FROM        0    /* of best: from the base token */
 #define TO          1
 
 static inline uint32_t edge_from( sf_cycles_t const * c, uint32_t e ) {
@@ -393,7 +394,7 @@ static uint64_t forward( sf_cycles_t const * c, uint32_t const * edge, uint32_t 
   return out->expected_out = v;
 }
 
-/* The least input that still gives `need`, by the exact quotes backwards; 0 if there is none. */
+/* The least input of these hops that still gives `need`, by the exact quotes backwards; 0 if there is none. */
 static uint64_t backward( sf_cycles_t const * c, uint32_t const * edge, uint32_t n, uint64_t need ) {
   for( uint32_t h = n; h-- > 0; ) {
     uint32_t e = edge[h];
@@ -404,7 +405,7 @@ static uint64_t backward( sf_cycles_t const * c, uint32_t const * edge, uint32_t
     if( !need || !h ) return need;
     need = sf_bps_before( need, SF_BPS - c->slippage_bps );
   }
-  return need;
+  return 0;
 }
 
 /* Profit of an input; the least number if a hop fails. */
@@ -482,32 +483,82 @@ int sf_cycles_route( sf_cycles_t const * c, sf_cycle_t const * cycle, sf_route_t
   return route_find( c, cycle, GOLDEN_HOT, out );
 }
 
-/* Takes the least input that gives `want` if that earns more. */
-static int tighten( sf_cycles_t const * c, uint64_t want, sf_route_t * best ) {
-  sf_route_t tight;
-  uint64_t input = backward( c, best->edge, best->hop_cnt, want );
-  if( !input || (double)input > c->max_input || !forward( c, best->edge, best->hop_cnt, input, &tight ) ) return 0;
-  if( (int64_t)( tight.expected_out - input ) <= (int64_t)( best->expected_out - best->amount_in[0] ) ) return 0;
-  *best = tight;
+/* Takes this input if it earns more. */
+static int take_better( sf_cycles_t const * c, uint64_t input, sf_route_t * best ) {
+  sf_route_t other;
+  if( !input || (double)input > c->max_input || !forward( c, best->edge, best->hop_cnt, input, &other ) ) return 0;
+  if( (int64_t)( other.expected_out - input ) <= (int64_t)( best->expected_out - best->amount_in[0] ) ) return 0;
+  *best = other;
   return 1;
 }
 
-int sf_cycles_tighten( sf_cycles_t const * c, sf_route_t * route ) { return tighten( c, route->expected_out, route ); }
+/* What a hop gives on the way of a route, before slippage is taken off: at least so much. */
+static uint64_t given( sf_cycles_t const * c, sf_route_t const * r, uint32_t hop ) {
+  return hop + 1 == r->hop_cnt ? r->expected_out : sf_bps_before( r->min_out[hop], SF_BPS - c->slippage_bps );
+}
+
+/* The hop that gives the fewest units: there most is lost by rounding. */
+static uint32_t coarsest( sf_cycles_t const * c, sf_route_t const * r ) {
+  uint32_t hop = 0;
+  for( uint32_t h = 1; h < r->hop_cnt; h++ )
+    if( given( c, r, h ) < given( c, r, hop ) ) hop = h;
+  return hop;
+}
+
+int sf_cycles_tighten( sf_cycles_t const * c, sf_route_t * route ) {
+  uint32_t hop = coarsest( c, route );
+  return take_better( c, backward( c, route->edge, hop + 1, given( c, route, hop ) ), route );
+}
 
 /* -- all there are -------------------------------------------------------------- */
+
+/* The least input of the first n hops that gives `want`.  Exact output may take a little more than that: from there
+   down as long as exact input says the same. */
+static uint64_t least_input( sf_cycles_t const * c, uint32_t const * edge, uint32_t n, uint64_t want ) {
+  sf_route_t r;
+  uint64_t high = backward( c, edge, n, want ), low = 0;
+  if( !high || forward( c, edge, n, high, &r ) < want ) return high;
+  for( uint64_t step = 1; step < high && !low; step *= 2 ) {
+    if( forward( c, edge, n, high - step, &r ) >= want ) high -= step;
+    else low = high - step;
+  }
+  while( high - low > 1 ) {
+    uint64_t middle = low + ( high - low ) / 2;
+    if( forward( c, edge, n, middle, &r ) >= want ) high = middle;
+    else low = middle;
+  }
+  return high;
+}
+
+/* The best of all inputs is the least one for some amount of the coarsest token on the way: tries these amounts, from a
+   route's own upwards and downwards, as long as they are within two units' worth of the best. */
+static void route_refine( sf_cycles_t const * c, sf_route_t * route ) {
+  uint32_t hop   = coarsest( c, route );
+  uint64_t start = given( c, route, hop );
+  int64_t slack  = 2 * (int64_t)( route->expected_out / start + 1 );
+  for( int up = 0; up < 2; up++ ) {
+    uint32_t below = 0;
+    for( uint64_t d = 0; d < SPAN && ( up || d < start ) && below < FAR_OFF; d++ ) {
+      sf_route_t other;
+      uint64_t input = least_input( c, route->edge, hop + 1, up ? start + d : start - d );
+      int64_t best = (int64_t)( route->expected_out - route->amount_in[0] ), profit = INT64_MIN / 2;
+      if( input && (double)input <= c->max_input && forward( c, route->edge, route->hop_cnt, input, &other ) )
+        profit = (int64_t)( other.expected_out - input );
+      below = profit + slack < best ? below + 1 : 0;
+      if( profit > best ) *route = other;
+    }
+  }
+}
 
 static int tell( sf_cycles_t const * c, uint32_t const * edge, uint32_t n, sf_cycles_each_t * each, void * arg,
                  int * cnt ) {
   sf_cycle_t cycle;
   sf_route_t route;
   if( !cycle_weigh( c, edge, n, 0., &cycle ) ) return 0;
-  int earns     = route_find( c, &cycle, GOLDEN_FULL, &route );
-  uint64_t want = route.expected_out;
-  for( uint64_t d = 0; want && d <= NEAR; d++ ) {
-    if( want > d ) earns |= tighten( c, want - d, &route );
-    earns |= tighten( c, want + d, &route );
-  }
-  if( !earns || route.expected_out <= route.amount_in[0] ) return 0;
+  route_find( c, &cycle, GOLDEN_FULL, &route );
+  if( !route.expected_out ) return 0;
+  route_refine( c, &route );
+  if( route.expected_out <= route.amount_in[0] ) return 0;
   ++*cnt;
   return each( arg, &route );
 }

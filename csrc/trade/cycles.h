@@ -122,13 +122,13 @@ void sf_cycles_search( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list );
    is not capped, else some forty. */
 int sf_cycles_route( sf_cycles_t const * c, sf_cycle_t const * cycle, sf_route_t * out );
 
-/* sf_cycles_tighten looks for a route that gives the same for less: rounding leaves a remainder in every hop.  Returns 1
-   if it found one.  Cost: two quotes a hop. */
+/* sf_cycles_tighten looks for a route that gives for less as many units of the token with the fewest on the way: rounding
+   leaves a remainder in every hop.  Returns 1 if it found one.  Cost: two quotes a hop at most. */
 int sf_cycles_tighten( sf_cycles_t const * c, sf_route_t * route );
 
 /* sf_cycles_all tells `each` every cycle that earns in exact integers, and returns how many there are, or what `each`
-   returned if that was not 0.  The input is the best to the unit around the summit of the profit, as far as that rises
-   to one summit; what rounding in three hops adds to or takes from the flat top beyond that is a unit or two.  Cold. */
+   returned if that was not 0.  The input is the best there is, to the unit, where the token with the fewest units on
+   the way has less than some millions of them; else it is within the rounding of the hops.  Cold. */
 typedef int sf_cycles_each_t( void * arg, sf_route_t const * route );
 int sf_cycles_all( sf_cycles_t * c, sf_cycles_each_t * each, void * arg );
 
