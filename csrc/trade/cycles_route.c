@@ -20,7 +20,7 @@ static uint64_t forward( sf_cycles_t const * c, uint32_t const * edge, uint32_t 
     out->amount_in[h] = v;
     sf_pool_quote_in( sf_cycles_pool( c, e ), !( e & 1 ), v, &q );
     if( q.status != SF_QUOTE_OK ) return 0;
-    v = q.amount_out;
+    v               = q.amount_out;
     out->min_out[h] = 0;
     if( h + 1 == n ) break;
     v               = sf_bps_of( v, SF_BPS - c->slippage_bps );
