@@ -75,11 +75,6 @@ class Order(NamedTuple):
         """What must come out, if exactly `amount` goes in."""
         return int(self.expected * (1.0 - self.slippage))
 
-    @property
-    def most(self) -> int:
-        """What may go in, if exactly `expected` comes out."""
-        return int(self.amount * (1.0 + self.slippage))
-
 
 class LivePool(Protocol):
     """A pool of the running chain."""
