@@ -15,6 +15,7 @@ from collections.abc import Sequence
 CASES = {
     "link": "one-way latency and streaming of both link kinds beside the bare cache line",
     "tick": "account bytes to order and to signed transaction, stage by stage",
+    "quote": "a quote in each venue, beside the official SDK and Python",
     "cycles": "the arbitrage search over 10,000 pools: build, quiet and busy updates, gaps",
     "strategy": "updates delivered to a Python strategy, and event to its intent",
     "journal": "durable records a second and the time of a group commit",

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from sniperforge import rules
-from sniperforge.simnet.config import SimnetConfig
+from sniperforge.simnet.config import SimnetConfig, VenueName
 from sniperforge.tile_config import (
     Address,
     Amount,
@@ -94,6 +94,7 @@ class ControlConfig(_Section, frozen=True):
 
 
 class PoolsConfig(_Section, frozen=True):
+    venues: Annotated[list[VenueName], Meta(min_length=1)]
     path: str
     limit: Annotated[int, Meta(ge=1, le=4096)]
 

@@ -37,8 +37,6 @@ Say = Callable[[str], None]
 
 _FUNDING_TIMEOUT_S = 20.0
 _DAY_NS = 86_400 * 10**9
-_VENUES = ("raydium_cpmm",)
-"""What `book` prices."""
 
 
 class LaunchError(Exception):
@@ -217,7 +215,7 @@ def _pools(config: Config, rpc: RpcClient) -> list[Pool]:
             raise ConfigError(f"pools.path: {config.pools.path}: {error.strerror}; name a file that exists") from None
         wanted = [line.partition("#")[0].strip() for line in lines if line.partition("#")[0].strip()]
     try:
-        found = discover(rpc.call, only=wanted, limit=config.pools.limit, venues=_VENUES)
+        found = discover(rpc.call, only=wanted, limit=config.pools.limit, venues=config.pools.venues)
     except NoPoolError as error:
         raise ConfigError(f"pools.path: {config.pools.path}: {error}; one address a line") from None
     if not found:

@@ -37,7 +37,7 @@
         0x9f, 0xf7, 0x6a, 0xaf, 0x20, 0x6c, 0xed, 0x06, 0x3a, 0x38, 0xf9, 0x5a, 0xed                                  \
   }
 extern uint8_t const sf_meteora_damm_v2_program[32];
-extern struct sf_venue const sf_meteora_damm_v2_venue;   /* dex/venue.h */
+extern struct sf_venue const sf_meteora_damm_v2_venue;       /* dex/venue.h */
 extern uint8_t const sf_meteora_damm_v2_authority[32];       /* owner of every vault */
 extern uint8_t const sf_meteora_damm_v2_event_authority[32]; /* signs the event's call */
 

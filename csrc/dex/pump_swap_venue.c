@@ -150,6 +150,7 @@ sf_venue_t const sf_pump_swap_venue = {
   .work_bytes    = sizeof( work_t ),
   .shared_bytes  = sizeof( shared_t ),
   .compute_units = 200000,
+  .by_supply     = 1,
   .account_kind  = account_kind,
   .meet          = meet,
   .decode        = decode,

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define SF_TOKEN_ACCOUNT_SLOTS 1024
+#define SF_TOKEN_ACCOUNT_SLOTS 4096
 
 typedef struct sf_token_accounts {
   uint8_t wallet[32];

@@ -8,15 +8,11 @@
 #include "base/err.h"
 #include "dex/bps.h"
 
-#define LANES       8    /* a list is padded to a multiple of this */
-#define ROOM_SMALL  1024 /* bytes kept of a pool whose first update is not larger; the others get room for any */
-#define ROOM_MAX    ( sizeof( sf_pool_update_t ) + SF_POOL_STATE_MAX )
-#define DOUBLINGS   48 /* of an input, looking for one that earns less */
-#define GOLDEN_HOT  24 /* steps of the golden section; each leaves 0.618 of the range */
-#define GOLDEN_FULL 100
-#define NEAR        256 /* outputs on both sides of the best that sf_cycles_all tries */
-#define FROM        0   /* of best: from the base token */
-#define TO          1
+#define LANES      8    /* a list is padded to a multiple of this */
+#define ROOM_SMALL 1024 /* bytes kept of a pool whose first update is not larger; the others get room for any */
+#define ROOM_MAX   ( sizeof( sf_pool_update_t ) + SF_POOL_STATE_MAX )
+#define FROM       0 /* of best: from the base token */
+#define TO         1
 
 static inline uint32_t edge_from( sf_cycles_t const * c, uint32_t e ) {
   sf_pool_update_t const * u = c->pool[e >> 1].update;
@@ -143,6 +139,9 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
   c->max_input     = (double)max_input;
   c->base          = SF_CYCLE_NONE;
   c->pool          = take( pool_max, sizeof( *c->pool ) );
+  c->room          = take( pool_max, sizeof( *c->room ) );
+  c->held          = take( pool_max, 1 );
+  c->stale         = take( pool_max, 1 );
   c->added         = take( pool_max, sizeof( *c->added ) );
   c->best[FROM]    = take( token_max + 1, sizeof( double ) ); /* the last one is that of padding: 0 */
   c->best[TO]      = take( token_max + 1, sizeof( double ) );
@@ -153,8 +152,8 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
   c->rate[FROM]    = take( entries, sizeof( double ) );
   c->rate[TO]      = take( entries, sizeof( double ) );
   c->hit           = take( entries, sizeof( *c->hit ) );
-  if( !c->pool || !c->added || !c->best[0] || !c->best[1] || !c->first || !c->end_base || !c->edge || !c->other ||
-      !c->rate[0] || !c->rate[1] || !c->hit ) {
+  if( !c->pool || !c->room || !c->held || !c->stale || !c->added || !c->best[0] || !c->best[1] || !c->first ||
+      !c->end_base || !c->edge || !c->other || !c->rate[0] || !c->rate[1] || !c->hit ) {
     sf_cycles_close( c );
     return sf_err_set( SF_ERR_LIMIT, "cycles: no memory for %u pools and %u tokens", pool_max, token_max );
   }
@@ -166,8 +165,8 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
 
 void sf_cycles_close( sf_cycles_t * c ) {
   for( uint32_t p = 0; c->pool && p < c->pool_max; p++ ) free( c->pool[p].update );
-  void * all[] = { c->pool, c->added, c->best[0], c->best[1], c->first, c->end_base,
-                   c->edge, c->other, c->rate[0], c->rate[1], c->hit };
+  void * all[] = { c->room,  c->held,     c->stale, c->pool,  c->added,   c->best[0], c->best[1],
+                   c->first, c->end_base, c->edge,  c->other, c->rate[0], c->rate[1], c->hit };
   for( uint32_t i = 0; i < sizeof( all ) / sizeof( all[0] ); i++ ) free( all[i] );
   memset( c, 0, sizeof( *c ) );
 }
@@ -237,7 +236,7 @@ static void rate_set( sf_cycles_t * c, uint32_t pool ) {
   sf_cycle_pool_t * p        = &c->pool[pool];
   sf_pool_update_t const * u = p->update;
   if( !u ) return;
-  int usable  = !p->held && !p->stale && !( u->flags & SF_POOL_DISABLED ) && u->open_time <= u->unix_s;
+  int usable  = !c->held[pool] && !c->stale[pool] && !( u->flags & SF_POOL_DISABLED ) && u->open_time <= u->unix_s;
   double give = (double)( SF_BPS - c->slippage_bps ) / SF_BPS;
   for( uint32_t side = 0; side < 2; side++ ) {
     int good       = usable && u->rate[side] > 0.;
@@ -259,14 +258,14 @@ void sf_cycles_base( sf_cycles_t * c, uint32_t token ) {
 }
 
 /* Room for an update; 0 if there is no memory. */
-static int room_make( sf_cycle_pool_t * p, uint32_t bytes ) {
+static int room_make( sf_cycles_t * c, uint32_t pool, uint32_t bytes ) {
+  sf_cycle_pool_t * p  = &c->pool[pool];
   uint32_t room        = bytes <= ROOM_SMALL && !p->update ? ( bytes + 63 ) & ~63u : (uint32_t)ROOM_MAX;
   sf_pool_update_t * u = take( room, 1 );
   if( !u ) return 0;
-  if( p->update ) memcpy( u, p->update, sizeof( *u ) );
   free( p->update );
-  p->update = u;
-  p->room   = room;
+  p->update     = u;
+  c->room[pool] = (uint16_t)room;
   return 1;
 }
 
@@ -279,9 +278,9 @@ int sf_cycles_update( sf_cycles_t * c, sf_pool_update_t const * update, int stal
   sf_cycle_pool_t * p = &c->pool[at];
   int added           = !p->update;
   if( !added && ( p->update->token_a != update->token_a || p->update->token_b != update->token_b ) ) return SF_ERR_ARG;
-  if( __builtin_expect( bytes > p->room, 0 ) && !room_make( p, bytes ) ) return SF_ERR_LIMIT;
+  if( __builtin_expect( bytes > c->room[at], 0 ) && !room_make( c, at, bytes ) ) return SF_ERR_LIMIT;
   memcpy( p->update, update, bytes );
-  p->stale = (uint8_t)stale;
+  c->stale[at] = (uint8_t)stale;
   if( __builtin_expect( added, 0 ) ) {
     p->place[0] = p->place[1] = SF_CYCLE_NONE;
     c->added[c->added_cnt++]  = at;
@@ -293,7 +292,7 @@ int sf_cycles_update( sf_cycles_t * c, sf_pool_update_t const * update, int stal
 
 void sf_cycles_hold( sf_cycles_t * c, uint32_t pool, int held ) {
   if( pool >= c->pool_max ) return;
-  c->pool[pool].held = (uint8_t)held;
+  c->held[pool] = (uint8_t)held;
   rate_set( c, pool );
 }
 
@@ -370,144 +369,13 @@ void sf_cycles_search( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list ) 
   search_pool( c, pool, list );
 }
 
-/* -- exact quote -------------------------------------------------------------- */
-
-/* Quotes the cycle forwards from `input`: what comes out, 0 if a hop fails. */
-static uint64_t forward( sf_cycles_t const * c, uint32_t const * edge, uint32_t n, uint64_t input, sf_route_t * out ) {
-  uint64_t v        = input;
-  out->hop_cnt      = n;
-  out->expected_out = 0;
-  for( uint32_t h = 0; h < n; h++ ) {
-    uint32_t e = edge[h];
-    sf_quote_t q;
-    out->edge[h]      = e;
-    out->amount_in[h] = v;
-    sf_pool_quote_in( sf_cycles_pool( c, e ), !( e & 1 ), v, &q );
-    if( q.status != SF_QUOTE_OK ) return 0;
-    v = q.amount_out;
-    if( h + 1 == n ) break;
-    v               = sf_bps_of( v, SF_BPS - c->slippage_bps );
-    out->min_out[h] = v;
-    if( !v ) return 0;
-  }
-  return out->expected_out = v;
-}
-
-/* The least input that still gives `need`, by the exact quotes backwards; 0 if there is none. */
-static uint64_t backward( sf_cycles_t const * c, uint32_t const * edge, uint32_t n, uint64_t need ) {
-  for( uint32_t h = n; h-- > 0; ) {
-    uint32_t e = edge[h];
-    sf_quote_t q;
-    sf_pool_quote_out( sf_cycles_pool( c, e ), !( e & 1 ), need, &q );
-    if( q.status != SF_QUOTE_OK ) return 0;
-    need = q.amount_in;
-    if( !need || !h ) return need;
-    need = sf_bps_before( need, SF_BPS - c->slippage_bps );
-  }
-  return need;
-}
-
-/* Profit of an input; the least number if a hop fails. */
-static int64_t earned( sf_cycles_t const * c, sf_cycle_t const * cycle, uint64_t input, sf_route_t * scratch ) {
-  uint64_t out = forward( c, cycle->edge, cycle->hop_cnt, input, scratch );
-  return out ? (int64_t)( out - input ) : INT64_MIN;
-}
-
-/* The input that earns most, looked for around the one in the cycle: doubled or halved until a range holds the summit,
-   then by golden section. */
-static uint64_t input_search( sf_cycles_t const * c, sf_cycle_t const * cycle, uint64_t input, uint64_t most,
-                              uint32_t steps ) {
-  sf_route_t r;
-  uint64_t low, high;
-  int64_t now = earned( c, cycle, input, &r ), then = INT64_MIN;
-  high = input;
-  for( uint32_t n = 0; n < DOUBLINGS && high < most; n++ ) {
-    high = input > most / 2 ? most : 2 * input;
-    then = earned( c, cycle, high, &r );
-    if( then <= now ) break;
-    input = high;
-    now   = then;
-  }
-  low = input / 2;
-  for( uint32_t n = 0; n < DOUBLINGS && low; n++ ) {
-    then = earned( c, cycle, low, &r );
-    if( then <= now && now != INT64_MIN ) break;
-    high  = input;
-    input = low;
-    now   = then;
-    low   = input / 2;
-  }
-  if( now == INT64_MIN ) return 0;
-  /* the summit lies in [low,high], the best so far is input; left and right are the probes */
-  double const g = 0.6180339887498949;
-  uint64_t best = input, left = high - (uint64_t)( g * (double)( high - low ) ),
-           right      = low + (uint64_t)( g * (double)( high - low ) );
-  int64_t best_profit = now, l = earned( c, cycle, left, &r ), m = earned( c, cycle, right, &r );
-  for( uint32_t n = 0; n < steps && high - low > 2; n++ ) {
-    if( l > best_profit ) best = left, best_profit = l;
-    if( m > best_profit ) best = right, best_profit = m;
-    if( l >= m ) {
-      high  = right;
-      right = left;
-      m     = l;
-      left  = high - (uint64_t)( g * (double)( high - low ) );
-      l     = earned( c, cycle, left, &r );
-    } else {
-      low   = left;
-      left  = right;
-      l     = m;
-      right = low + (uint64_t)( g * (double)( high - low ) );
-      m     = earned( c, cycle, right, &r );
-    }
-  }
-  if( l > best_profit ) best = left, best_profit = l;
-  if( m > best_profit ) best = right;
-  return best;
-}
-
-static uint64_t to_amount( double v ) { return v >= 18446744073709549568. ? UINT64_MAX : (uint64_t)v; }
-
-static int route_find( sf_cycles_t const * c, sf_cycle_t const * cycle, uint32_t steps, sf_route_t * out ) {
-  uint64_t most = to_amount( c->max_input ), input = to_amount( cycle->input );
-  if( !input ) input = 1;
-  int found = forward( c, cycle->edge, cycle->hop_cnt, input, out ) != 0;
-  if( cycle->capped || !found || steps > GOLDEN_HOT ) {
-    input = input_search( c, cycle, input, most, steps );
-    if( !input || !forward( c, cycle->edge, cycle->hop_cnt, input, out ) ) return 0;
-  }
-  return out->expected_out > out->amount_in[0];
-}
-
-int sf_cycles_route( sf_cycles_t const * c, sf_cycle_t const * cycle, sf_route_t * out ) {
-  return route_find( c, cycle, GOLDEN_HOT, out );
-}
-
-/* Takes the least input that gives `want` if that earns more. */
-static int tighten( sf_cycles_t const * c, uint64_t want, sf_route_t * best ) {
-  sf_route_t tight;
-  uint64_t input = backward( c, best->edge, best->hop_cnt, want );
-  if( !input || (double)input > c->max_input || !forward( c, best->edge, best->hop_cnt, input, &tight ) ) return 0;
-  if( (int64_t)( tight.expected_out - input ) <= (int64_t)( best->expected_out - best->amount_in[0] ) ) return 0;
-  *best = tight;
-  return 1;
-}
-
-int sf_cycles_tighten( sf_cycles_t const * c, sf_route_t * route ) { return tighten( c, route->expected_out, route ); }
-
 /* -- all there are -------------------------------------------------------------- */
 
 static int tell( sf_cycles_t const * c, uint32_t const * edge, uint32_t n, sf_cycles_each_t * each, void * arg,
                  int * cnt ) {
   sf_cycle_t cycle;
   sf_route_t route;
-  if( !cycle_weigh( c, edge, n, 0., &cycle ) ) return 0;
-  int earns     = route_find( c, &cycle, GOLDEN_FULL, &route );
-  uint64_t want = route.expected_out;
-  for( uint64_t d = 0; want && d <= NEAR; d++ ) {
-    if( want > d ) earns |= tighten( c, want - d, &route );
-    earns |= tighten( c, want + d, &route );
-  }
-  if( !earns || route.expected_out <= route.amount_in[0] ) return 0;
+  if( !cycle_weigh( c, edge, n, 0., &cycle ) || !sf_cycles_route_best( c, &cycle, &route ) ) return 0;
   ++*cnt;
   return each( arg, &route );
 }

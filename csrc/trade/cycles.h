@@ -58,15 +58,13 @@ typedef struct sf_route {
 typedef uint32_t sf_cycle_screen_t( double const * rate, uint32_t const * other, double const * best, double r,
                                     uint32_t first, uint32_t end, uint32_t * hit );
 
+/* What the search has to know of a pool: a line. */
 typedef struct sf_cycle_pool {
-  sf_pool_update_t * update; /* the last one, its state behind it; NULL = unknown */
-  uint32_t room;             /* bytes there */
-  uint8_t held;              /* 1 = taken out by the owner */
-  uint8_t stale;             /* 1 = its last update said so */
-  uint32_t place[2];         /* in the lists of token a and b */
-  double rate[2];            /* per edge, less slippage if it is no last hop; 0 = not to be used */
+  double rate[2]; /* per edge, less slippage if it is no last hop; 0 = not to be used */
   double depth[2];
   double limit[2];
+  uint32_t place[2];         /* in the lists of token a and b */
+  sf_pool_update_t * update; /* the last one, its state behind it; NULL = unknown */
 } sf_cycle_pool_t;
 
 /* Private to cycles.c but for base, pool_end, cut_searches. */
@@ -83,6 +81,9 @@ typedef struct sf_cycles {
   uint64_t cut_searches; /* of an edge, that stopped at SF_CYCLE_WORK */
   sf_cycle_screen_t * screen;
   sf_cycle_pool_t * pool;
+  uint16_t * room; /* by pool: bytes there are at update */
+  uint8_t * held;  /* 1 = taken out by the owner */
+  uint8_t * stale; /* 1 = its last update said so */
   uint32_t * added;
   double * best[2];    /* by token: from the base token, to it; the base token's own is 1 */
   uint32_t * first;    /* by token: its list, padded to a multiple of 8; */
@@ -122,13 +123,16 @@ void sf_cycles_search( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list );
    is not capped, else some forty. */
 int sf_cycles_route( sf_cycles_t const * c, sf_cycle_t const * cycle, sf_route_t * out );
 
-/* sf_cycles_tighten looks for a route that gives the same for less: rounding leaves a remainder in every hop.  Returns 1
-   if it found one.  Cost: two quotes a hop. */
+/* sf_cycles_tighten looks for a route that gives for less as many units of the token with the fewest on the way: rounding
+   leaves a remainder in every hop.  Returns 1 if it found one.  Cost: two quotes a hop at most. */
 int sf_cycles_tighten( sf_cycles_t const * c, sf_route_t * route );
 
-/* sf_cycles_all tells `each` every cycle that earns in exact integers, and returns how many there are, or what `each`
-   returned if that was not 0.  The input is the best to the unit around the summit of the profit, as far as that rises
-   to one summit; what rounding in three hops adds to or takes from the flat top beyond that is a unit or two.  Cold. */
+/* sf_cycles_route_best is sf_cycles_route without haste: the input is the best there is, to the unit, where the token with
+   the fewest units on the way has less than some millions of them; else it is within the rounding of the hops.  Cold. */
+int sf_cycles_route_best( sf_cycles_t const * c, sf_cycle_t const * cycle, sf_route_t * out );
+
+/* sf_cycles_all tells `each` every cycle that earns in exact integers, by its best route, and returns how many there are,
+   or what `each` returned if that was not 0.  Cold. */
 typedef int sf_cycles_each_t( void * arg, sf_route_t const * route );
 int sf_cycles_all( sf_cycles_t * c, sf_cycles_each_t * each, void * arg );
 

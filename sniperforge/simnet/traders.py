@@ -62,6 +62,7 @@ class Traders:
         self._traders: list[Keypair] = [
             derive_keypair(market.seed, f"trader {number}") for number in range(market.traders)
         ]
+        self._addresses = [keypair.pubkey() for keypair in self._traders]
         self._slot = -1
         self._trades: list[_Trade] = []
         self._fair: dict[int, float] = {}
@@ -160,9 +161,8 @@ class Traders:
         for mint in pool.mints:
             kept *= 1.0 - self._market.mints[mint].transfer_fee_bps / 10_000
         trader = trade.dice.randrange(len(self._traders))
-        keypair = self._traders[trader]
         order = Order(
-            trader=keypair.pubkey(),
+            trader=self._addresses[trader],
             accounts=(self._account(trader, pool.mints[0]), self._account(trader, pool.mints[1])),
             side=side,
             amount=amount,
@@ -175,8 +175,8 @@ class Traders:
             set_compute_unit_price(int(_MAX_PRICE * trade.dice.random() ** 3)),
         ]
         blockhash, _ = bank.chain.latest_blockhash(bank.chain.slot)
-        message = MessageV0.try_compile(keypair.pubkey(), [*budget, swap], [], Hash.from_bytes(blockhash))
-        return decode(bytes(VersionedTransaction(message, [keypair])))
+        message = MessageV0.try_compile(self._addresses[trader], [*budget, swap], [], Hash.from_bytes(blockhash))
+        return decode(bytes(VersionedTransaction(message, [self._traders[trader]])))
 
     def _informed(self, bank: Bank, dice: random.Random) -> _Chosen | None:
         best: tuple[float, int, tuple[float, float]] | None = None
@@ -219,7 +219,7 @@ class Traders:
         account = self._accounts.get((trader, mint))
         if account is None:
             token = self._tokens[mint]
-            account = get_associated_token_address(self._traders[trader].pubkey(), token.address, token.program)
+            account = get_associated_token_address(self._addresses[trader], token.address, token.program)
             self._accounts[trader, mint] = account
         return account
 

@@ -45,6 +45,10 @@ class PoolStore:
         """Says that nothing more of earlier slots comes."""
         lib.sf_pools_slot(self._store, slot)
 
+    def reset(self) -> None:
+        """Says that what follows is a new read: until then no pool has a price."""
+        lib.sf_pools_reset(self._store, 0)
+
     def payloads(self) -> dict[bytes, bytes]:
         """By address, the pools that have a price: what a market message says of each (`sf_pool_update_t`, state)."""
         found = {}

@@ -214,7 +214,7 @@ static void swap_check( pool_t const * p, void const * state ) {
 /* Every length and flipped bit of one account of a pool whose others are as recorded. */
 static void shake( pool_t const * p, source_t const * s, uint8_t const * data, uint32_t len, void const * good ) {
   sf_venue_t const * row = p->row;
-  void * work                = malloc( row->work_bytes );
+  void * work            = malloc( row->work_bytes );
   uint8_t pool[32];
   uint32_t bytes, every = len > 2000 ? 7 : 1;
   for( uint32_t l = 0; l <= len; l++ ) {
@@ -258,9 +258,9 @@ static void shake( pool_t const * p, source_t const * s, uint8_t const * data, u
 static int pool_check( pool_t const * p ) {
   static uint8_t data[ACCOUNT_MAX];
   sf_venue_t const * row = p->row;
-  void * work                = calloc( 1, row->work_bytes );
-  uint32_t have              = SF_PART_BIT( SF_PART_POOL ), bytes;
-  int len                    = part_read( p->source, data );
+  void * work            = calloc( 1, row->work_bytes );
+  uint32_t have          = SF_PART_BIT( SF_PART_POOL ), bytes;
+  int len                = part_read( p->source, data );
   if( len < 0 ) return 0;
   CHECK( row->shared_bytes <= sizeof( shared[0] ) && row->compute_units && row->venue && row->name );
   key_make( p );

@@ -61,9 +61,9 @@ static int venue_price( tick_venue_t * v, void * work ) {
 /* Meets the pool, and decodes and prices all that there is of it. */
 static void venue_load( tick_venue_t * v ) {
   sf_venue_t const * row = v->row;
-  v->work                    = room( row->work_bytes );
-  v->spare                   = room( row->work_bytes );
-  v->shared                  = room( row->shared_bytes + 1 );
+  v->work                = room( row->work_bytes );
+  v->spare               = room( row->work_bytes );
+  v->shared              = room( row->shared_bytes + 1 );
   CHECK( !row->meet( v->key, v->part[0].data, v->part[0].len, v->work, &v->names ) );
   CHECK( v->names.needs & SF_PART_BIT( SF_PART_POOL ) && v->names.moves == SF_PART_BIT( SF_PART_POOL ) );
   CHECK( !memcmp( v->names.vault_owner, v->key, 32 ) && memcmp( v->names.mint[0], v->names.mint[1], 32 ) );

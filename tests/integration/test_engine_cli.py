@@ -446,6 +446,6 @@ def test_a_kill_from_elsewhere_outlives_a_restart_and_lost_shared_memory_ends_th
         until("the mark in the engine's own state directory", mark.exists, 5.0)
         assert engine.command("resume").returncode == exits.OK
         (directory(instance_name) / "control").unlink()
-        engine.await_trading(after=run)
+        engine.await_trading(after=run)  # the orders of the run that was lost are resolved
         assert "was removed" in engine.said()
         assert engine.end() == exits.OK

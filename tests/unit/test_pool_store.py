@@ -11,6 +11,7 @@ from solders.pubkey import Pubkey
 
 from ipc._core import ffi, lib
 from sniperforge.journal.records import VENUES
+from sniperforge.simnet import pump_fun_accounts
 from sniperforge.venues import pools
 from sniperforge.venues.dumps import Account, AmbiguousAccountError, Dumps, MissingAccountError, snapshots
 from sniperforge.venues.store import PoolStore
@@ -20,7 +21,14 @@ TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
 DECIMALS = {"So11111111111111111111111111111111111111112": 9, "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v": 6}
 SLOT, NOW = 400_000_000, 1_790_000_000
 TOKEN_FUNDS = 1
-LEAST = {"raydium cpmm": 1}
+LEAST = {
+    "raydium cpmm": 1,
+    "raydium amm v4": 1,
+    "meteora dlmm": 3,
+    "meteora damm v2": 3,
+    "pump swap": 1,
+    "orca whirlpool": 3,
+}
 """Pools of each venue of this build that the recorded accounts have in full."""
 
 
@@ -116,3 +124,78 @@ def test_what_is_no_account_of_a_pool_changes_nothing() -> None:
         assert not store.payloads()
         with pytest.raises(Exception, match="longer"):
             store.account(bytes(32), bytes(32), bytes(10_241), slot=1)
+
+
+def needs(venue: int) -> None:
+    if lib.sf_venue_get(venue) == ffi.NULL:
+        pytest.skip(f"this build does not know {VENUES[venue]}")
+
+
+def token_account(mint: bytes, owner: bytes, amount: int) -> bytes:
+    return struct.pack("<32s32sQ36xB56x", mint, owner, amount, 1)
+
+
+def test_accounts_that_name_their_pool_are_read_again_after_a_reset() -> None:
+    needs(lib.SF_VENUE_METEORA_DLMM)
+    dumps = snapshots(data_dir("accounts/meteora_dlmm/EtAdVRLFH22rjWh3mcUasKFF27WtHhsaCvK27tPFFWig"))[-1]
+    (address, priced), *_ = loaded(dumps)
+    pool = dumps[address]
+    key, program = bytes(Pubkey.from_string(address)), bytes(Pubkey.from_string(pool.owner))
+    arrays = [each for each in dumps if each.owner == pool.owner and key in each.data and each.address != address]
+    assert len(arrays) > 1
+
+    def put(store: PoolStore, account: Account, slot: int, data: bytes | None = None, snapshot: bool = True) -> None:
+        bytes_of = account.data if data is None else data
+        store.account(bytes(Pubkey.from_string(account.address)), program, bytes_of, slot=slot, snapshot=snapshot)
+
+    with PoolStore(pools=4, mints=8) as store:
+        fill(store, dumps, {address: priced})
+        before = store.payloads()[key]
+        store.reset()
+        assert not store.payloads()
+        put(store, pool, SLOT + 10)
+        for array in arrays[:-1]:
+            put(store, array, SLOT + 10)
+            assert not store.payloads()
+        put(store, arrays[-1], SLOT + 10)
+        head = ffi.sizeof("sf_pool_update_t")
+        again = store.payloads()[key]
+        assert quote(again, True, True, 10**6) == quote(before, True, True, 10**6) and len(again) == len(before) >= head
+        # bytes that do not decode, good ones again, and an account that is closed
+        put(store, arrays[0], SLOT + 11, arrays[0].data[:-8], snapshot=False)
+        assert not store.payloads() and store.malformed == 1
+        put(store, arrays[0], SLOT + 12, snapshot=False)
+        store.slot(SLOT + 13)
+        assert quote(store.payloads()[key], True, True, 10**6) == quote(before, True, True, 10**6)
+        store.reset()
+        put(store, arrays[0], SLOT + 20, b"")
+        put(store, pool, SLOT + 20)
+        for array in arrays[1:]:
+            put(store, array, SLOT + 20)
+        store.slot(SLOT + 21)
+        assert key in store.payloads()
+
+
+def test_a_pool_that_does_not_say_its_mint_waits_for_a_token_account_of_it() -> None:
+    needs(lib.SF_VENUE_PUMP_FUN)
+    mint = Pubkey.new_unique()
+    keys = pump_fun_accounts.derive_curve(mint)
+    curve = pump_fun_accounts.curve_data()
+    settings = pump_fun_accounts.global_data(
+        authority=Pubkey.new_unique(), fee_recipient=Pubkey.new_unique(), fee_basis_points=100
+    )
+    program, token = bytes(pump_fun_accounts.PROGRAM_ID), bytes(Pubkey.from_string(TOKEN))
+    with PoolStore(pools=4, mints=8) as store:
+        store.time(NOW)
+        store.account(bytes(keys.curve), program, curve, slot=SLOT)
+        store.account(bytes(pump_fun_accounts.GLOBAL), program, settings, slot=SLOT)
+        sol = bytes(pools.WRAPPED_SOL)
+        store.account(sol, token, mint_bytes(9), slot=SLOT)
+        spam = token_account(bytes(Pubkey.new_unique()), bytes(keys.curve), 5)
+        store.account(bytes(Pubkey.new_unique()), token, spam, slot=SLOT)
+        assert not store.payloads() and store.malformed == 1
+        coins = token_account(bytes(mint), bytes(keys.curve), pump_fun_accounts.INITIAL_REAL_TOKENS)
+        store.account(bytes(keys.curve_tokens), token, coins, slot=SLOT)
+        (payload,) = store.payloads().values()
+        status, amount_in, amount_out = quote(payload, False, True, 10**9)
+        assert status == lib.SF_QUOTE_OK and amount_in <= 10**9 and amount_out > 0

@@ -75,11 +75,6 @@ class Order(NamedTuple):
         """What must come out, if exactly `amount` goes in."""
         return int(self.expected * (1.0 - self.slippage))
 
-    @property
-    def most(self) -> int:
-        """What may go in, if exactly `expected` comes out."""
-        return int(self.amount * (1.0 + self.slippage))
-
 
 class LivePool(Protocol):
     """A pool of the running chain."""
@@ -96,7 +91,7 @@ class Venue(Protocol):
 
     @property
     def takes_token_2022(self) -> bool:
-        """Whether its pools may be on Token-2022 mints."""
+        """Whether its pools may be on Token-2022 mints that withhold a fee."""
 
     @property
     def only_coins(self) -> bool:

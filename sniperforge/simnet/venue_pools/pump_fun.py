@@ -1,4 +1,5 @@
-"""pump.fun bonding curves of the market, as far from their beginning as the coin's price says.
+"""pump.fun bonding curves of the market, as far from their beginning as the coin's price says, of the program as it is
+now: fees by the coin's worth, a paid creator.
 
 Source of the numbers a curve begins with: ``pump_fun_accounts``.
 """
@@ -13,15 +14,18 @@ from solders.account import Account
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
-from sniperforge.simnet import pump_fun_accounts as pump
+from sniperforge.simnet import pump_fun_accounts as first
+from sniperforge.simnet import pump_fun_newest_accounts as pump
 from sniperforge.simnet.faucet import WRAPPED_SOL, derive_keypair
+from sniperforge.simnet.pump_swap_accounts import FEE_PROGRAM_ID, Rates, fee_config_data
 from sniperforge.simnet.venue_pools.base import Genesis, Made, Order, Pair, Read, by_quote, data_at
 
-_FEE_BPS = 100
 _SOL = 10**9
-_PRODUCT = pump.INITIAL_VIRTUAL_SOL * pump.INITIAL_VIRTUAL_TOKENS
+_RATES = Rates(lp=0, protocol=95, creator=30)
+_BUYBACK_BPS = 5_000
+_PRODUCT = first.INITIAL_VIRTUAL_SOL * first.INITIAL_VIRTUAL_TOKENS
 COIN_DECIMALS = 6
-SPARE_TOKENS = pump.TOKEN_SUPPLY - pump.INITIAL_REAL_TOKENS
+SPARE_TOKENS = first.TOKEN_SUPPLY - first.INITIAL_REAL_TOKENS
 """What the curve keeps for the pool that follows it."""
 PAID_IN_SOL = (20.0, 45.0)
 """How much has been paid into a curve of the market; it is complete at about 85."""
@@ -29,18 +33,18 @@ PAID_IN_SOL = (20.0, 45.0)
 
 def coin_price(paid_in_sol: float) -> float:
     """Price of a whole coin in SOL after so much has been paid into its curve."""
-    virtual_sol = pump.INITIAL_VIRTUAL_SOL + paid_in_sol * _SOL
+    virtual_sol = first.INITIAL_VIRTUAL_SOL + paid_in_sol * _SOL
     return virtual_sol * virtual_sol / _PRODUCT * 10.0**COIN_DECIMALS / _SOL
 
 
 def depth_usd(paid_in_sol: float, sol_price_usd: float) -> float:
     """Worth of both virtual reserves."""
-    return 2.0 * (pump.INITIAL_VIRTUAL_SOL / _SOL + paid_in_sol) * sol_price_usd
+    return 2.0 * (first.INITIAL_VIRTUAL_SOL / _SOL + paid_in_sol) * sol_price_usd
 
 
 def is_coin(genesis: Genesis, pair: Pair) -> bool:
     """Whether the first token has a curve here and the second is wrapped SOL."""
-    return pair[1].address == WRAPPED_SOL and pump.derive_curve(pair[0].address).curve in genesis
+    return pair[1].address == WRAPPED_SOL and first.derive_curve(pair[0].address).curve in genesis
 
 
 @dataclass(frozen=True)
@@ -57,24 +61,14 @@ class Live:
         return int.from_bytes(curve.data[8:16], "little"), int.from_bytes(curve.data[16:24], "little")
 
     def swap(self, read: Read, order: Order) -> Instruction:
-        """Sells coins, or buys as many as should come out."""
-        recipient = Pubkey.from_bytes(data_at(read, pump.GLOBAL)[41:73])
+        """Sells coins, or spends SOL."""
+        settings = pump.read_global(data_at(read, first.GLOBAL))
         if order.side == 0:
             return pump.sell_instruction(
-                self.keys,
-                user=order.trader,
-                user_tokens=order.accounts[0],
-                fee_recipient=recipient,
-                tokens=order.amount,
-                min_sol=order.least,
+                self.keys, settings, user=order.trader, tokens=order.amount, min_quote=order.least
             )
-        return pump.buy_instruction(
-            self.keys,
-            user=order.trader,
-            user_tokens=order.accounts[0],
-            fee_recipient=recipient,
-            tokens=order.expected,
-            max_sol=order.most,
+        return pump.buy_exact_quote_in_instruction(
+            self.keys, settings, user=order.trader, quote=order.amount, min_tokens=order.least
         )
 
 
@@ -87,28 +81,38 @@ class PumpFun:
     def make(self, genesis: Genesis, pair: Pair, value_usd: float, dice: random.Random) -> Made | None:
         """The curve of a coin; what it is worth follows from the coin's price."""
         coin, sol = by_quote(pair)
-        keys = pump.derive_curve(coin.address)
+        keys = pump.derive_curve(coin.address, genesis.creator)
         if keys.curve in genesis or sol.address != WRAPPED_SOL or coin.decimals != COIN_DECIMALS:
             return None
         price = sol.units(coin.price_usd) / 10**COIN_DECIMALS
         virtual_sol = round(sqrt(_PRODUCT * price))
         virtual_tokens = _PRODUCT // virtual_sol
-        real_sol = virtual_sol - pump.INITIAL_VIRTUAL_SOL
-        real_tokens = pump.INITIAL_REAL_TOKENS - (pump.INITIAL_VIRTUAL_TOKENS - virtual_tokens)
+        real_sol = virtual_sol - first.INITIAL_VIRTUAL_SOL
+        real_tokens = first.INITIAL_REAL_TOKENS - (first.INITIAL_VIRTUAL_TOKENS - virtual_tokens)
         if real_sol < 0 or real_tokens <= 0:
             return None
         data = pump.curve_data(
-            virtual_tokens=virtual_tokens, virtual_sol=virtual_sol, real_tokens=real_tokens, real_sol=real_sol
+            keys, virtual_tokens=virtual_tokens, virtual_quote=virtual_sol, real_tokens=real_tokens, real_quote=real_sol
         )
-        genesis.put(keys.curve, data, pump.PROGRAM_ID, lamports=real_sol)
+        genesis.put(keys.curve, data, first.PROGRAM_ID, lamports=real_sol)
         genesis.hold(keys.curve_tokens, coin, keys.curve, real_tokens + SPARE_TOKENS)
-        if pump.GLOBAL not in genesis:
-            recipient = derive_keypair(0, "pump_fun recipient").pubkey()
-            settings = pump.global_data(authority=genesis.creator, fee_recipient=recipient, fee_basis_points=_FEE_BPS)
-            genesis.put(pump.GLOBAL, settings, pump.PROGRAM_ID)
-            genesis.accounts[recipient] = Account(_SOL, b"", Pubkey.default())
-        return Made(keys.curve, (coin.address, sol.address), (keys.curve_tokens, keys.curve), _FEE_BPS * 100)
+        _make_program_accounts(genesis)
+        genesis.accounts.setdefault(keys.creator_vault, Account(genesis.rent(0), b"", Pubkey.default()))
+        rate = (_RATES.protocol + _RATES.creator) * 100
+        return Made(keys.curve, (coin.address, sol.address), (keys.curve_tokens, keys.curve), rate, first.GLOBAL)
 
     def live(self, address: Pubkey, pair: Pair, read: Read) -> Live:
-        """Derives the keys from the coin."""
-        return Live(pump.derive_curve(pair[0].address))
+        """Reads the keys."""
+        return Live(pump.read_curve(pair[0].address, data_at(read, address)))
+
+
+def _make_program_accounts(genesis: Genesis) -> None:
+    """The program's settings and the accounts it pays into, the same on every chain."""
+    if first.GLOBAL in genesis and pump.FEE_CONFIG in genesis:
+        return
+    recipients = [derive_keypair(0, f"pump_fun {name}").pubkey() for name in ("fees", "reserved", "buyback")]
+    for recipient in recipients:
+        genesis.accounts[recipient] = Account(_SOL, b"", Pubkey.default())
+    settings = pump.Settings(recipients[0], recipients[1], recipients[2], _BUYBACK_BPS)
+    genesis.put(first.GLOBAL, pump.global_data(settings), first.PROGRAM_ID)
+    genesis.put(pump.FEE_CONFIG, fee_config_data(flat=_RATES, tiers=[(0, _RATES)]), FEE_PROGRAM_ID)

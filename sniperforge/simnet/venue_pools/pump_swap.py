@@ -80,7 +80,7 @@ class Live:
 class PumpSwap:
     """See the module's text."""
 
-    takes_token_2022 = True
+    takes_token_2022 = False  # with a fee of transfers: no pool of the venue is known to have such a mint
     only_coins = False
 
     def make(self, genesis: Genesis, pair: Pair, value_usd: float, dice: random.Random) -> Made | None:

@@ -1,0 +1,58 @@
+"""Programs in C that measure: built by `make`, run, and their JSON lines read."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from bench.harness.hdr import Histogram
+from bench.harness.result import ROOT
+
+SKIPPED = 77
+Record = dict[str, Any]
+
+
+class ProgramError(RuntimeError):
+    """A program in C ended with an error; the text has its last words."""
+
+
+class SkippedError(RuntimeError):
+    """A program cannot measure on this machine; the text says why."""
+
+
+def build(name: str) -> str:
+    """Compiles `bench/c/<name>.c` if it is not up to date, and returns the program's path."""
+    program = ROOT / "build" / "release" / "bench" / "c" / name
+    subprocess.run(["make", "-s", "-C", str(ROOT / "csrc"), str(program)], check=True, stdout=subprocess.DEVNULL)
+    return str(program)
+
+
+def run(name: str, arguments: Sequence[object] = (), *, timeout: float = 600.0) -> list[Record]:
+    """What `bench/c/<name>.c` prints.
+
+    Raises:
+        ProgramError: it failed.
+        SkippedError: this machine cannot run it.
+    """
+    command = [build(name), *(str(argument) for argument in arguments)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=timeout)
+    if done.returncode == SKIPPED:
+        raise SkippedError(done.stderr.strip() or f"{name} cannot run here")
+    if done.returncode:
+        raise ProgramError(f"bench {name}: the program ended with {done.returncode}: {done.stderr.strip()[-500:]}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def histogram(record: Record) -> Histogram:
+    """The histogram in a record."""
+    return Histogram({int(bucket): int(count) for bucket, count in record["buckets"]})
+
+
+def clock(records: Sequence[Record]) -> dict[str, float]:
+    """What a program says of its clock; empty if it does not."""
+    for record in records:
+        if record.get("what") == "clock":
+            return {key: float(value) for key, value in record.items() if key != "what"}
+    return {}
