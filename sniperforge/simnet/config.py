@@ -74,6 +74,7 @@ class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     transfer_fee_bps: Annotated[int, Meta(ge=0, le=1000)]
     traders: Annotated[int, Meta(ge=1, le=200)]
     trades_per_second: Annotated[float, Meta(ge=0.0, le=2000.0)]
+    launches_per_minute: Annotated[float, Meta(ge=0.0, le=600.0)]
     burst_share: Annotated[float, Meta(gt=0.0, lt=1.0)]
     burst_factor: Annotated[float, Meta(ge=1.0, le=100.0)]
     informed_share: Share

@@ -35,6 +35,7 @@ from sniperforge.simnet.config import ConfigError, SimnetConfig
 from sniperforge.simnet.faucet import Faucet, derive_keypair
 from sniperforge.simnet.faults import Faults
 from sniperforge.simnet.http import HttpConnection
+from sniperforge.simnet.launches import Launches
 from sniperforge.simnet.ledger import Genesis, Ledger, UnfitLedger
 from sniperforge.simnet.market import GenesisBuilder, Market
 from sniperforge.simnet.rpc import Dispatcher, Node
@@ -145,6 +146,7 @@ class Simnet:
         self.subscriptions = Subscriptions(self.node)
         self.bank.listeners.append(self.subscriptions)
         self.traders = Traders(config, self.market)
+        self.launches = Launches(config)
         self._tick = 0
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -268,6 +270,7 @@ class Simnet:
     def step(self) -> None:
         """One tick of the chain; the last one of a slot begins the next block."""
         self.traders.tick(self.bank, self._tick)
+        self.launches.tick(self.bank)
         self.bank.tick()
         self._tick += 1
         if self._tick >= self.config.ticks_per_slot:

@@ -7,8 +7,8 @@ that a replay has every verdict at the place where a bot saw it. The node is ask
 Every token that is not in `safety.listed_mints` is checked when its first pool against SOL or a token of
 `safety.amount` appears, the newest first, at most one check every `safety.check_ms`. What passes is checked anew before
 its verdict is too old to be bought on; what is refused after `safety.recheck_ms`, then ever less often, in another of
-its pools if there is one. What the wallet holds is guarded instead; what it held before the start and does not pass is
-to be sold.
+its pools if there is one. What the wallet holds is guarded from its last verdict on; what it held before the start and
+does not pass is to be sold.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import struct
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -92,19 +92,19 @@ class Subject:
     """A token that is not listed.
 
     Attributes:
-        state: `wanted` = to be checked when it is due, `asked`, `guarded`, or `left` = told to be sold.
-        verdict: the last one that passed; the guards compare with it.
+        due_ns, due_slot: when it is to be checked again.
+        verdict: the last one that passed, if nothing was refused since.
     """
 
     token: int
     mint: str
     markets: list[Market] = field(default_factory=list)
     at: int = 0
-    state: Literal["wanted", "asked", "guarded", "left"] = "wanted"
     due_ns: int = 0
     due_slot: int = 0
     refusals: int = 0
     held: bool = False
+    guarded: bool = False
     verdict: Verdict | None = None
 
     @property
@@ -127,7 +127,7 @@ class Safety(Tile):
     """Counters: `checks`, `passed`, `refused`, `exits`. Gauges: `tokens` met, `guarded`, `guards_slot`."""
 
     def init(self) -> None:
-        params = msgspec.convert(self.params, SafetyParams)
+        params = msgspec.convert(self.params, SafetyParams, strict=False)
         config = self._config = msgspec.json.decode(params.config, type=SafetyConfig)
         self._amounts = {str(WRAPPED_SOL): config.amount_lamports, **config.amount}
         self._out = self.output("verdict")
@@ -187,7 +187,7 @@ class Safety(Tile):
             address = str(Pubkey.from_bytes(bytes(self._pools.read(pool)["pool"])))
             subject = self._subjects.setdefault(mint, Subject(row, mint))
             subject.markets.append(Market(pool, address, quote_row, quote))
-            if subject.state == "wanted":
+            if subject.verdict is None:
                 subject.due_ns = 0  # whatever it was refused for may not be so here
         self._gauges["tokens"].set(len(self._subjects))
 
@@ -205,13 +205,13 @@ class Safety(Tile):
         balances = rows["balance"] if len(rows) else np.zeros(0, np.int64)
         for subject in self._subjects.values():
             held = subject.token < len(balances) and bool(balances[subject.token] > 0)
-            if held and not subject.held and subject.verdict is not None and subject.state == "wanted":
+            if held and not subject.guarded and subject.verdict is not None:
                 self._guard(subject, subject.verdict)
-            elif not held and subject.state in ("guarded", "left"):
+            elif not held and subject.guarded:
                 self._guards.unwatch(subject.mint)
-                subject.state, subject.verdict, subject.due_slot = "wanted", None, 0
+                subject.guarded = False
             subject.held = held
-        self._gauges["guarded"].set(sum(each.state == "guarded" for each in self._subjects.values()))
+        self._gauges["guarded"].set(sum(each.guarded for each in self._subjects.values()))
         self._gauges["guards_slot"].set(self._guards.slot)
 
     # -- checks --
@@ -219,53 +219,51 @@ class Safety(Tile):
     def _ask(self, now: int) -> None:
         """Has the newest of the tokens that are due checked."""
         for subject in reversed(self._subjects.values()):
-            if subject.state == "wanted" and subject.due_ns <= now and subject.due_slot <= self._slot:
+            if subject.due_ns <= now and subject.due_slot <= self._slot:
                 market = subject.market
                 self._gate.forget(subject.mint)  # a kept verdict would be as old as it is
                 self._gate.ask(subject.mint, market.address, self._amounts[market.quote_mint])
-                subject.state, self._asked = "asked", subject
+                self._asked = subject
                 self._next_ns = now + self._config.check_ms * 1_000_000
                 self._counters["checks"].add()
                 return
 
     def _judge(self, verdict: Verdict, now: int) -> None:
         subject, self._asked = self._subjects[verdict.mint], None
-        subject.state = "wanted"
         bits = reasons(verdict)
         if not bits:
             self._counters["passed"].add()
             self._tell(subject, lib.SF_VERDICT_PASSES, 0, verdict)
             subject.verdict, subject.refusals = verdict, 0
             subject.due_slot = verdict.slot + self._config.verdict_slots // 2
-            if subject.held:
-                self._guard(subject, verdict)
             return
         self._counters["refused"].add()
         wait = min(1 << subject.refusals, _LONGEST_RECHECK) * self._config.recheck_ms * 1_000_000
         subject.refusals = min(subject.refusals + 1, _LONGEST_RECHECK.bit_length())
         subject.due_ns, subject.due_slot = now + wait, 0
-        if subject.held and bits != lib.SF_UNSAFE_OTHER:  # the node's silence is no reason to sell
+        # what is guarded passed once and its guards go on; the node's silence is no reason to sell
+        leave = subject.held and not subject.guarded and bits != lib.SF_UNSAFE_OTHER
+        if leave:
             self._counters["exits"].add()
-            self._tell(subject, lib.SF_VERDICT_EXIT, bits, verdict)
-            subject.state = "left"
-            return
-        self._tell(subject, lib.SF_VERDICT_REFUSED, bits, verdict)
+        self._tell(subject, lib.SF_VERDICT_EXIT if leave else lib.SF_VERDICT_REFUSED, bits, verdict)
         subject.verdict = None
-        subject.at += 1
+        if not subject.guarded:
+            subject.at += 1
 
     # -- guards --
 
     def _guard(self, subject: Subject, verdict: Verdict) -> None:
         self._guards.watch(verdict)
-        subject.state = "guarded"
+        subject.guarded = True
 
     def _leave(self, event: Exit) -> None:
         subject = self._subjects[event.mint]
-        if subject.state != "guarded" or subject.verdict is None:
+        if not subject.guarded:
             return
         self._counters["exits"].add()
-        seen = msgspec.structs.replace(subject.verdict, slot=event.slot)
-        self._tell(subject, lib.SF_VERDICT_EXIT, _GUARDS[event.reason], seen)
+        seen = Verdict(mint=event.mint, pool=event.pool, amount=0, slot=event.slot, unix_s=0, checks=())
+        self._tell(subject, lib.SF_VERDICT_EXIT, _GUARDS[event.reason], subject.verdict or seen)
+        subject.verdict, subject.due_slot = None, 0
 
     # -- messages --
 
