@@ -61,6 +61,8 @@ _CURVE_TOKENS: Final = 1_073_000_000_000_000
 _CURVE_LAMPORTS: Final = 30_000_000_000
 """Virtual reserves a pump.fun curve begins with (pump-fun/pump-public-docs, the program's Global account)."""
 _TOO_LARGE: Final = (lib.SF_DENY_ORDER_SIZE, lib.SF_DENY_MINT_SIZE, lib.SF_DENY_EXPOSURE)
+_SOON_OVER: Final = (lib.SF_DENY_STALE, lib.SF_DENY_RATE, lib.SF_DENY_COLLAR, lib.SF_DENY_QUOTE, lib.SF_DENY_CREDIT)
+"""Denials after which a buy is tried again with the next price."""
 _UPDATE_BYTES: Final = int(ffi.sizeof("sf_pool_update_t"))
 
 Bps = Annotated[int, Meta(ge=0, le=_BPS)]
@@ -321,8 +323,8 @@ class Sniper(Strategy):
         position.order = 0
         if denied.reason in _TOO_LARGE and not buys:
             position.parts = min(2 * position.parts, 1 << 20)
-        if denied.reason == lib.SF_DENY_UNSAFE:
-            self._candidates.pop(position.token, None)
+        if buys and denied.reason not in _SOON_OVER:
+            self._candidates.pop(position.token, None)  # until its next verdict
         self._failed(position, buys)
 
     def on_balance(self, balance: Balance) -> None:

@@ -92,6 +92,79 @@ static void test_reasons( void ) {
   REFUSED( STALE, ( view.t_origin = 0, intent.tip_lamports = UINT64_MAX ) );
 }
 
+/* A buy of token 0, which is not listed, with WSOL (token 1). */
+static void safe( sf_verdict_t v ) {
+  memcpy( v.mint, r->position[v.token].mint, 32 );
+  assert( !sf_risk_verdict( r, &v ) );
+}
+
+static void test_safety( void ) {
+  sf_verdict_t const passes = {
+    .token = 0, .pool = 0, .quote = 1, .outcome = SF_VERDICT_PASSES, .slot = 95, .amount = G };
+  begin();
+  r->safety_gate            = 1;
+  r->verdict_slots          = 6;
+  r->limit.max_open_orders = r->limit.max_orders_per_second = 100;
+  r->limit.max_open_lamports = 100 * G;
+  r->bucket                  = 100 * G;
+  swap( G, 0 );
+  assert( gate() == SF_DENY_UNSAFE && denied.have == 0 && denied.allowed == SF_VERDICT_PASSES );
+  assert( r->limit.denied[SF_DENY_UNSAFE] == 1 && !r->limit.open_orders );
+  safe( passes );
+  swap( G, 0 );
+  assert( !gate() ); /* at slot 101: six slots old */
+  view.chain_slot = 102;
+  swap( G, 0 );
+  assert( gate() == SF_DENY_UNSAFE && denied.have == 7 && denied.allowed == 6 );
+  view.chain_slot = 101;
+  swap( G + 1, 0 );
+  assert( gate() == SF_DENY_UNSAFE && denied.have == G + 1 && denied.allowed == G );
+  sf_verdict_t v = passes;
+  v.quote        = 2;
+  safe( v );
+  swap( G, 0 );
+  assert( gate() == SF_DENY_UNSAFE && denied.have == 1 && denied.allowed == 2 );
+  for( uint16_t outcome = SF_VERDICT_REFUSED; outcome <= SF_VERDICT_EXIT; outcome++ ) {
+    safe( passes );
+    v         = passes;
+    v.outcome = outcome;
+    safe( v );
+    swap( G, 0 );
+    assert( gate() == SF_DENY_UNSAFE && denied.have == outcome );
+  }
+  /* a cycle over it holds nothing; to sell it is always allowed; a verdict of another mint is none */
+  cycle( G );
+  assert( !gate() );
+  sf_balance_t balance = { .token = 0, .amount = G };
+  sf_risk_balance( r, &balance );
+  swap( G / 2, 1 );
+  assert( !gate() );
+  v         = passes;
+  v.mint[0] = 0x55;
+  assert( sf_risk_verdict( r, &v ) == SF_ERR_ARG );
+  v.token = 3;
+  assert( sf_risk_verdict( r, &v ) == SF_ERR_ARG );
+  /* what was refused for another reason first */
+  swap( G, 0 );
+  view.pool_state[0] = SF_RISK_POOL_STALE;
+  assert( gate() == SF_DENY_STALE );
+  /* listed, or the gate is off */
+  swap( G, 0 );
+  r->safety[0].listed = 1;
+  assert( !gate() );
+  r->safety[0].listed = 0;
+  r->safety_gate      = 0;
+  swap( G, 0 );
+  assert( !gate() );
+  /* listed by its mint, and the base token always is */
+  begin();
+  fixture_mint_key( r->listed[r->listed_cnt++], 77 );
+  uint8_t mint[32];
+  fixture_mint_key( mint, 77 );
+  sf_risk_token( r, mint );
+  assert( r->safety[3].listed && r->safety[1].listed && !r->safety[0].listed && !r->safety[2].listed );
+}
+
 static void test_books( void ) {
   begin();
   cycle( G );
@@ -331,6 +404,7 @@ static void test_speed( void ) {
 
 int main( void ) {
   test_reasons();
+  test_safety();
   test_books();
   test_lamports();
   test_limits_in_use();

@@ -46,8 +46,10 @@ static void test_tile( void ) {
   sf_rig_link( rig, "intent.arb", 0, 64, 320 );
   sf_rig_link( rig, "fill", 0, 64, 256 );
   sf_rig_link( rig, "command", 0, 64, 64 );
+  sf_rig_link( rig, "verdict", 0, 64, 192 );
   sf_rig_edge( rig, "command", "risk", 1 );
   sf_rig_edge( rig, "fill", "risk", 1 );
+  sf_rig_edge( rig, "verdict", "risk", 1 );
   sf_rig_edge( rig, "intent.arb", "risk", 1 );
   sf_rig_link( rig, "order", "risk", 64, 320 );
   sf_rig_link( rig, "denied", "risk", 64, 64 );
@@ -87,6 +89,29 @@ static void test_tile( void ) {
           got.m.kind == SF_MSG_ORDER );
   memcpy( &order, got.payload, sizeof( order ) );
   assert( order.order == ( 1UL << 32 | 1 ) && !memcmp( &order.intent, &intent, sizeof( intent ) ) );
+
+  /* a buy of token 0, first without a verdict, then with one */
+  sf_intent_t kept = intent;
+  swap( G / 100, 0 );
+  intent.intent = kept.intent + 1;
+  send( "intent.arb", SF_MSG_INTENT, &intent, sizeof( intent ) );
+  assert( sf_rig_read( rig, "denied", &got, sizeof( got ) ) == 1 &&
+          sf_rig_counter( rig, "risk", "denied_unsafe" ) == 1 );
+  sf_verdict_t verdict = { .token = 0, .quote = 1, .outcome = SF_VERDICT_PASSES, .slot = 100, .amount = G };
+  send( "verdict", SF_MSG_VERDICT, &verdict, sizeof( verdict ) ); /* not its mint */
+  fixture_mint_key( verdict.mint, 9 );
+  send( "verdict", SF_MSG_VERDICT, &verdict, sizeof( verdict ) );
+  assert( sf_rig_counter( rig, "risk", "bad_verdicts" ) == 1 && sf_rig_counter( rig, "risk", "verdicts" ) == 1 );
+  intent.intent++;
+  send( "intent.arb", SF_MSG_INTENT, &intent, sizeof( intent ) );
+  assert( sf_rig_read( rig, "order", &got, sizeof( got ) ) == 1 );
+  memcpy( &order, got.payload, sizeof( order ) );
+  sf_fill_t none = fill( SF_FILL_EXPIRED, 0, 0, 0 );
+  send( "fill", SF_MSG_FILL, &none, sizeof( none ) );
+  kept.intent = intent.intent;
+  cycle( G );
+  intent     = kept;
+  order.order = 1UL << 32 | 1;
 
   sf_turn_t turn = { 0 };
   send( "intent.arb", SF_MSG_TURN, &turn, sizeof( turn ) ); /* not for risk */

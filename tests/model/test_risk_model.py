@@ -34,10 +34,12 @@ LIMITS = {
     "max_slot_lag": 10,
 }
 MINT_MAX = {2: 3 * G}
+LISTED = {BASE, 2}
+VERDICT_SLOTS = 20
 (
     KILLED, NOT_TRADING, MALFORMED, DUPLICATE, STALE, UNKNOWN_POOL, ORDER_SIZE, MINT_SIZE, EXPOSURE,
-    OPEN_ORDERS, RATE, DAILY_LOSS, FEE, COLLAR, BALANCE, UNPROFITABLE, CREDIT, QUOTE,
-) = range(1, 19)  # fmt: skip
+    OPEN_ORDERS, RATE, DAILY_LOSS, FEE, COLLAR, BALANCE, UNPROFITABLE, CREDIT, QUOTE, UNSAFE,
+) = range(1, 20)  # fmt: skip
 
 HEADER = (core_library.ROOT / "csrc/trade/risk.h").read_text()
 VIEW = re.search(r"typedef struct sf_risk_view \{.*?\} sf_risk_view_t;", HEADER, re.DOTALL)
@@ -52,6 +54,7 @@ uint32_t sf_risk_gate( sf_risk_t * r, sf_intent_t const * intent, sf_risk_view_t
                        sf_order_t * order, sf_denied_t * denied );
 int sf_risk_fill( sf_risk_t * r, sf_fill_t const * fill, uint64_t utc_ns );
 void sf_risk_balance( sf_risk_t * r, sf_balance_t const * balance );
+int sf_risk_verdict( sf_risk_t * r, sf_verdict_t const * verdict );
 sf_position_row_t * risk_position( sf_risk_t * r, uint32_t token );
 sf_limit_row_t * risk_limit( sf_risk_t * r );
 sf_pool_update_t * risk_pool( uint32_t hop, uint64_t a, uint64_t b, uint32_t trade, uint32_t creator,
@@ -86,6 +89,10 @@ risk_new( uint64_t const * limit, uint64_t now_ns, uint64_t utc_ns ) {
   r->mint_cnt = 1;
   r->mint[ 0 ][ 0 ] = 2;
   r->mint_max[ 0 ] = 3000000000;
+  r->safety_gate = 1;
+  r->verdict_slots = 20;
+  r->listed_cnt = 1;
+  r->listed[ 0 ][ 0 ] = 2;
   strcpy( r->bot[ 1 ].name, "one" );
   strcpy( r->bot[ 2 ].name, "two" );
   sf_risk_init( r, 3, now_ns, utc_ns );
@@ -126,6 +133,7 @@ class Model:
         self.balance, self.booked = [0] * TOKENS, [0] * TOKENS
         self.last = dict.fromkeys(BOTS, 0)
         self.orders = self.today = self.fees = 0
+        self.verdicts: dict[int, tuple[int, int, int, int]] = {}  # token -> outcome, slot, amount, quote
         self.day, self.lots = utc // DAY, [(0, 0)] * TOKENS
         self.level, self.level_at = LIMITS["max_orders_per_second"] * G, 0
 
@@ -180,6 +188,13 @@ class Model:
             return STALE
         if any(v.pool[n].flags & 2 or v.pool[n].open_time > 1000 or v.pool_state[n] != 2 for n in range(i.hop_cnt)):
             return UNKNOWN_POOL
+        if i.kind == 2 and i.token_out not in LISTED:
+            outcome, slot, amount, quote = self.verdicts.get(i.token_out, (0, 0, 0, 0))
+            last = v.pool[i.hop_cnt - 1]
+            paid_with = last.token_a if hops[-1].a_to_b else last.token_b
+            young = max(v.chain_slot, i.slot) - slot <= VERDICT_SLOTS
+            if outcome != 1 or not young or paid_with != quote or hops[-1].amount_in > amount:
+                return UNSAFE
         return self.reason_of_numbers(i, v, hops, quotes)
 
     def costs(self, i: Any) -> tuple[int, int]:
@@ -398,6 +413,17 @@ class Rig:
         self.lib.sf_risk_balance(self.risk, balance)
         self.model.balance[token] = amount
 
+    def step_verdict(self) -> None:
+        rng = self.rng
+        token = rng.randrange(TOKENS)
+        values = {"outcome": rng.choice([1, 1, 1, 1, 2, 3]), "slot": rng.choice([70, 85, 100, 120])}
+        values |= {"amount": rng.choice([G, 3 * G, 10 * G]), "quote": rng.choice([BASE, BASE, 2])}
+        mint = rng.choice([token, token, token, 9])
+        verdict = self.ffi.new("sf_verdict_t *", values | {"token": token, "mint": bytes([mint]) + bytes(31)})
+        assert (self.lib.sf_risk_verdict(self.risk, verdict) == 0) == (mint == token)
+        if mint == token:
+            self.model.verdicts[token] = values["outcome"], values["slot"], values["amount"], values["quote"]
+
     def step_time(self) -> None:
         step = self.rng.choice([G // 100, G // 10, 3 * G, 3 * 3600 * G])
         self.now += step
@@ -430,10 +456,12 @@ def test_gate_and_model_agree(core: tuple[Any, Any], seed: int) -> None:
             rig.step_fill()
         elif kind < 0.88:
             rig.step_balance()
+        elif kind < 0.92:
+            rig.step_verdict()
         else:
             rig.step_time()
         rig.compare()
     rig.lib.sf_risk_fill(rig.risk, rig.ffi.new("sf_fill_t *"), rig.utc)  # nobody's; but the day may be over
     assert rig.model.today == rig.lib.risk_limit(rig.risk).today_lamports
-    assert len(seen) > 12, seen
+    assert len(seen) > 12 and UNSAFE in seen, seen
     rig.lib.risk_free(rig.risk)
