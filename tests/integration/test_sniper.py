@@ -1,4 +1,4 @@
-"""A sniper on a chain where new tokens appear, half of them traps: it buys what passes and sells it; the books agree."""
+"""A sniper on a chain where new tokens appear, half of them traps: what passes is bought and sold; the books agree."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def wallet(directory: Path, chain: SimnetProcess) -> Path:
     return path
 
 
-def kinds(seed: int) -> dict[str, str]:
+def kinds(seed: int, slots: int = 1000) -> dict[str, str]:
     """Kind of each token that may have been launched, by its mint."""
     found = {}
-    for slot in range(1000):
+    for slot in range(slots):
         for number in range(2):
             for kind in ("clean", *TRAPS):
                 found[str(derive_keypair(seed, f"launch {slot} {number} {kind} mint").pubkey())] = kind
@@ -120,9 +120,11 @@ def test_exits_go_on_after_everything_was_killed(instance_name: str, tmp_path: P
 
             until("tokens are bought", lambda: held() >= 3, 60, 0.02)
             engine.kill()
+            before = len(_landed(engine, 1))
+            engine.settings.append(f'bots.sniper.settings.mints=["{Keypair().pubkey()}"]')  # nothing more is bought
             engine.start()
             engine.await_trading(after=1)
-            until("they are sold", lambda: held() >= 3, 60, 0.1)
+            until("they are sold", lambda: held() >= before, 60, 0.1)
             settle(engine)
             assert engine.end(signal.SIGTERM, 60) == 0, engine.said()
         finally:
@@ -154,3 +156,38 @@ def _check(engine: Engine, kind_of: dict[str, str]) -> None:
     assert all(hop["min_out"] > 0 for order in orders for hop in order["hop"])
     result = replay(Recording.open(engine.state_dir / "journal"))
     assert result.identical and result.intents > 0, result
+
+
+@pytest.mark.timeout(240)
+def test_a_creator_who_sells_forces_the_exit(instance_name: str, tmp_path: Path) -> None:
+    dumpers = [mint for mint, kind in kinds(9, slots=70).items() if kind == "dumper"]
+    keeps = (
+        "take_profit=[]",
+        "stop_loss_bps=0",
+        "trailing_stop_bps=0",
+        "max_hold_s=600",
+        f"mints={json.dumps(dumpers)}",
+    )
+    with launching(tmp_path, 9) as chain:
+        key = wallet(tmp_path, chain)
+        settings = [*SETTINGS, f'chain.url="{chain.rpc_url}"', f'wallet.path="{key}"']
+        engine = Engine(
+            instance_name, tmp_path / "state", settings + [f"bots.sniper.settings.{each}" for each in keeps]
+        )
+        with running(engine):
+
+            def landed() -> int:
+                bot = engine.read(lambda instance: instance.table("bots").read_all()[4])
+                return int(bot["landed"]) if bot is not None else 0
+
+            until("dumpers are bought", landed, 60, 0.02)
+            until("a guard", lambda: engine.read(lambda instance: instance.cnc("safety").value("exits")), 120, 0.02)
+            before = landed()
+            until("one is sold", lambda: landed() > before, 30, 0.1)
+            settle(engine)
+            assert engine.end(signal.SIGTERM, 60) == 0, engine.said()
+        assert engine.summary()["books_equal_chain"], engine.said()
+        exits = [each for each in journal(engine, lib.SF_MSG_VERDICT) if each["outcome"] == "exit"]
+        assert exits and "creator" in {reason for each in exits for reason in each["reasons"]}
+        sold = {each["token_in"] for each in _landed(engine, 1)}
+        assert sold & {each["token"] for each in exits}

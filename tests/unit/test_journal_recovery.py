@@ -17,7 +17,7 @@ from sniperforge import recovery
 from sniperforge.checkpoints import Checkpoints
 from sniperforge.journal import runs
 from sniperforge.recovery import WSOL, RecoveryError, State
-from tests.journal_files import JournalFiles, order_number
+from tests.journal_files import LINKS, JournalFiles, order_number, payload
 
 WSOL_BYTES = bytes(Pubkey.from_string(WSOL))
 USDC_BYTES = bytes(range(100, 132))
@@ -80,6 +80,44 @@ def test_what_a_sale_earned_counts_also_when_it_was_bought_in_an_earlier_run(tmp
     assert (state.lots[USDC].amount, state.lots[USDC].cost_lamports) == (30, 500)
     assert state.day_lamports == (200 - 500) - 5 - 5
     assert state.bots[2].profit_lamports == state.day_lamports
+
+
+def test_what_a_bot_holds_is_counted_by_bot_until_all_is_sold(tmp_path: Path) -> None:
+    swap = {"kind": lib.SF_INTENT_SWAP, "delta_lamports": -5, "fee_lamports": 5}
+    first = JournalFiles(tmp_path, 3)
+    first.balance(5, WSOL_BYTES)
+    first.balance(7, USDC_BYTES)
+    for number, bot in ((1, 2), (2, 4), (3, 4)):
+        bought = {"token_in": 5, "token_out": 7, "delta_in": -1000, "delta_out": 60, "amount_in": 1000}
+        first.fill(order_number(3, number), **bought, bot=bot, **swap)
+    first.commit()
+    held = read(tmp_path).held[4][USDC]
+    assert (held.bought, held.cost_lamports, held.sold, held.since_s) == (120, 2000, 0, 1_700_000_000)
+    second = JournalFiles(tmp_path, 4)
+    second.balance(1, USDC_BYTES)
+    second.balance(2, WSOL_BYTES)
+    sold = {"token_in": 1, "token_out": 2, "delta_in": -30, "delta_out": 700, "amount_in": 30}
+    second.fill(order_number(4, 1), **sold, bot=4, **swap)
+    second.commit()
+    held = read(tmp_path).held[4][USDC]
+    assert (held.bought, held.cost_lamports, held.sold, held.proceeds_lamports) == (120, 2000, 30, 700)
+    third = JournalFiles(tmp_path, 5)
+    third.balance(1, USDC_BYTES)
+    third.balance(2, WSOL_BYTES)
+    third.fill(order_number(5, 1), **(sold | {"delta_in": -90}), bot=4, **swap)
+    third.commit()
+    assert set(read(tmp_path).held[4]) == set() and read(tmp_path).held[2][USDC].bought == 60
+
+
+def test_a_verdict_tells_which_mint_a_token_is(tmp_path: Path) -> None:
+    journal = JournalFiles(tmp_path, 3, links=(*LINKS, "verdict"))
+    journal.balance(5, WSOL_BYTES)
+    journal.add("verdict", lib.SF_MSG_VERDICT, payload("sf_verdict_t", token=7, mint=USDC_BYTES))
+    bought = {"token_in": 5, "token_out": 7, "delta_in": -1000, "delta_out": 60, "amount_in": 1000}
+    journal.fill(order_number(3, 1), **bought, bot=4, kind=lib.SF_INTENT_SWAP)
+    journal.commit()
+    state = read(tmp_path)
+    assert state.held[4][USDC].bought == state.lots[USDC].amount == 60 and not state.unmapped
 
 
 def test_a_balance_record_may_come_after_the_fill(tmp_path: Path) -> None:
