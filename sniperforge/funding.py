@@ -48,8 +48,8 @@ def fund(
     usdc: int,
     timeout_s: float,
     say: Callable[[str], None],
-) -> None:
-    """Funds `wallet` and makes its token accounts; waits until the chain has confirmed all of it.
+) -> Keypair:
+    """Funds `wallet` and makes its token accounts; returns the throw-away key, which has some SOL left.
 
     Args:
         mints: (mint, token program) of every token the wallet may come to hold.
@@ -82,6 +82,15 @@ def fund(
         minted = rpc.call("simnetMintTo", str(USDC), str(wallet), usdc * 10**USDC_DECIMALS)["value"]
         if minted["signature"] is not None:
             _await(rpc, minted["signature"], "minting USDC", timeout_s)
+    return payer
+
+
+def settle(rpc: RpcClient, timeout_s: float) -> None:
+    """Waits until the chain has confirmed all that was done so far.
+
+    Raises:
+        FundingError: it did not in time.
+    """
     last = rpc.call("getSlot", {"commitment": "processed"})
     deadline = time.monotonic() + timeout_s
     while rpc.call("getSlot", {"commitment": "confirmed"}) < last:
