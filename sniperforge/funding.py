@@ -49,7 +49,8 @@ def fund(
     timeout_s: float,
     say: Callable[[str], None],
 ) -> Keypair:
-    """Funds `wallet` and makes its token accounts; returns the throw-away key, which has some SOL left.
+    """Funds `wallet` and makes its token accounts, at commitment processed; returns the throw-away key, which has some
+    SOL left.
 
     Args:
         mints: (mint, token program) of every token the wallet may come to hold.
@@ -83,20 +84,6 @@ def fund(
         if minted["signature"] is not None:
             _await(rpc, minted["signature"], "minting USDC", timeout_s)
     return payer
-
-
-def settle(rpc: RpcClient, timeout_s: float) -> None:
-    """Waits until the chain has confirmed all that was done so far.
-
-    Raises:
-        FundingError: it did not in time.
-    """
-    last = rpc.call("getSlot", {"commitment": "processed"})
-    deadline = time.monotonic() + timeout_s
-    while rpc.call("getSlot", {"commitment": "confirmed"}) < last:
-        if time.monotonic() > deadline:
-            raise FundingError(f"slot {last} was not confirmed within {timeout_s:.0f} s; does the chain stand still?")
-        time.sleep(0.01)
 
 
 def _airdrop(rpc: RpcClient, address: Pubkey, lamports: int, timeout_s: float) -> None:

@@ -157,7 +157,7 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
     ends = chain.endpoints(config)
     rpc = RpcClient(ends.rpc_url, timeout_ms=config.chain.timeout_ms, ca_path=config.chain.ca_path)
     chain.await_healthy(rpc, timeout_s=config.supervisor.start_timeout_ms / 1000)
-    pools = _pools(config, rpc)
+    pools = pools_of(config, rpc)
     state.write(state.accounts_path, accounts_file(pools))
     if config.chain.embedded and not state.baseline_path.exists():
         payer = fund(
@@ -215,7 +215,7 @@ def _record(config: Config, state: StateDirectory, run: int, params: Params) -> 
     state.write(state.journal_path / f"{run}.config.json", msgspec.json.encode(record).decode())
 
 
-def _pools(config: Config, rpc: RpcClient) -> list[Pool]:
+def pools_of(config: Config, rpc: RpcClient) -> list[Pool]:
     """The pools to trade on: those of `pools.path`, else the most useful the chain lists, `pools.limit` at most."""
     wanted: list[str] | None = None
     if config.pools.path:

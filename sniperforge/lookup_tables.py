@@ -27,6 +27,7 @@ from solders.transaction import VersionedTransaction
 
 from ipc._core import ffi, lib
 from ipc.errors import check
+from sniperforge import chain
 from sniperforge.discovery import Pool, Reader, accounts
 from sniperforge.discovery.anatomy import associated
 from sniperforge.rpc import RpcClient
@@ -112,7 +113,8 @@ def create(rpc: RpcClient, payer: Keypair, tables: Sequence[Sequence[Pubkey]], *
     """Makes a table for each of `tables`, which `payer` pays for and owns; waits until all of them can be used.
 
     Raises:
-        TableError: the chain refused a step, or did not confirm it in time.
+        TableError: the chain refused a step, or did not execute it in time.
+        ChainUnavailable: it did not confirm them in time.
     """
     deadline = time.monotonic() + timeout_s
     slots = _recent_slots(rpc, len(tables), deadline)
@@ -135,8 +137,7 @@ def create(rpc: RpcClient, payer: Keypair, tables: Sequence[Sequence[Pubkey]], *
         ],
         deadline,
     )
-    last = _slot(rpc, "processed")
-    _until(lambda: _slot(rpc, "confirmed") > last, f"slot {last + 1} was not confirmed", deadline)
+    chain.settle(rpc, timeout_s=timeout_s)
     return made
 
 
@@ -145,7 +146,7 @@ def _recent_slots(rpc: RpcClient, count: int, deadline: float) -> list[int]:
     found: list[int] = []
 
     def enough() -> bool:
-        now = _slot(rpc, "confirmed")
+        now = int(rpc.call("getSlot", {"commitment": "confirmed"}))
         found[:] = rpc.call("getBlocks", max(0, now - _RECENT_SLOTS), now, {"commitment": "confirmed"})[-count:]
         return len(found) == count
 
@@ -183,10 +184,6 @@ def _execute(rpc: RpcClient, payer: Keypair, steps: Sequence[Instruction], deadl
         return True
 
     _until(done, "the transactions that make lookup tables were not executed", deadline)
-
-
-def _slot(rpc: RpcClient, commitment: str) -> int:
-    return int(rpc.call("getSlot", {"commitment": commitment}))
 
 
 def _until(found: Callable[[], bool], what: str, deadline: float) -> None:
