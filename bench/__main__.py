@@ -2,6 +2,7 @@
 
     python -m bench [CASE ...] [--short] [--json] [--out FILE]   measure, and write FILE and beside it .html and .hlog
     python -m bench compare A B [--fail-over 10%]                what became slower from report A to report B
+    python -m bench baseline REPORT                              bench/baseline.json, which short runs are held against
     python -m bench html REPORT [FILE]                           the report as one page
     python -m bench figures [--check]                            the documents' figures from bench/report.json
 
@@ -13,10 +14,10 @@ reports that cannot be compared.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 
 import msgspec
@@ -27,11 +28,12 @@ from bench.harness.result import ROOT, Report
 
 CASES = ("link", "tick", "quote", "cycles", "strategy", "journal")
 REPORTS = ROOT / "var" / "bench"
+BASELINE = ROOT / "bench" / "baseline.json"
 
 
 def _measure(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    texts = "\n".join(f"{name:<10}{import_module(f'bench.{name}').TEXT}" for name in CASES)
+    texts = "\n".join(f"{name:<10}{cases.module(name).TEXT}" for name in CASES)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"all, unless some are named:\n{texts}")
     parser.add_argument("--short", action="store_true", help="seconds instead of minutes; the figures are rough")
     parser.add_argument("--json", action="store_true", help="the report on standard output")
@@ -72,12 +74,29 @@ def _compare(arguments: Sequence[str]) -> int:
     parser.add_argument("--all", action="store_true", help="also list what did not change")
     options = parser.parse_args(arguments)
     try:
-        compared = compare.compare(Report.load(options.a), Report.load(options.b), over=options.fail_over)
+        a, b = Report.load(options.a), Report.load(options.b)
+        compared = compare.compare(a, b, over=options.fail_over)
     except (OSError, ValueError) as error:
         print(f"bench compare: {error}", file=sys.stderr)
         return 2
     print(compare.text(compared, everything=options.all))
+    if warning := compare.disturbed(a, b):
+        print(warning, file=sys.stderr)
     return int(any(each.verdict == "slower" for each in compared))
+
+
+def _baseline(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bench baseline", description="Ratios that short runs are held against.")
+    parser.add_argument("report", type=Path)
+    options = parser.parse_args(arguments)
+    try:
+        ratios = compare.baseline(Report.load(options.report))
+    except (OSError, ValueError) as error:
+        print(f"bench baseline: {error}", file=sys.stderr)
+        return 2
+    BASELINE.write_text(json.dumps(ratios, indent=1) + "\n")
+    print(BASELINE)
+    return 0
 
 
 def _html(arguments: Sequence[str]) -> int:
@@ -106,7 +125,12 @@ def _figures(arguments: Sequence[str]) -> int:
     return int(options.check and bool(changed))
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"compare": _compare, "html": _html, "figures": _figures}
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "compare": _compare,
+    "baseline": _baseline,
+    "html": _html,
+    "figures": _figures,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

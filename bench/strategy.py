@@ -38,6 +38,8 @@ from sniperforge.tiles.strategies import Strategies
 POOLS = 1000
 BATCH = 256
 STRIDE = 640
+FLOOD_LEAST = 20 * BATCH
+"""Updates of a flood; more than fit the link."""
 WARM_UP_SECONDS = 0.2
 
 
@@ -154,15 +156,19 @@ def _updates() -> bytes:
 
 
 def _flood(tile: Market, seconds: float) -> None:
-    """Publishes as fast as there is credit."""
+    """Publishes as fast as there is credit, and until some of it was taken."""
     data = ffi.from_buffer(_updates())
     end = now_ns() + int(seconds * 1e9)
-    while now_ns() < end:
+    published = 0
+    while now_ns() < end or published < FLOOD_LEAST:
         code = lib.sf_ptile_publish(tile.pointer, 0, data, STRIDE, BATCH)
         if code == lib.SF_ERR_FULL:
             tile.turn(0)
         else:
             check(code)
+            published += BATCH
+        if now_ns() > end + 10_000_000_000:
+            raise TimeoutError(f"{published} updates taken ten seconds after the end")
 
 
 def _steady(tile: Market, seconds: float, rate: int) -> float:

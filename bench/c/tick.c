@@ -230,7 +230,7 @@ static void market_read( void ) {
 }
 
 /* A change of pool p to these amounts: two accounts now, the third is left to the caller. */
-static void swap_begin( uint32_t p, double factor, fixture_account_t * third ) {
+static void swap_sent( uint32_t p, double factor, fixture_account_t * third ) {
   static fixture_account_t a;
   uint64_t x = (uint64_t)( (double)market[p].amount[0] * factor ),
            y = (uint64_t)( (double)market[p].amount[1] / factor );
@@ -239,8 +239,12 @@ static void swap_begin( uint32_t p, double factor, fixture_account_t * third ) {
   raw_send( &a );
   fixture_vault( &a, p, 0, market[p].token[0], x, slot, 0 );
   raw_send( &a );
-  DO( sf_rig_settle( rig ) );
   fixture_vault( third, p, 1, market[p].token[1], y, slot, 0 );
+}
+
+static void swap_begin( uint32_t p, double factor, fixture_account_t * third ) {
+  swap_sent( p, factor, third );
+  DO( sf_rig_settle( rig ) );
 }
 
 static void expire( sf_order_t const * order ) {
@@ -316,18 +320,6 @@ static void ticks( uint64_t wanted, int with_sign ) {
 
 /* -- steady ------------------------------------------------------------------- */
 
-/* Publishes a change of pool p as intended at that TSC. */
-static void steady_send( uint32_t p, double factor, uint64_t intended ) {
-  static fixture_account_t a[3];
-  uint64_t t_origin = sf_clock_ns() - (uint64_t)bench_ns( bench_ticks() - intended );
-  slot++;
-  fixture_pool( &a[0], p, market[p].token[0], market[p].token[1], slot, 0 );
-  fixture_vault( &a[1], p, 0, market[p].token[0], (uint64_t)( (double)market[p].amount[0] * factor ), slot, 0 );
-  fixture_vault( &a[2], p, 1, market[p].token[1], (uint64_t)( (double)market[p].amount[1] / factor ), slot, 0 );
-  for( uint32_t i = 0; i < 3; i++ )
-    DO( sf_rig_inject( rig, "raw", SF_MSG_ACCOUNT, 0, t_origin, &a[i], fixture_length( &a[i] ) ) );
-}
-
 /* Takes all that was published; an order's time goes into h, and the order expires. */
 static void steady_take( bench_hist_t * h, int with_sign ) {
   if( with_sign )
@@ -347,16 +339,19 @@ static void steady( double per_second, double seconds, int with_sign ) {
   static bench_hist_t h;
   bench_hist_clear( &h );
   bench_schedule_t s = bench_schedule( per_second, seconds, WARM_UP );
-  uint64_t intended;
+  fixture_account_t third;
   uint32_t moved = POOLS; /* a pool that goes back with the next event */
   while( s.next < s.events ) {
-    if( bench_schedule_due( &s, &intended ) ) {
-      uint32_t p    = moved < POOLS ? moved : (uint32_t)sf_rng_below( &rng, POOLS );
-      int gap       = moved == POOLS && s.next % GAP_EVERY == 0;
-      double factor = gap ? ( sf_rng_below( &rng, 2 ) ? 1.015 : 1 / 1.015 ) : 1 + 0.0002 * ( uniform() - .5 );
-      moved         = gap ? p : POOLS;
-      steady_send( p, factor, intended );
-    }
+    uint32_t p    = moved < POOLS ? moved : (uint32_t)sf_rng_below( &rng, POOLS );
+    int gap       = moved == POOLS && s.next % GAP_EVERY == 0;
+    double factor = gap ? ( sf_rng_below( &rng, 2 ) ? 1.015 : 1 / 1.015 ) : 1 + 0.0002 * ( uniform() - .5 );
+    moved         = gap ? p : POOLS;
+    swap_sent( p, factor, &third );
+    DO( sf_rig_step( rig ) );
+    uint64_t intended;
+    while( !bench_schedule_due( &s, &intended ) ) {}
+    uint64_t t_origin = sf_clock_ns() - (uint64_t)bench_ns( bench_ticks() - intended );
+    DO( sf_rig_inject( rig, "raw", SF_MSG_ACCOUNT, 0, t_origin, &third, fixture_length( &third ) ) );
     DO( sf_rig_step( rig ) );
     steady_take( s.next > s.warm_up ? &h : 0, with_sign );
   }

@@ -2,7 +2,8 @@
 
 A result became slower if both its best and its median round did, by the threshold or more, as a ratio to the machine's
 floor and absolutely: a floor that was disturbed moves only ratios, a clock that ran slower only absolutes, and one
-disturbed round only one of best and median. Results of one round cannot be compared, and peers and floors are not.
+disturbed round only one of best and median. Results of fewer than three rounds cannot be compared, nor runs at a fixed
+rate beside which other programs were busy; peers and floors are not.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from bench.harness.floor import HICCUPS_HIGH
 from bench.harness.host import differences
 from bench.harness.result import Case, Report, Result
 from bench.harness.table import value_text
@@ -46,13 +48,20 @@ def percent(text: str) -> float:
     return value
 
 
-def _pairs(a: Report, b: Report) -> Iterator[tuple[str, Result, Result]]:
-    other = {f"{case.name} {result.name}": result for case in b.cases for result in case.results}
+def _busy(case: Case) -> bool:
+    """Whether other programs were busy beside it."""
+    return case.hiccups.get("share", 0.0) > HICCUPS_HIGH
+
+
+def _pairs(a: Report, b: Report) -> Iterator[tuple[str, Result, Result, bool]]:
+    """Name, both, and whether other programs were busy beside either."""
+    other = {f"{case.name} {result.name}": (result, _busy(case)) for case in b.cases for result in case.results}
     for case in a.cases:
         for result in case.results:
             name = f"{case.name} {result.name}"
             if not result.peer and name in other:
-                yield name, result, other[name]
+                found, busy = other[name]
+                yield name, result, found, busy or _busy(case)
 
 
 def _changes(a: Result, b: Result) -> tuple[float, float]:
@@ -71,11 +80,13 @@ def _changes(a: Result, b: Result) -> tuple[float, float]:
     return best, median
 
 
-def _compared(name: str, a: Result, b: Result, over: float) -> Compared:
+def _compared(name: str, a: Result, b: Result, busy: bool, over: float) -> Compared:
     if a.failed or b.failed:
         return Compared(name, a, b, 0.0, 0.0, "not judged", a.failed or b.failed)
     if a.floor and b.floor and a.floor.name != b.floor.name:
         return Compared(name, a, b, 0.0, 0.0, "not judged", f"beside {a.floor.name} and {b.floor.name}")
+    if busy and (a.rate or b.rate):
+        return Compared(name, a, b, 0.0, 0.0, "not judged", "other programs were busy beside a fixed rate")
     if min(len(a.rounds), len(b.rounds)) < LEAST_ROUNDS:
         return Compared(name, a, b, 0.0, 0.0, "not judged", f"fewer than {LEAST_ROUNDS} rounds")
     best, median = _changes(a, b)
@@ -99,6 +110,14 @@ def compare(a: Report, b: Report, *, over: float) -> list[Compared]:
     if found:
         raise ValueError("these reports are not of one machine in one state: " + "; ".join(found))
     return [_compared(*pair, over) for pair in _pairs(a, b)]
+
+
+def disturbed(*reports: Report) -> str:
+    """A warning, if other programs were busy during one of the reports."""
+    share = max((case.hiccups.get("share", 0.0) for report in reports for case in report.cases), default=0.0)
+    if share <= HICCUPS_HIGH:
+        return ""
+    return f"other programs took up to {share:.0%} of a core: what looks slower or faster may be their doing"
 
 
 def text(compared: Sequence[Compared], *, everything: bool) -> str:
@@ -127,12 +146,12 @@ def baseline(report: Report) -> dict[str, dict[str, float | None]]:
 
 def rotten(case: Case, expected: dict[str, float | None]) -> list[str]:
     """What a run of a case lacks, or has far beyond its baseline; empty if it is sound. Runs at a fixed rate may be
-    late, and results that depend on where the cores are may be missing."""
+    late, and results that depend on where the cores are, or on recorded data, may be missing."""
     found = {result.name: result for result in case.results}
     wrong = []
     for name, ratio in expected.items():
         if name not in found:
-            if not name.endswith((" near", " far", " stream")):
+            if not name.endswith((" near", " far", " stream")) and " further " not in name:
                 wrong.append(f"{case.name}: no result {name}")
             continue
         result = found[name]
