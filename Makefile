@@ -53,7 +53,7 @@ fuzz: build deps-dev ## coverage-guided fuzzing of the C parsers (SECONDS_EACH=1
 	@tools/fuzz.sh $(or $(SECONDS_EACH),10) $(ARGS)
 
 stress: build deps-dev ## real processes under random kill -9 and load (KILLS=100 MINUTES=5; ARGS goes to pytest)
-	@SNIPERFORGE_KILLS=$(or $(KILLS),100) SNIPERFORGE_MINUTES=$(or $(MINUTES),5) $(PYTHON) -m pytest tests/stress -m "slow or not slow" $(ARGS)
+	@SNIPERFORGE_KILLS=$(or $(KILLS),100) SNIPERFORGE_MINUTES=$(or $(MINUTES),5) $(PYTHON) -m pytest tests/stress tests/integration/test_engine_venues.py -m "slow or not slow" $(ARGS)
 
 bench: build ## latency and throughput beside the machine's own limits (ARGS="link", "tick", ...)
 	@$(PYTHON) -m bench $(ARGS)

@@ -1,47 +1,144 @@
 """`make bench`, `sniperforge bench`: the latency harness.
 
-    python -m bench [CASE ...] [--json]
+    python -m bench [CASE ...] [--short] [--json] [--out FILE]   measure, and write FILE and beside it .html and .hlog
+    python -m bench compare A B [--fail-over 10%]                what became slower from report A to report B
+    python -m bench baseline REPORT                              bench/baseline.json, which short runs are held against
+    python -m bench html REPORT [FILE]                           the report as one page
+    python -m bench figures [--check]                            the documents' figures from bench/report.json
 
-Each case is a module of its own (`python -m bench.link --help`) and judges itself against its targets. Run it on a
-machine that does nothing else: two busy cores measure each other.
+Run it on a machine that does nothing else: two busy cores measure each other. docs/benchmarks.md has the method. Exit
+codes: 0 every target that could be judged was met (compare: nothing became slower); 1 not so; 2 a wrong command, or
+reports that cannot be compared.
 """
 
 from __future__ import annotations
 
-import subprocess
+import argparse
+import json
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-CASES = {
-    "link": "one-way latency and streaming of both link kinds beside the bare cache line",
-    "tick": "account bytes to order and to signed transaction, stage by stage",
-    "quote": "a quote in each venue, beside the official SDK and Python",
-    "cycles": "the arbitrage search over 10,000 pools: build, quiet and busy updates, gaps",
-    "strategy": "updates delivered to a Python strategy, and event to its intent",
-    "journal": "durable records a second and the time of a group commit",
+import msgspec
+
+from bench.harness import cases, compare, figures, page, table
+from bench.harness.program import ProgramError
+from bench.harness.result import ROOT, Report
+
+CASES = ("link", "tick", "quote", "cycles", "strategy", "journal")
+REPORTS = ROOT / "var" / "bench"
+BASELINE = ROOT / "bench" / "baseline.json"
+
+
+def _measure(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    texts = "\n".join(f"{name:<10}{cases.module(name).TEXT}" for name in CASES)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"all, unless some are named:\n{texts}")
+    parser.add_argument("--short", action="store_true", help="seconds instead of minutes; the figures are rough")
+    parser.add_argument("--json", action="store_true", help="the report on standard output")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the report (default: a new one below var/bench)")
+    options = parser.parse_args(arguments)
+    for name in options.cases:
+        if name not in CASES:
+            print(f"bench: there is no case {name}; there are {', '.join(CASES)}", file=sys.stderr)
+            return 2
+    out = options.out or REPORTS / f"{time.strftime('%Y%m%dT%H%M%S')}.json"
+    try:
+        report = cases.report(
+            options.cases or CASES,
+            short=options.short,
+            say=(lambda text: None) if options.json else (lambda text: print(text, flush=True)),
+        )
+    except ProgramError as error:
+        print(error, file=sys.stderr)
+        return 1
+    report.save(out)
+    out.with_suffix(".html").write_text(page.html(report))
+    out.with_suffix(".hlog").write_text(page.histogram_log(report))
+    if options.json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        print(table.summary(report))
+        print(f"{out}, {out.with_suffix('.html').name}, {out.with_suffix('.hlog').name}")
+    return int(not all(case.met for case in report.cases))
+
+
+def _compare(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bench compare", description="What became slower from report A to report B.")
+    parser.add_argument("a", type=Path)
+    parser.add_argument("b", type=Path)
+    parser.add_argument(
+        "--fail-over", type=compare.percent, default=0.05, metavar="PERCENT", help="least slowdown that fails (5%%)"
+    )
+    parser.add_argument("--all", action="store_true", help="also list what did not change")
+    options = parser.parse_args(arguments)
+    try:
+        a, b = Report.load(options.a), Report.load(options.b)
+        compared = compare.compare(a, b, over=options.fail_over)
+    except (OSError, ValueError) as error:
+        print(f"bench compare: {error}", file=sys.stderr)
+        return 2
+    print(compare.text(compared, everything=options.all))
+    if warning := compare.disturbed(a, b):
+        print(warning, file=sys.stderr)
+    return int(any(each.verdict == "slower" for each in compared))
+
+
+def _baseline(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bench baseline", description="Ratios that short runs are held against.")
+    parser.add_argument("report", type=Path)
+    options = parser.parse_args(arguments)
+    try:
+        ratios = compare.baseline(Report.load(options.report))
+    except (OSError, ValueError) as error:
+        print(f"bench baseline: {error}", file=sys.stderr)
+        return 2
+    BASELINE.write_text(json.dumps(ratios, indent=1) + "\n")
+    print(BASELINE)
+    return 0
+
+
+def _html(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bench html", description="A report as one self-contained page.")
+    parser.add_argument("report", type=Path)
+    parser.add_argument("file", type=Path, nargs="?", help="default: beside the report")
+    options = parser.parse_args(arguments)
+    try:
+        report = Report.load(options.report)
+    except (OSError, ValueError) as error:
+        print(f"bench html: {error}", file=sys.stderr)
+        return 2
+    file = options.file or options.report.with_suffix(".html")
+    file.write_text(page.html(report))
+    print(file)
+    return 0
+
+
+def _figures(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bench figures", description="The documents' figures, from the report.")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if a document differs")
+    options = parser.parse_args(arguments)
+    changed = figures.update(Report.load(figures.REPORT), write=not options.check)
+    for path in changed:
+        print(f"{path}: {'differs from' if options.check else 'written from'} {figures.REPORT.name}")
+    return int(options.check and bool(changed))
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "compare": _compare,
+    "baseline": _baseline,
+    "html": _html,
+    "figures": _figures,
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the named cases, or all; returns 0 if every one met its targets, 1 if not, 2 for an unknown case."""
+    """Runs a command line."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    options = [word for word in words if word.startswith("-")]
-    names = [word for word in words if not word.startswith("-")]
-    if "-h" in options or "--help" in options:
-        print(__doc__)
-        print("\n".join(f"  {name:<10}{text}" for name, text in CASES.items()))
-        return 0
-    for name in names:
-        if name not in CASES:
-            print(f"bench: there is no case {name}; there are {', '.join(CASES)}", file=sys.stderr)
-            return 2
-    code = 0
-    for name in names or CASES:
-        if "--json" not in options:
-            print(f"== {name}: {CASES[name]}", flush=True)
-        ended = subprocess.run([sys.executable, "-m", f"bench.{name}", *options], check=False).returncode
-        code = code or int(ended not in (0, 77))
-    return code
+    if words and words[0] in COMMANDS:
+        return COMMANDS[words[0]](words[1:])
+    return _measure(words)
 
 
 if __name__ == "__main__":

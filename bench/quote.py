@@ -22,11 +22,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.harness import main, program
+from bench.harness import cases, program
 from bench.harness.floor import Floors
 from bench.harness.hdr import Histogram
 from bench.harness.result import Case, Floor, Result, Target, latency, single
 from bench.quote_pools import NOW, RECORDED, Group, Pool, amounts, crossing_limits, load, payable, write
+from ipc._core import ffi
 from sniperforge.venues.quote import Quote
 from tests.sdk_quotes import Answer, Ask, Request, SdkMissing, quotes
 
@@ -46,8 +47,6 @@ def way(a_to_b: bool, exact_in: bool) -> str:
 
 def _sane(pool: Pool, limits: Sequence[int], a_to_b: bool, exact_in: bool) -> list[int]:
     """Limits no greater than what the pool prices by: nobody swaps more than there is."""
-    from ipc._core import ffi
-
     update = ffi.from_buffer("sf_pool_update_t *", pool.payload, require_writable=False)
     reserve = int(update.reserve[0 if a_to_b == exact_in else 1])
     return [min(limits[0], max(reserve // 2, 1)), *limits[1:]]
@@ -64,7 +63,7 @@ def groups(pool: Pool, chosen: random.Random, *, short: bool) -> list[Group]:
         one = amounts(chosen, ASKS // scale, low, limits[0], by_size=True)
         made.append(Group(way(a_to_b, exact_in), [Ask(a_to_b, exact_in, amount) for amount in one]))
         for crossed in range(1, len(limits)):
-            within = amounts(chosen, ASKS_CROSSING // scale, limits[crossed - 1] + 1, limits[crossed], by_size=False)
+            within = amounts(chosen, ASKS_CROSSING, limits[crossed - 1] + 1, limits[crossed], by_size=False)
             asks = [Ask(a_to_b, exact_in, amount) for amount in within]
             made.append(Group(f"{way(a_to_b, exact_in)} +{crossed}", asks))
         whole = amounts(chosen, ASKS // 4 // scale, low, limits[-1], by_size=True)
@@ -182,7 +181,7 @@ def measure(floors: Floors, *, short: bool = False) -> Case:
         path = Path(scratch) / "asks"
         write(path, loaded)
         for _ in range(1 if short else 5):
-            records = program.run("quote", [path, 2 if short else 8])
+            records = program.run("quote", [path, 4 if short else 8])
             for record in records:
                 if record["what"] == "quote":
                     found[record["pool"]].setdefault(record["case"], []).append(program.histogram(record))
@@ -220,4 +219,4 @@ def measure(floors: Floors, *, short: bool = False) -> Case:
 
 
 if __name__ == "__main__":
-    sys.exit(main.run_one(measure))
+    sys.exit(cases.run_one(measure))

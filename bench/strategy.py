@@ -1,21 +1,19 @@
-"""Strategies in Python: updates delivered per second, and from an event to its intent on the link.
+"""bench strategy: strategies in Python: updates delivered per second, and from an update to its intent on the link.
 
-    python -m bench.strategy
+    python -m bench.strategy [--short] [--json]
 
 Two processes on two cores (one each if there are two): the market, which is also risk, and the strategies tile, which
 spins. Throughput: updates are published as fast as the tile takes them (reliable here, so that all are delivered).
-Latency: one update at a time; begins before the update is published, ends when its intent is published
-(t_origin of the update to t_pub of the intent).
+Latency: open loop at a fixed rate; begins when the update was intended to be published, ends when its intent is
+published (t_pub of the intent).
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
 import shutil
-import signal
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +22,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from bench.harness import cases
+from bench.harness.floor import Floors, line
+from bench.harness.hdr import Histogram
+from bench.harness.result import Case, Floor, Rate, Target, latency, single
 from ipc._core import ffi, lib
 from ipc.errors import check
 from ipc.tile import Batch, Tile, run
@@ -36,6 +38,8 @@ from sniperforge.tiles.strategies import Strategies
 POOLS = 1000
 BATCH = 256
 STRIDE = 640
+FLOOD_LEAST = 20 * BATCH
+"""Updates of a flood; more than fit the link."""
 WARM_UP_SECONDS = 0.2
 
 
@@ -152,60 +156,70 @@ def _updates() -> bytes:
 
 
 def _flood(tile: Market, seconds: float) -> None:
-    """Publishes as fast as there is credit."""
+    """Publishes as fast as there is credit, and until some of it was taken."""
     data = ffi.from_buffer(_updates())
     end = now_ns() + int(seconds * 1e9)
-    while now_ns() < end:
+    published = 0
+    while now_ns() < end or published < FLOOD_LEAST:
         code = lib.sf_ptile_publish(tile.pointer, 0, data, STRIDE, BATCH)
         if code == lib.SF_ERR_FULL:
             tile.turn(0)
         else:
             check(code)
+            published += BATCH
+        if now_ns() > end + 10_000_000_000:
+            raise TimeoutError(f"{published} updates taken ten seconds after the end")
 
 
-def _ping(tile: Market, seconds: float, rate: int) -> None:
-    """Publishes one update at a time, and waits for its intent."""
+def _steady(tile: Market, seconds: float, rate: int) -> float:
+    """Publishes updates when they are due, whether or not the ones before were answered; returns the rate held."""
     memory = ffi.new("char[]", _updates())
     header = ffi.cast("sf_message_t *", memory)
-    begin, period = now_ns(), 1_000_000_000 // rate
-    for number in range(int(seconds * rate)):
-        while now_ns() < begin + number * period:
-            pass
-        header.t_origin = lib.sf_clock_ns()
-        check(lib.sf_ptile_publish(tile.pointer, 0, memory, STRIDE, 1))
-        deadline = now_ns() + 5_000_000_000
-        while len(tile.taken) <= number:
-            tile.turn(0)
-            if now_ns() > deadline:
-                raise TimeoutError("no intent within five seconds")
+    number, events = 0, int(seconds * rate)
+    begin, period = now_ns(), 1e9 / rate
+    deadline = begin + int(seconds * 1e9) + 5_000_000_000
+    last = begin
+    while len(tile.taken) < events:
+        now, due = now_ns(), begin + int(number * period)
+        if number < events and now >= due:
+            header.t_origin = due
+            code = lib.sf_ptile_publish(tile.pointer, 0, memory, STRIDE, 1)
+            if code != lib.SF_ERR_FULL:
+                check(code)
+                number, last = number + 1, now
+        tile.turn(0)
+        if now > deadline:
+            raise TimeoutError(f"{len(tile.taken)} of {events} intents five seconds after the last update was due")
+    return events * 1e9 / (last - begin + period)
 
 
 def _market(name: str, seconds: float, rate: int, out: int) -> int:
-    """The market's process: floods (rate 0) or pings, then halts the strategies and tells the latencies."""
+    """The market's process: floods (rate 0) or keeps a rate, then halts the strategies; tells rate and latencies."""
     with Instance.open(name) as instance:
         tile = Market(instance, "market")
         tile.boot()
         while instance.cnc("strategies").state != "run":
             tile.turn(1_000_000)
+        held = 0.0
         try:
             if rate:
-                _ping(tile, WARM_UP_SECONDS, rate)
+                _steady(tile, WARM_UP_SECONDS, rate)
                 tile.taken.clear()
-                _ping(tile, seconds, rate)
+                held = _steady(tile, seconds, rate)
             else:
                 _flood(tile, seconds)
         finally:
             instance.control.halt_tile("strategies")
         tile.close()
         with os.fdopen(out, "wb") as pipe:
-            pipe.write(np.array(tile.taken, np.int64).tobytes())
+            pipe.write(np.array([int(held), *tile.taken], np.int64).tobytes())
     return 0
 
 
 def _measure(
     strategy: type[Strategy], seconds: float, rate: int, cores: Sequence[int]
-) -> tuple[float, npt.NDArray[np.int64]]:
-    """Updates delivered per second, and latencies in ns."""
+) -> tuple[float, float, npt.NDArray[np.int64]]:
+    """Updates delivered per second, the rate held, and latencies in ns."""
     state_dir = Path(tempfile.mkdtemp(prefix="sf-bench-"))
     name = f"bench{os.getpid()}"
     read, write = os.pipe()
@@ -229,43 +243,50 @@ def _measure(
             _, status = os.waitpid(child, 0)
             if status:
                 raise RuntimeError("the market's process failed")
-            return tile.delivered * 1e9 / (tile.last_ns - tile.first_ns), latencies
+            delivered = tile.delivered * 1e9 / (tile.last_ns - tile.first_ns)
+            return delivered, float(latencies[0]), latencies[1:]
     finally:
         os.sched_setaffinity(0, cores)
         remove(name)
         shutil.rmtree(state_dir, ignore_errors=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the figures; returns 0."""
-    parser = argparse.ArgumentParser(prog="python -m bench.strategy", description="Strategies in Python, measured.")
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of each measurement")
-    parser.add_argument("--rate", type=int, default=10_000, help="updates a second where latency is measured")
-    options = parser.parse_args(arguments)
-    signal.alarm(int(options.seconds * 8) + 60)
+TEXT = "updates delivered to a Python strategy, and event to its intent"
+SECONDS, ROUNDS, RATES = 1.0, 3, (1_000, 10_000)
+DELIVERED: dict[type[Strategy], list[Target]] = {
+    BatchNothing: [Target("over 1 M updates/s in batches", least=1e6)],
+    Nothing: [],
+}
+INTENT = "update to intent"
+ANSWERED = [Target("p50 under 5 us", most=5_000)]
+ANSWERS: tuple[type[Strategy], ...] = (Answer, BatchAnswer)
+
+
+def measure(floors: Floors, *, short: bool = False) -> Case:
+    """Runs the case."""
+    case = Case("strategy", TEXT, __doc__ or "")
     cores = sorted(os.sched_getaffinity(0))
-    print(f"machine: {machine()}, {len(cores)} cores, Python {platform.python_version()}")
-    print(f"market on core {cores[0]}, strategies on core {cores[-1]}, {options.seconds:g} s each")
-    print("\nupdates delivered to a strategy that does nothing")
-    idle: tuple[type[Strategy], ...] = (BatchNothing, Nothing)
-    for strategy in idle:
-        rate, _ = _measure(strategy, options.seconds, 0, cores)
-        print(f"  {strategy.__doc__:<58} {rate / 1e6:6.2f} M/s")
-    print(f"\nfrom an update to its intent on the link, at {options.rate} updates/s [us]")
-    print(f"  {'':<42} {'p50':>7} {'p90':>7} {'p99':>7} {'p99.9':>7} {'n':>8}")
-    busy: tuple[type[Strategy], ...] = (Answer, BatchAnswer)
-    for strategy in busy:
-        _, latencies = _measure(strategy, options.seconds, options.rate, cores)
-        row = " ".join(f"{value / 1000:7.2f}" for value in np.percentile(latencies, (50, 90, 99, 99.9)))
-        print(f"  {strategy.__doc__:<42} {row} {len(latencies):8}")
-    return 0
-
-
-def machine() -> str:
-    """The processor's name."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+    seconds, rounds = (0.2, 1) if short else (SECONDS, ROUNDS)
+    for strategy, targets in DELIVERED.items():
+        rates = [_measure(strategy, seconds, 0, cores)[0] for _ in range(rounds)]
+        name = f"delivered to {strategy.__name__}"
+        text = strategy.__doc__ or ""
+        case.results.append(single(name, rates, unit="per_second", text=text, group="delivered", targets=targets))
+    limit = line(floors.results())
+    floor = Floor(limit.name, limit.value) if limit else None
+    for strategy in ANSWERS:
+        for rate in RATES:
+            found = [_measure(strategy, seconds, rate, cores) for _ in range(rounds)]
+            held = [one for one in found if one[1] >= 0.99 * rate] or found
+            histograms = [Histogram.of(latencies) for _, _, latencies in held]
+            name, text = f"{strategy.__name__} at {rate}/s", strategy.__doc__ or ""
+            result = latency(name, histograms, text=text, group=INTENT, floor=floor, targets=ANSWERED)
+            result.rate = Rate(rate, max(one[1] for one in held))
+            if result.rate.held < 0.99 * rate:
+                result.failed = f"the rate was not held: {result.rate.held:,.0f} of {rate:,} a second"
+            case.results.append(result)
+    return case
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(cases.run_one(measure))

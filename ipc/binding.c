@@ -156,6 +156,31 @@ static int ipc_pool_quote( void const * payload, uint64_t bytes, int a_to_b, int
   return 0;
 }
 
+static int ipc_pool_swap_accounts( void const * payload, uint64_t bytes, int a_to_b, uint8_t const payer[32],
+                                   uint8_t const user_in[32], uint8_t const user_out[32], void * out ) {
+  _Alignas( 16 ) sf_pool_slot_t slot;
+  sf_account_meta_t account[SF_SWAP_ACCOUNT_MAX];
+  uint32_t cnt;
+  if( bytes < sizeof( slot.update ) || bytes > sizeof( slot ) )
+    return sf_err_set( SF_ERR_DATA, "pool update: %lu bytes", bytes );
+  memcpy( &slot, payload, bytes );
+  sf_venue_t const * venue = sf_venue_get( slot.update.venue );
+  if( !venue || slot.update.state_bytes != bytes - sizeof( slot.update ) )
+    return sf_err_set( SF_ERR_DATA, "pool update: venue %u, %lu bytes", slot.update.venue, bytes );
+  sf_swap_ask_t ask = { .payer     = payer,
+                        .user_in   = user_in,
+                        .user_out  = user_out,
+                        .amount_in = 1,
+                        .min_out   = 1,
+                        .a_to_b    = a_to_b,
+                        .array_cnt = slot.update.array_cnt[!a_to_b] };
+  memcpy( ask.array, slot.update.array[!a_to_b], sizeof( ask.array ) );
+  int err = venue->swap_accounts( slot.state, &ask, account, &cnt );
+  if( err ) return err;
+  for( uint32_t i = 0; i < cnt; i++ ) memcpy( (uint8_t *)out + 32 * i, account[i].pubkey, 32 );
+  return (int)cnt;
+}
+
 typedef struct ipc_routes {
   sf_route_t * out;
   uint32_t cnt;

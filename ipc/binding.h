@@ -282,6 +282,12 @@ void sf_pool_update_fill( sf_venue_t const * venue, void const * state, uint32_t
    be aligned.  SF_ERR_DATA if the payload is not as long as it says. */
 int ipc_pool_quote( void const * payload, uint64_t bytes, int a_to_b, int exact_in, uint64_t amount, sf_quote_t * q );
 
+/* ipc_pool_swap_accounts writes the keys that a swap by `payer` through such a pool names (room for SF_SWAP_ACCOUNT_MAX of
+   32 bytes) and returns how many. */
+#define SF_SWAP_ACCOUNT_MAX ...
+int ipc_pool_swap_accounts( void const * payload, uint64_t bytes, int a_to_b, uint8_t const payer[32],
+                            uint8_t const user_in[32], uint8_t const user_out[32], void * out );
+
 /* trade: cycles (trade/cycles.h) */
 typedef struct sf_route {
   uint32_t hop_cnt;

@@ -123,6 +123,22 @@ def await_healthy(rpc: RpcClient, *, timeout_s: float) -> None:
         time.sleep(0.005)
 
 
+def settle(rpc: RpcClient, *, timeout_s: float) -> None:
+    """Waits until the chain has confirmed all that was done so far.
+
+    Raises:
+        ChainUnavailable: it did not in time.
+    """
+    last = rpc.call("getSlot", {"commitment": "processed"})
+    deadline = time.monotonic() + timeout_s
+    while rpc.call("getSlot", {"commitment": "confirmed"}) < last:
+        if time.monotonic() > deadline:
+            raise ChainUnavailable(
+                f"slot {last} was not confirmed within {timeout_s:.0f} s; does the chain stand still?"
+            )
+        time.sleep(0.01)
+
+
 def wallet_address(config: Config, state: StateDirectory, say: Say) -> Pubkey:
     """The wallet's address; a new key is made for an embedded chain that has none yet.
 

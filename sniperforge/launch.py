@@ -20,7 +20,7 @@ from solders.pubkey import Pubkey
 from ipc.errors import CoreError
 from ipc.topology import Topology
 from ipc.views import Instance
-from sniperforge import chain, exits, recovery
+from sniperforge import chain, exits, lookup_tables, recovery, requote
 from sniperforge.commands import Commands
 from sniperforge.config import Config, ConfigError, to_builtins
 from sniperforge.discovery import NoPoolError, Pool, accounts_file, discover, mints
@@ -118,13 +118,15 @@ class Launch:
             with recovery.locked(self.state.journal_path):
                 after = recovery.recover(self.state.journal_path)
             held = chain.balances(self.rpc, self.wallet, commitment="confirmed")
+            explained = requote.explain(self.rpc.call, self.state.journal_path, self.run)
         except (recovery.RecoveryError, CoreError, RpcError, RpcUnavailable) as error:
             self.say(f"the books could not be compared with the chain: {error}")
             return exits.FAILED
         books = Books(baseline=self.baseline, held=held, journal=after)
         differences = compare_books(books)
-        self.say(summary_text(final, books, differences))
-        self.state.write(self.state.path / "summary.json", json.dumps(summary(final, books, differences)))
+        self.say(summary_text(final, books, differences, explained))
+        told = summary(final, books, differences, explained)
+        self.state.write(self.state.path / "summary.json", json.dumps(told))
         if not clean:
             self.say("not every tile stopped by itself in time")
             return exits.FAILED
@@ -141,7 +143,14 @@ def prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
         return _prepare(config, state, say)
     except (RpcUnavailable, RpcError, chain.ChainUnavailable, recovery.JournalBusy) as error:
         raise LaunchError(str(error), passing=True) from None
-    except (chain.ChainError, ConfigError, keyfile.KeyFileError, FundingError, recovery.RecoveryError) as error:
+    except (
+        chain.ChainError,
+        ConfigError,
+        keyfile.KeyFileError,
+        FundingError,
+        lookup_tables.TableError,
+        recovery.RecoveryError,
+    ) as error:
         raise LaunchError(str(error), passing=False) from None
     except CoreError as error:
         raise LaunchError(error.sentence, passing=False) from None
@@ -152,10 +161,10 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
     ends = chain.endpoints(config)
     rpc = RpcClient(ends.rpc_url, timeout_ms=config.chain.timeout_ms, ca_path=config.chain.ca_path)
     chain.await_healthy(rpc, timeout_s=config.supervisor.start_timeout_ms / 1000)
-    pools = _pools(config, rpc)
+    pools = pools_of(config, rpc)
     state.write(state.accounts_path, accounts_file(pools))
     if config.chain.embedded and not state.baseline_path.exists():
-        fund(
+        payer = fund(
             rpc,
             wallet,
             mints(pools),
@@ -165,14 +174,19 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
             timeout_s=_FUNDING_TIMEOUT_S,
             say=say,
         )
+        tables = lookup_tables.contents(rpc, pools, wallet)
+        made = lookup_tables.create(rpc, payer, tables, timeout_s=_FUNDING_TIMEOUT_S)
+        state.add_lookup_tables(map(str, made))
+        say(f"made {len(made)} lookup tables with {sum(map(len, tables))} accounts of {len(pools)} pools")
     baseline = chain.baseline(config, rpc, wallet, state, rpc.call("getGenesisHash"))
     with recovery.locked(state.journal_path):
         recovered = recovery.recover(state.journal_path)
         recovery.prune(state.journal_path, recovered, config.journal.keep_gb << 30)
     state.write(state.open_orders_path, msgspec.json.encode(recovered.open_orders).decode())
-    for tile, tables in (("build", config.build.lookup_tables), ("sign", config.sign.lookup_tables)):
-        if tables:
-            state.write(state.lookup_tables_path(tile), json.dumps(chain.lookup_tables(rpc, tables)))
+    for tile, configured in (("build", config.build.lookup_tables), ("sign", config.sign.lookup_tables)):
+        known = list(dict.fromkeys([*configured, *state.own_lookup_tables()]))
+        if known:
+            state.write(state.lookup_tables_path(tile), json.dumps(chain.lookup_tables(rpc, known)))
     run = max(state.next_run(), recovered.last_run + 1)
     encrypted = keyfile.is_encrypted(config.wallet_path)
     params = tile_params(config, ends, str(wallet), state, passphrase_fd=PASSPHRASE_FD if encrypted else -1)
@@ -205,7 +219,7 @@ def _record(config: Config, state: StateDirectory, run: int, params: Params) -> 
     state.write(state.journal_path / f"{run}.config.json", msgspec.json.encode(record).decode())
 
 
-def _pools(config: Config, rpc: RpcClient) -> list[Pool]:
+def pools_of(config: Config, rpc: RpcClient) -> list[Pool]:
     """The pools to trade on: those of `pools.path`, else the most useful the chain lists, `pools.limit` at most."""
     wanted: list[str] | None = None
     if config.pools.path:

@@ -48,7 +48,7 @@ def tile_params(config: Config, chain: Endpoints, wallet: str, state: StateDirec
     build = _plain(config.build, "lookup_tables") | {"wallet": wallet}
     if not config.build.tip_account:
         del build["tip_account"]
-    if config.build.lookup_tables:
+    if config.build.lookup_tables or state.own_lookup_tables():
         build["lookup_tables_path"] = state.lookup_tables_path("build")
     sign = _plain(config.sign, "programs", "tip_accounts", "lookup_tables") | {
         "key_path": config.wallet_path,
@@ -56,7 +56,7 @@ def tile_params(config: Config, chain: Endpoints, wallet: str, state: StateDirec
     }
     if config.sign.tip_accounts:
         sign["tip_accounts"] = ",".join(config.sign.tip_accounts)
-    if config.sign.lookup_tables:
+    if config.sign.lookup_tables or state.own_lookup_tables():
         sign["lookup_tables_path"] = state.lookup_tables_path("sign")
     if passphrase_fd >= 0:
         sign["key_passphrase_fd"] = passphrase_fd

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sniperforge import reverts
 from sniperforge.recovery import State
+from sniperforge.reverts import UNEXPLAINED, Revert
 from sniperforge.text import amount, short_ns
 
 WSOL = "So11111111111111111111111111111111111111112"
@@ -61,12 +64,23 @@ def _bot_lines(bots: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def summary_text(final: dict[str, Any], books: Books, differences: list[Difference]) -> str:
-    """The end of a run for a person: what was landed and earned in it, and whether the books equal the chain."""
+def _revert_lines(explained: Sequence[Revert]) -> list[str]:
+    if not explained:
+        return []
+    known = [revert for revert in explained if revert.cause == UNEXPLAINED]
+    return [f"  reverted: {reverts.summary_text(explained)}", *(f"  {revert.text()}" for revert in known)]
+
+
+def summary_text(
+    final: dict[str, Any], books: Books, differences: list[Difference], explained: Sequence[Revert]
+) -> str:
+    """The end of a run for a person: what was landed and earned in it, why orders reverted, and whether the books equal
+    the chain."""
     journal = books.journal
     lines = [
         f"summary of run {final['run']} ({final['uptime_s']:.1f} s):",
         *_bot_lines(final["bots"]),
+        *_revert_lines(explained),
         f"  all runs: {journal.fills} orders resolved, {len(journal.open_orders)} open, "
         f"fees {amount(journal.fee_lamports, 9)} SOL, tips {amount(journal.tip_lamports, 9)} SOL",
     ]
@@ -86,7 +100,9 @@ def summary_text(final: dict[str, Any], books: Books, differences: list[Differen
     return "\n".join(lines)
 
 
-def summary(final: dict[str, Any], books: Books, differences: list[Difference]) -> dict[str, Any]:
+def summary(
+    final: dict[str, Any], books: Books, differences: list[Difference], explained: Sequence[Revert]
+) -> dict[str, Any]:
     """The same as plain data; amounts in base units."""
     journal = books.journal
     mints = sorted(books.baseline.keys() | books.held.keys() | journal.positions.keys())
@@ -95,6 +111,7 @@ def summary(final: dict[str, Any], books: Books, differences: list[Difference]) 
         "run": final["run"],
         "uptime_s": final["uptime_s"],
         "bots": final["bots"],
+        "reverted": reverts.counted(explained),
         "fills": journal.fills,
         "open_orders": len(journal.open_orders),
         "fee_lamports": journal.fee_lamports,

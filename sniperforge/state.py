@@ -4,6 +4,7 @@
 <state_dir>/run         number of the last run
 <state_dir>/killed      there while a person's kill is in force; holds its level
 <state_dir>/accounts    accounts the feed follows, in delivery order
+<state_dir>/lookup_tables          lookup tables that were made for this instance, one a line
 <state_dir>/lookup_tables.<tile>.json  lookup tables that build or sign knows, address -> addresses
 <state_dir>/baseline.json  balances of the wallet before the first order ever
 """
@@ -15,6 +16,7 @@ import fcntl
 import os
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from sniperforge.processes import alive
@@ -48,6 +50,16 @@ class StateDirectory:
     def open_orders_path(self) -> Path:
         """File of the orders of earlier runs whose outcome is unknown."""
         return self.path / "open_orders.json"
+
+    def own_lookup_tables(self) -> list[str]:
+        """Address lookup tables that were made for this instance."""
+        path = self.path / "lookup_tables"
+        return path.read_text().split() if path.exists() else []
+
+    def add_lookup_tables(self, tables: Iterable[str]) -> None:
+        """Remembers tables that were made for this instance: build and sign know them from the next start on."""
+        known = dict.fromkeys([*self.own_lookup_tables(), *tables])
+        self.write(self.path / "lookup_tables", "".join(f"{table}\n" for table in known))
 
     def lookup_tables_path(self, tile: str) -> Path:
         """File of the address lookup tables that a tile knows."""

@@ -1,7 +1,8 @@
 """A whole emulated program (`csrc/sbf/<name>.c`) compiled for this machine and run on accounts in memory.
 
 The text is the same that runs in the virtual machine. What the machine gives is simple here: the token programs move
-amounts without fees or checks, logs are dropped except for the event, derived addresses come from solders.
+amounts, less what a mint withholds, without checks; logs are dropped except for the event; derived addresses come from
+solders.
 """
 
 from __future__ import annotations
@@ -87,9 +88,12 @@ uint64_t sol_invoke_signed_c( sbf_call_t const * call, sbf_account_t const * acc
   (void)signers; (void)signer_count;
   if( !token_is_program( call->program_id ) || count < 3 ) return 0;
   uint64_t amount = sbf_u64( call->data + 1 );
-  uint8_t *from = accounts[0].data + 64, *to = accounts[call->data[0] == 12 ? 2 : 1].data + 64;
+  bool checked    = call->data[0] == 12; /* it names the mint */
+  uint8_t *from = accounts[0].data + 64, *to = accounts[checked ? 2 : 1].data + 64;
+  token_fee_t rule = {{ 0 }};
+  if( checked ) token_fee_read( &rule, &accounts[1], host_epoch );
   sbf_put_u64( from, sbf_u64( from ) - amount );
-  sbf_put_u64( to, sbf_u64( to ) + amount );
+  sbf_put_u64( to, sbf_u64( to ) + amount - token_fee_of( &rule, amount ) );
   return 0;
 }}
 int host_open( void ) {{

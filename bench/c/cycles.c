@@ -16,15 +16,10 @@
    all          sf_cycles_all over the market with gaps in it, a cycle */
 
 #include <math.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "../../tests/c/cpmm_fixture.h"
-#include "base/clock.h"
-#include "base/cpu.h"
-#include "base/err.h"
 #include "base/rng.h"
+#include "rig.h"
 #include "trade/cycles.h"
 
 #define POOLS       10000
@@ -94,22 +89,6 @@ static void changed( uint32_t p, double factor, fixture_update_t * out ) {
     for( uint32_t side = 0; side < 2; side++ ) out->u.limit[side] = 0.01 * (double)out->s.reserve[side];
 }
 
-/* -- statistics ---------------------------------------------------------------- */
-
-static int by_size( void const * a, void const * b ) {
-  uint64_t x = *(uint64_t const *)a, y = *(uint64_t const *)b;
-  return x < y ? -1 : x > y;
-}
-
-static void report( char const * what, uint64_t cnt ) {
-  double sum = 0;
-  for( uint64_t i = 0; i < cnt; i++ ) sum += (double)ns[i];
-  qsort( ns, cnt, sizeof( *ns ), by_size );
-  printf( "{\"case\":\"%s\",\"count\":%lu,\"p50_ns\":%lu,\"p99_ns\":%lu,\"p999_ns\":%lu,\"mean_ns\":%.1f}\n", what, cnt,
-          ns[cnt / 2], ns[cnt * 99 / 100], ns[cnt * 999 / 1000], sum / (double)cnt );
-  fflush( stdout );
-}
-
 /* -- cases --------------------------------------------------------------------- */
 
 static void cycles_open( void ) {
@@ -131,14 +110,14 @@ static void build_whole( void ) {
     ns[i] = sf_clock_ns() - start;
     if( i < 4 ) sf_cycles_close( &cycles );
   }
-  report( "build", 5 );
+  bench_samples_report( "build", ns, 5 );
   for( uint32_t i = 0; i < 20; i++ ) {
     sf_cycles_base( &cycles, WSOL );
     uint64_t start = sf_clock_ns();
     sf_cycles_search( &cycles, POOLS - 1, &list );
     ns[i] = sf_clock_ns() - start;
   }
-  report( "list", 20 );
+  bench_samples_report( "list", ns, 20 );
 }
 
 static uint32_t pool_random( void ) { return (uint32_t)sf_rng_below( &rng, POOLS ); }
@@ -162,7 +141,7 @@ static void quiet( char const * what, uint32_t ( *pool )( void ), uint64_t cnt )
     sf_cycles_search( &cycles, f.u.pool, &list );
     ns[i] = sf_clock_ns() - start;
   }
-  report( what, cnt );
+  bench_samples_report( what, ns, cnt );
 }
 
 static void gap( uint64_t cnt ) {
@@ -181,7 +160,7 @@ static void gap( uint64_t cnt ) {
     changed( p, 1, &f );
     sf_cycles_update( &cycles, &f.u, 0 );
   }
-  report( "gap", cnt );
+  bench_samples_report( "gap", ns, cnt );
   if( found < cnt / 2 ) {
     fprintf( stderr, "cycles: only %lu of %lu gaps were found\n", found, cnt );
     exit( 1 );
@@ -204,7 +183,7 @@ static void all( void ) {
   uint64_t start = sf_clock_ns();
   DO( sf_cycles_all( &cycles, count, &told ) );
   ns[0] = ( sf_clock_ns() - start ) / ( told ? told : 1 );
-  printf( "{\"case\":\"all\",\"count\":%lu,\"mean_ns\":%lu}\n", told, ns[0] );
+  bench_samples_report( "all", ns, 1 );
 }
 
 int main( int argc, char ** argv ) {
@@ -213,12 +192,8 @@ int main( int argc, char ** argv ) {
     fprintf( stderr, "cycles: %s updates; use 1000 to %u\n", argv[1], UPDATES_MAX );
     return 1;
   }
-  cpu_set_t cores;
-  uint32_t core = CPU_SETSIZE;
-  sched_getaffinity( 0, sizeof( cores ), &cores );
-  while( core-- && !CPU_ISSET( core, &cores ) ) {}
-  DO( sf_cpu_pin( core ) ); /* the last one, as the hot group does */
-  sf_clock_init();
+  bench_pin();
+  bench_clock_open();
   sf_rng_seed( &rng, 1 );
   market_make();
   build_whole();
@@ -227,7 +202,8 @@ int main( int argc, char ** argv ) {
   quiet( "hub", pool_hub, cnt / 10 );
   gap( cnt / 10 );
   all();
-  printf( "{\"case\":\"cut\",\"count\":%lu}\n", cycles.cut_searches );
+  printf( "{\"what\":\"cut\",\"count\":%lu}\n", cycles.cut_searches );
+  bench_clock_report();
   sf_cycles_close( &cycles );
   return 0;
 }

@@ -1,6 +1,6 @@
 /* bench journal: the journal tile beside what the disk does without it, in one run.
 
-     build/release/bench/c/journal DIRECTORY [CHUNKS]      JSON lines on stdout
+     build/release/bench/c/journal DIRECTORY [CHUNKS [SHARE]]      JSON lines on stdout; a SHARE of 0.1 does a tenth
 
    One thread publishes 256-byte records (journal record header included) and
    steps the tile, in a rig; segments, blocks and buffers are the shipped ones.
@@ -12,21 +12,18 @@
             pwrites, O_DIRECT|O_DSYNC, into a file that was written before
    naive    write and fdatasync of each record */
 
-#include "base/clock.h"
-#include "base/err.h"
+#include "rig.h"
 #include "sf_cnc.h"
 #include "tile/rig.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define RECORD_BYTES 256
 #define PAYLOAD      ( RECORD_BYTES - 40 )
-#define STREAM       1000000 /* records of a stream */
+#define STREAM       1000000 /* records of a stream, in a long run */
 #define COMMITS      1000
 #define NAIVE        200
 #define BIG          65536
@@ -35,16 +32,13 @@
 
 static char const * base;
 static uint64_t sample[COMMITS];
+static uint64_t stream_cnt = STREAM, commit_cnt = COMMITS, naive_cnt = NAIVE;
+static long file_bytes = FILE_BYTES;
 
 static void need( int ok, char const * what ) {
   if( ok ) return;
   fprintf( stderr, "%s: %s %s\n", what, sf_err_text(), strerror( errno ) );
   exit( 1 );
-}
-
-static int by_value( void const * a, void const * b ) {
-  uint64_t x = *(uint64_t const *)a, y = *(uint64_t const *)b;
-  return x < y ? -1 : x > y;
 }
 
 static void empty( char const * dir ) {
@@ -56,17 +50,15 @@ static void empty( char const * dir ) {
 }
 
 static void say_rate( char const * what, char const * how, uint64_t records, uint64_t ns ) {
-  printf( "{\"what\":\"%s\",\"how\":\"%s\",\"records_per_second\":%.0f}\n", what, how,
+  printf( "{\"what\":\"rate\",\"case\":\"%s %s\",\"per_second\":%.0f}\n", what, how,
           (double)records * 1e9 / (double)ns );
   fflush( stdout );
 }
 
 static void say_latency( char const * what, char const * how, uint32_t cnt ) {
-  qsort( sample, cnt, sizeof sample[0], by_value );
-  printf( "{\"what\":\"%s\",\"how\":\"%s\",\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,\"samples\":%u}\n", what,
-          how, (double)sample[cnt / 2] / 1e3, (double)sample[cnt * 99 / 100] / 1e3, (double)sample[cnt - 1] / 1e3,
-          cnt );
-  fflush( stdout );
+  char name[64];
+  snprintf( name, sizeof( name ), "%s %s", what, how );
+  bench_samples_report( name, sample, cnt );
 }
 
 /* -- the journal ----------------------------------------------------------- */
@@ -98,8 +90,8 @@ static void stream( char const * engine ) {
   sf_table_t * table = sf_rig_table_of( rig, "durable" );
   uint64_t begin     = sf_clock_ns();
   uint64_t sent      = 0;
-  while( durable( table ) < STREAM ) {
-    for( int i = 0; i < 64 && sent < STREAM; i++ ) {
+  while( durable( table ) < stream_cnt ) {
+    for( int i = 0; i < 64 && sent < stream_cnt; i++ ) {
       sf_message_t * slot = sf_link_claim( p );
       if( !slot ) break;
       memset( slot + 1, (int)sent, PAYLOAD );
@@ -108,7 +100,7 @@ static void stream( char const * engine ) {
     }
     need( sf_rig_step( rig ) >= 0, "journal" );
   }
-  say_rate( "stream", engine, STREAM, sf_clock_ns() - begin );
+  say_rate( "stream", engine, stream_cnt, sf_clock_ns() - begin );
   sf_rig_close( rig );
 }
 
@@ -116,13 +108,13 @@ static void commit( char const * engine ) {
   sf_rig_t * rig           = journal_open( engine );
   sf_table_t * table       = sf_rig_table_of( rig, "durable" );
   uint8_t payload[PAYLOAD] = { 0 };
-  for( uint64_t i = 0; i < COMMITS; i++ ) {
+  for( uint64_t i = 0; i < commit_cnt; i++ ) {
     uint64_t begin = sf_clock_ns();
     need( sf_rig_inject( rig, "wire", SF_MSG_WIRE, 0, 0, payload, PAYLOAD ) == 0, "publish" );
     while( durable( table ) <= i ) need( sf_rig_step( rig ) >= 0, "journal" );
     sample[i] = sf_clock_ns() - begin;
   }
-  say_latency( "commit", engine, COMMITS );
+  say_latency( "commit", engine, (uint32_t)commit_cnt );
   sf_rig_close( rig );
 }
 
@@ -135,7 +127,7 @@ static int written_file( int flags, uint8_t * zeros ) {
   int fd = open( path, O_RDWR | O_CREAT | O_DIRECT | flags, 0600 );
   if( fd < 0 && errno == EINVAL ) fd = open( path, O_RDWR | O_CREAT | flags, 0600 );
   need( fd >= 0, path );
-  for( long off = 0; off < FILE_BYTES; off += BIG ) need( pwrite( fd, zeros, BIG, off ) == BIG, path );
+  for( long off = 0; off < file_bytes; off += BIG ) need( pwrite( fd, zeros, BIG, off ) == BIG, path );
   need( fsync( fd ) == 0, path );
   return fd;
 }
@@ -149,32 +141,41 @@ static void limit( uint8_t * block ) {
   if( fd < 0 ) fd = open( path, O_WRONLY | O_DSYNC );
   need( fd >= 0, path );
   uint64_t begin = sf_clock_ns();
-  for( long off = 0; off < FILE_BYTES; off += BIG ) need( pwrite( fd, block, BIG, off ) == BIG, path );
-  say_rate( "limit", "pwrite 64 KiB", (uint64_t)( FILE_BYTES / RECORD_BYTES ), sf_clock_ns() - begin );
-  for( uint32_t i = 0; i < COMMITS; i++ ) {
+  for( long off = 0; off < file_bytes; off += BIG ) need( pwrite( fd, block, BIG, off ) == BIG, path );
+  say_rate( "limit", "pwrite 64 KiB", (uint64_t)( file_bytes / RECORD_BYTES ), sf_clock_ns() - begin );
+  for( uint32_t i = 0; i < commit_cnt; i++ ) {
     uint64_t t = sf_clock_ns();
     need( pwrite( fd, block, SMALL, (long)i * SMALL ) == SMALL, path );
     sample[i] = sf_clock_ns() - t;
   }
-  say_latency( "limit", "pwrite 4 KiB", COMMITS );
+  say_latency( "limit", "pwrite 4 KiB", (uint32_t)commit_cnt );
   close( fd );
   fd = open( path, O_WRONLY );
   need( fd >= 0, path );
   begin = sf_clock_ns();
-  for( int i = 0; i < NAIVE; i++ )
+  for( uint64_t i = 0; i < naive_cnt; i++ )
     need( write( fd, block, RECORD_BYTES ) == RECORD_BYTES && fdatasync( fd ) == 0, path );
-  say_rate( "naive", "write and fdatasync", NAIVE, sf_clock_ns() - begin );
+  say_rate( "naive", "write and fdatasync", naive_cnt, sf_clock_ns() - begin );
   close( fd );
 }
 
 int main( int argc, char ** argv ) {
   if( argc < 2 ) {
-    fprintf( stderr, "usage: %s DIRECTORY [CHUNKS]\n", argv[0] );
+    fprintf( stderr, "usage: %s DIRECTORY [CHUNKS [SHARE]]\n", argv[0] );
     return 2;
   }
-  base       = argv[1];
-  int chunks = argc > 2 ? atoi( argv[2] ) : 3;
-  sf_clock_init();
+  base         = argv[1];
+  int chunks   = argc > 2 ? atoi( argv[2] ) : 3;
+  double share = argc > 3 ? atof( argv[3] ) : 1;
+  if( chunks < 1 || share < 0.01 || share > 1 ) {
+    fprintf( stderr, "journal: %d chunks of a share of %g; use 1 and more, 0.01 to 1\n", chunks, share );
+    return 2;
+  }
+  stream_cnt = (uint64_t)( share * STREAM );
+  commit_cnt = (uint64_t)( share * COMMITS );
+  naive_cnt  = (uint64_t)( share * NAIVE );
+  file_bytes = (long)( share * ( FILE_BYTES / BIG ) ) * BIG;
+  bench_clock_open();
   uint8_t * block = aligned_alloc( SMALL, BIG );
   memset( block, 0, BIG );
   for( int i = 0; i < chunks; i++ ) {
@@ -184,6 +185,7 @@ int main( int argc, char ** argv ) {
     commit( "uring" );
     commit( "pwrite" );
   }
+  bench_clock_report();
   empty( base );
   free( block );
   return 0;

@@ -1,6 +1,6 @@
 /* bench link: links beside the bare cache-line limit, in one run.
 
-     build/release/bench/c/link [CHUNKS]      JSON lines on stdout
+     build/release/bench/c/link [CHUNKS [SECONDS]]      JSON lines on stdout
 
    Two processes, each pinned to a core, the first and the last they may use.  A
    chunk measures the limit (one line that both write in turn, one pause in the
@@ -14,16 +14,12 @@
               (lossy: until the writer is done): median of those of 48 bursts in
               which neither process was taken off its core; a reader that has caught
               up waits four pauses, which is less than a turn of a tile
+   steady     one way through the lossless link at a fixed rate for SECONDS, from the time a message was intended for
    pipe       half the round trip over two pipes, for scale */
 
-#include "base/clock.h"
-#include "base/cpu.h"
-#include "base/err.h"
+#include "rig.h"
 #include "shm/instance.h"
-#include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -39,8 +35,9 @@
 #define GROUP       16    /* trips in one mean */
 #define BURST       32768 /* messages in a burst of a stream */
 #define BURSTS      48
-#define TURN_PAUSES 4 /* of a streaming reader that has caught up */
-#define CLEAN_MIN   5 /* bursts that a figure is made of */
+#define WARM_UP     0.2 /* seconds of a steady run that are not counted */
+#define TURN_PAUSES 4   /* of a streaming reader that has caught up */
+#define CLEAN_MIN   5   /* bursts that a figure is made of */
 #define CASES       4
 
 static struct {
@@ -61,7 +58,9 @@ typedef struct board {
   uint8_t _pad0[120];
   uint64_t done;     /* written by the child: number of the last order done */
   uint64_t switches; /* written by the child: how often it was taken off its core, before done */
-  uint8_t _pad1[112];
+  uint64_t events;   /* of a steady run, written by the parent before its order, as is warm_up */
+  uint64_t warm_up;
+  uint8_t _pad1[96];
   struct {
     uint64_t word;
     uint8_t _pad2[SF_ALIGN * 33 - 8];
@@ -72,7 +71,8 @@ typedef struct board {
 #define WHAT_LATENCY 1 /* + case */
 #define WHAT_STREAM  ( WHAT_LATENCY + CASES )
 #define WHAT_PIPE    ( WHAT_STREAM + CASES )
-#define WHAT_END     ( WHAT_PIPE + 1 )
+#define WHAT_STEADY  ( WHAT_PIPE + 1 )
+#define WHAT_END     ( WHAT_STEADY + 1 )
 
 static board_t * board;
 static uint64_t orders;
@@ -80,10 +80,13 @@ static sf_instance_t inst;
 static sf_producer_t producer[CASES]; /* into the own links */
 static sf_consumer_t consumer[CASES];
 static int pipes[2][2];
-static double tick_ns;
 static uint64_t stamp[TRIPS + 1]; /* rdtsc at the start of each trip, and at the end of the last */
 static uint64_t trips[TRIPS];
 static uint64_t checksum;
+static bench_hist_t hist;     /* of trips one by one, in ps */
+static bench_hist_t * steady; /* written by the child */
+
+static double const steady_rate[] = { 10e3, 100e3, 1e6 };
 
 static void die( void ) {
   fprintf( stderr, "bench link: %s\n", sf_err_text() );
@@ -100,7 +103,7 @@ static double half( uint64_t cnt, uint64_t group, double q ) {
   uint64_t n = cnt / group;
   for( uint64_t i = 0; i < n; i++ ) trips[i] = stamp[( i + 1 ) * group] - stamp[i * group];
   qsort( trips, n, sizeof( trips[0] ), by_value );
-  return (double)trips[(uint64_t)( q * (double)( n - 1 ) )] * tick_ns / (double)( 2 * group );
+  return bench_ns( trips[(uint64_t)( q * (double)( n - 1 ) )] ) / (double)( 2 * group );
 }
 
 /* how often this process was taken off its core */
@@ -255,6 +258,33 @@ static void pipe_trips( int parent ) {
   stamp[PIPE_TRIPS] = __builtin_ia32_rdtsc();
 }
 
+/* -- steady ----------------------------------------------------------------- */
+
+static void steady_in( bench_schedule_t * s ) {
+  sf_producer_t p = producer[0];
+  uint64_t intended;
+  while( s->next < s->events ) {
+    if( bench_schedule_due( s, &intended ) ) put( &p, intended, 4 );
+    else sf_pause();
+  }
+  producer[0] = p;
+}
+
+static void steady_out( void ) {
+  sf_consumer_t c = consumer[0];
+  bench_hist_clear( steady );
+  for( uint64_t i = 0; i < board->events; i++ ) {
+    sf_message_t const * m;
+    while( !( m = sf_link_peek( &c ) ) ) sf_pause();
+    int64_t ticks = (int64_t)( bench_ticks() - *(uint64_t const *)( m + 1 ) );
+    sf_link_release( &c );
+    if( i >= board->warm_up )
+      bench_hist_add( steady, ticks > 0 ? (uint64_t)( bench_ns( (uint64_t)ticks ) * 1000 ) : 0 );
+  }
+  sf_consumer_flush( &c );
+  consumer[0] = c;
+}
+
 /* -- both sides ------------------------------------------------------------- */
 
 static void open_links( uint32_t me ) {
@@ -278,7 +308,8 @@ static void child( void ) {
     if( what == WHAT_LIMIT ) limit_pong( ( order >> 8 ) << 32 );
     else if( what < WHAT_STREAM ) latency( (int)( what - WHAT_LATENCY ), 0 );
     else if( what < WHAT_PIPE ) stream_out( (int)( what - WHAT_STREAM ) );
-    else pipe_trips( 0 );
+    else if( what == WHAT_PIPE ) pipe_trips( 0 );
+    else steady_out();
     sf_store_release( &board->switches, switches() );
     sf_store_release( &board->done, order );
   }
@@ -324,7 +355,7 @@ static double stream( int i, uint64_t * clean ) {
   *clean = n;
   if( n < CLEAN_MIN ) return 0;
   qsort( burst, n, sizeof( burst[0] ), by_value );
-  return (double)burst[n / 2] * tick_ns;
+  return bench_ns( burst[n / 2] );
 }
 
 static void chunk( uint64_t number ) {
@@ -333,11 +364,17 @@ static void chunk( uint64_t number ) {
     uint64_t order = say( (uint64_t)( WHAT_LATENCY + i ) );
     latency( i, 1 );
     await( order );
-    double p50 = half( TRIPS, GROUP, 0.5 ), p99 = half( TRIPS, 1, 0.99 ), after = limit();
+    double p50 = half( TRIPS, GROUP, 0.5 );
+    bench_hist_clear( &hist );
+    for( uint64_t n = 0; n < TRIPS; n++ )
+      bench_hist_add( &hist, (uint64_t)( 500 * bench_ns( stamp[n + 1] - stamp[n] ) ) );
+    double after = limit();
     printf( "{\"what\":\"latency\",\"case\":\"%s\",\"chunk\":%lu,\"limit_before_ns\":%.2f,\"limit_after_ns\":%.2f,"
             "\"regime\":\"%s\","
-            "\"p50_ns\":%.2f,\"p99_ns\":%.2f,\"ratio_p50\":%.4f}\n",
-            cases[i].name, number, before, after, regime( before, after ), p50, p99, 2 * p50 / ( before + after ) );
+            "\"p50_ns\":%.2f,\"ratio_p50\":%.4f,",
+            cases[i].name, number, before, after, regime( before, after ), p50, 2 * p50 / ( before + after ) );
+    bench_hist_fields( &hist, "ps" );
+    printf( "}\n" );
 
     uint64_t lost = sf_load_relaxed( &producer[i].edge[0]->lost );
     before        = after;
@@ -354,12 +391,34 @@ static void chunk( uint64_t number ) {
   fflush( stdout );
 }
 
+static void steady_case( double per_second, double seconds ) {
+  double before      = limit();
+  bench_schedule_t s = bench_schedule( per_second, seconds, WARM_UP );
+  board->events      = s.events;
+  board->warm_up     = s.warm_up;
+  uint64_t order     = say( WHAT_STEADY );
+  steady_in( &s );
+  await( order );
+  double after = limit();
+  printf( "{\"what\":\"steady\",\"case\":\"lossless-64 at %.0f/s\",\"limit_before_ns\":%.2f,\"limit_after_ns\":%.2f,"
+          "\"regime\":\"%s\",",
+          per_second, before, after, regime( before, after ) );
+  bench_schedule_fields( &s );
+  printf( "," );
+  bench_hist_fields( steady, "ps" );
+  printf( "}\n" );
+}
+
 static void pipe_case( void ) {
   uint64_t order = say( WHAT_PIPE );
   pipe_trips( 1 );
   await( order );
-  printf( "{\"what\":\"scale\",\"case\":\"pipe\",\"p50_ns\":%.0f,\"p99_ns\":%.0f}\n", half( PIPE_TRIPS, 1, 0.5 ),
-          half( PIPE_TRIPS, 1, 0.99 ) );
+  bench_hist_clear( &hist );
+  for( uint64_t n = 0; n < PIPE_TRIPS; n++ )
+    bench_hist_add( &hist, (uint64_t)( bench_ns( stamp[n + 1] - stamp[n] ) / 2 ) );
+  printf( "{\"what\":\"pipe\"," );
+  bench_hist_fields( &hist, "ns" );
+  printf( "}\n" );
 }
 
 static void create( char const * dir ) {
@@ -377,14 +436,9 @@ static void create( char const * dir ) {
   sf_topology_free( t );
 }
 
-static void tick_measure( void ) {
-  uint64_t ns = sf_clock_posix_ns( CLOCK_MONOTONIC ), tsc = __builtin_ia32_rdtsc();
-  usleep( 20000 );
-  tick_ns = (double)( sf_clock_posix_ns( CLOCK_MONOTONIC ) - ns ) / (double)( __builtin_ia32_rdtsc() - tsc );
-}
-
 int main( int argc, char ** argv ) {
   uint64_t chunks = argc > 1 ? strtoull( argv[1], 0, 10 ) : 20;
+  double seconds  = argc > 2 ? atof( argv[2] ) : 1;
   uint32_t core[SF_CPU_MAX], cnt = sf_cpu_available( core );
   if( cnt < 2 ) {
     fprintf( stderr, "bench link: two cores are needed, there is one\n" );
@@ -392,10 +446,10 @@ int main( int argc, char ** argv ) {
   }
   char dir[64];
   snprintf( dir, sizeof( dir ), "/dev/shm/sf-t%d-bench", (int)getpid() );
-  board = mmap( 0, sizeof( *board ), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
-  if( board == MAP_FAILED || pipe( pipes[0] ) || pipe( pipes[1] ) ) return 1;
-  sf_clock_init();
-  tick_measure();
+  board  = mmap( 0, sizeof( *board ), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
+  steady = mmap( 0, sizeof( *steady ), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
+  if( board == MAP_FAILED || steady == MAP_FAILED || pipe( pipes[0] ) || pipe( pipes[1] ) ) return 1;
+  bench_clock_open();
   create( dir );
   pid_t pid = fork();
   if( !pid ) prctl( PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0, 0, 0 );
@@ -406,12 +460,12 @@ int main( int argc, char ** argv ) {
     child();
     _exit( checksum == 1 ); /* the reads are not for nothing */
   }
-  double load[1] = { 0 };
-  getloadavg( load, 1 );
-  printf( "{\"what\":\"host\",\"cores\":[%u,%u],\"load_average\":%.2f,\"chunks\":%lu}\n", core[0], core[cnt - 1],
-          load[0], chunks );
   for( uint64_t i = 0; i < chunks; i++ ) chunk( i );
+  if( seconds > 0 )
+    for( uint32_t i = 0; i < sizeof( steady_rate ) / sizeof( *steady_rate ); i++ )
+      steady_case( steady_rate[i], seconds );
   pipe_case();
+  bench_clock_report();
   say( WHAT_END );
   waitpid( pid, 0, 0 );
   sf_instance_close( &inst );

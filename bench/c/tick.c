@@ -1,6 +1,6 @@
 /* bench tick: from account bytes to an order and to a signed transaction, over a made market of 1,000 pools.
 
-     build/release/bench/c/tick [TICKS]      JSON lines on stdout
+     build/release/bench/c/tick [TICKS [SECONDS]]      JSON lines on stdout
 
    All tiles are one group in this thread: book, arb, risk; then the same with build and sign.  A tick is a swap in
    one pool: its state and one vault come first, the other vault makes it coherent and is the clock's start (the
@@ -12,33 +12,33 @@
    quiet_turn                     a turn of book, arb and risk over a change that opens no gap
    quiet_search                   arb's update and search alone; _clocked: one by one, with the clock's 20 ns
    risk_gate                      the gate alone, each order released again
-   quote                          an exact quote */
+   quote                          an exact quote
+   steady_to_order, steady_to_signed   open loop: STEADY_RATE swaps a second for SECONDS, one in ten opens a gap; from the
+                                  time the last account of the swap was intended to stand in the slot */
 
 #include <math.h>
-#include <sched.h>
 #include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../tests/c/cpmm_fixture.h"
-#include "base/clock.h"
-#include "base/cpu.h"
-#include "base/err.h"
 #include "base/rng.h"
+#include "rig.h"
 #include "shm/table.h"
 #include "solana/base58.h"
 #include "tile/rig.h"
 #include "trade/cycles.h"
 #include "trade/risk.h"
 
-#define POOLS     1000
-#define TOKENS    300
-#define TICKS_MAX 100000
-#define CHUNKS    100
-#define BOT       1
-#define SOL       1000000000UL
+#define POOLS       1000
+#define TOKENS      300
+#define TICKS_MAX   100000
+#define CHUNKS      100
+#define STEADY_RATE 50e3 /* changes a second */
+#define GAP_EVERY   10
+#define WARM_UP     0.2 /* seconds */
+#define BOT         1
+#define SOL         1000000000UL
 
 #define DO( call )                                                          \
   do {                                                                      \
@@ -78,28 +78,13 @@ static void market_make( void ) {
 
 /* -- statistics ------------------------------------------------------------- */
 
-static int by_size( void const * a, void const * b ) {
-  uint64_t x = *(uint64_t const *)a, y = *(uint64_t const *)b;
-  return x < y ? -1 : x > y;
-}
-
-static void report( char const * what, uint64_t * ns, uint64_t cnt ) {
-  double sum = 0;
-  for( uint64_t i = 0; i < cnt; i++ ) sum += (double)ns[i];
-  qsort( ns, cnt, sizeof( *ns ), by_size );
-  printf( "{\"case\":\"%s\",\"count\":%lu,\"p50_ns\":%lu,\"p99_ns\":%lu,\"p999_ns\":%lu,\"mean_ns\":%.1f}\n", what, cnt,
-          ns[cnt / 2], ns[cnt * 99 / 100], ns[cnt * 999 / 1000], sum / (double)cnt );
-  fflush( stdout );
-}
-
-/* Cases too short to clock one by one: the median of the means of CHUNKS runs, because a run is shorter than a time
-   slice of whatever else is on the core. */
-static void report_chunks( char const * what, uint64_t * ns, uint64_t per_chunk ) {
-  qsort( ns, CHUNKS, sizeof( *ns ), by_size );
-  double median = (double)ns[CHUNKS / 2] / (double)per_chunk;
-  printf( "{\"case\":\"%s\",\"count\":%lu,\"mean_ns\":%.2f,\"per_second\":%.0f}\n", what, CHUNKS * per_chunk, median,
-          1e9 / median );
-  fflush( stdout );
+/* Cases too short to clock one by one: the means of CHUNKS runs, in ps, because a run is shorter than a time slice of
+   whatever else is on the core. */
+static void report_chunks( char const * what, uint64_t const * ns, uint64_t per_chunk ) {
+  static bench_hist_t h;
+  bench_hist_clear( &h );
+  for( uint32_t k = 0; k < CHUNKS; k++ ) bench_hist_add( &h, 1000 * ns[k] / per_chunk );
+  bench_hist_report( what, &h, "ps" );
 }
 
 /* -- the rig ---------------------------------------------------------------- */
@@ -245,7 +230,7 @@ static void market_read( void ) {
 }
 
 /* A change of pool p to these amounts: two accounts now, the third is left to the caller. */
-static void swap_begin( uint32_t p, double factor, fixture_account_t * third ) {
+static void swap_sent( uint32_t p, double factor, fixture_account_t * third ) {
   static fixture_account_t a;
   uint64_t x = (uint64_t)( (double)market[p].amount[0] * factor ),
            y = (uint64_t)( (double)market[p].amount[1] / factor );
@@ -254,8 +239,12 @@ static void swap_begin( uint32_t p, double factor, fixture_account_t * third ) {
   raw_send( &a );
   fixture_vault( &a, p, 0, market[p].token[0], x, slot, 0 );
   raw_send( &a );
-  DO( sf_rig_settle( rig ) );
   fixture_vault( third, p, 1, market[p].token[1], y, slot, 0 );
+}
+
+static void swap_begin( uint32_t p, double factor, fixture_account_t * third ) {
+  swap_sent( p, factor, third );
+  DO( sf_rig_settle( rig ) );
 }
 
 static void expire( sf_order_t const * order ) {
@@ -317,16 +306,61 @@ static void ticks( uint64_t wanted, int with_sign ) {
     exit( 1 );
   }
   if( with_sign ) {
-    report( "build", stage[4], cnt );
-    report( "sign", stage[5], cnt );
-    report( "tick_to_signed", to_signed, cnt );
+    bench_samples_report( "build", stage[4], cnt );
+    bench_samples_report( "sign", stage[5], cnt );
+    bench_samples_report( "tick_to_signed", to_signed, cnt );
     return;
   }
-  report( "book", stage[1], cnt );
-  report( "arb", stage[2], cnt );
-  report( "risk", stage[3], cnt );
-  report( "tick_to_order", to_order, cnt );
-  report( "quiet_turn", quiet, tried );
+  bench_samples_report( "book", stage[1], cnt );
+  bench_samples_report( "arb", stage[2], cnt );
+  bench_samples_report( "risk", stage[3], cnt );
+  bench_samples_report( "tick_to_order", to_order, cnt );
+  bench_samples_report( "quiet_turn", quiet, tried );
+}
+
+/* -- steady ------------------------------------------------------------------- */
+
+/* Takes all that was published; an order's time goes into h, and the order expires. */
+static void steady_take( bench_hist_t * h, int with_sign ) {
+  if( with_sign )
+    while( take( "wire", SF_MSG_WIRE ) )
+      if( h ) bench_hist_add( h, got.m.t_pub - got.m.t_origin );
+  while( take( "order", SF_MSG_ORDER ) ) {
+    sf_order_t order;
+    memcpy( &order, got.payload, sizeof( order ) );
+    if( h && !with_sign ) bench_hist_add( h, got.m.t_pub - got.m.t_origin );
+    expire( &order );
+  }
+  char const * rest[] = { "market", "intent.arb", "denied", "message", "refused" };
+  for( uint32_t l = 0; l < ( with_sign ? 5 : 3 ); l++ ) take( rest[l], 0 );
+}
+
+static void steady( double per_second, double seconds, int with_sign ) {
+  static bench_hist_t h;
+  bench_hist_clear( &h );
+  bench_schedule_t s = bench_schedule( per_second, seconds, WARM_UP );
+  fixture_account_t third;
+  uint32_t moved = POOLS; /* a pool that goes back with the next event */
+  while( s.next < s.events ) {
+    uint32_t p    = moved < POOLS ? moved : (uint32_t)sf_rng_below( &rng, POOLS );
+    int gap       = moved == POOLS && s.next % GAP_EVERY == 0;
+    double factor = gap ? ( sf_rng_below( &rng, 2 ) ? 1.015 : 1 / 1.015 ) : 1 + 0.0002 * ( uniform() - .5 );
+    moved         = gap ? p : POOLS;
+    swap_sent( p, factor, &third );
+    DO( sf_rig_step( rig ) );
+    uint64_t intended;
+    while( !bench_schedule_due( &s, &intended ) ) {}
+    uint64_t t_origin = sf_clock_ns() - (uint64_t)bench_ns( bench_ticks() - intended );
+    DO( sf_rig_inject( rig, "raw", SF_MSG_ACCOUNT, 0, t_origin, &third, fixture_length( &third ) ) );
+    DO( sf_rig_step( rig ) );
+    steady_take( s.next > s.warm_up ? &h : 0, with_sign );
+  }
+  printf( "{\"what\":\"steady\",\"case\":\"%s\",", with_sign ? "steady_to_signed" : "steady_to_order" );
+  bench_schedule_fields( &s );
+  printf( "," );
+  bench_hist_fields( &h, "ns" );
+  printf( "}\n" );
+  fflush( stdout );
 }
 
 /* -- alone ------------------------------------------------------------------ */
@@ -367,7 +401,7 @@ static void search_alone( void ) {
     sf_cycles_search( &c, f[i].u.pool, &list );
     ns[i] = sf_clock_ns() - start;
   }
-  report( "quiet_search_clocked", ns, TICKS_MAX );
+  bench_samples_report( "quiet_search_clocked", ns, TICKS_MAX );
   free( f );
   sf_cycles_close( &c );
 }
@@ -458,16 +492,13 @@ static void quote_alone( void ) {
 
 int main( int argc, char ** argv ) {
   uint64_t wanted = argc > 1 ? strtoull( argv[1], 0, 10 ) : 5000;
+  double seconds  = argc > 2 ? atof( argv[2] ) : 2;
   if( wanted < 200 || wanted > TICKS_MAX / 2 ) {
     fprintf( stderr, "tick: %s ticks; use 200 to %u\n", argv[1], TICKS_MAX / 2 );
     return 1;
   }
-  cpu_set_t cores;
-  uint32_t core = CPU_SETSIZE;
-  sched_getaffinity( 0, sizeof( cores ), &cores );
-  while( core-- && !CPU_ISSET( core, &cores ) ) {}
-  DO( sf_cpu_pin( core ) ); /* the last one, as the hot group does */
-  sf_clock_init();
+  bench_pin();
+  bench_clock_open();
   sf_rng_seed( &rng, 1 );
   market_make();
   quote_alone();
@@ -477,8 +508,10 @@ int main( int argc, char ** argv ) {
     rig_open( with_sign );
     market_read();
     ticks( wanted, with_sign );
+    if( seconds > 0 ) steady( STEADY_RATE, seconds, with_sign );
     sf_rig_close( rig );
     key_remove();
   }
+  bench_clock_report();
   return 0;
 }

@@ -1,7 +1,7 @@
 """Histograms in the buckets and the log format of HdrHistogram (github.com/HdrHistogram): its tools open them.
 
-Three significant digits, V2 encoding, values to 2^43 - 1 in whatever unit the result says. The C side counts in the same
-buckets (`bench/c/rig.h`).
+Three significant digits, V2 encoding, values to 2^43 - 1 in whatever unit the result says. The C side counts in the
+same buckets (`bench/c/rig.h`).
 """
 
 from __future__ import annotations
@@ -76,8 +76,13 @@ class Histogram:
         return 0
 
     def quantiles(self) -> dict[str, float]:
-        """`PERCENTILES`."""
-        return {name: float(self.percentile(percent)) for name, percent in PERCENTILES.items()}
+        """Those of `PERCENTILES` above which there is at least one value."""
+        count = self.count
+        return {
+            name: float(self.percentile(percent))
+            for name, percent in PERCENTILES.items()
+            if count * (100 - percent) >= 99.999 or name == "p50"
+        }
 
     def encode(self) -> str:
         """HdrHistogram's V2 compressed encoding in base64."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -246,12 +246,3 @@ def commit() -> str:
         check=False,
     )
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def target_lines(results: Iterable[Result]) -> list[tuple[str, Target]]:
-    return [(result.name, target) for result in results for target in result.targets]
-
-
-def merged(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
-    """The worse of two statements about the clock or the hiccups, key by key."""
-    return {key: max(one.get(key, other.get(key, 0.0)), other.get(key, 0.0)) for key in {*one, *other}}

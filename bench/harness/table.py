@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bench.harness.floor import HICCUPS_HIGH
 from bench.harness.hdr import Histogram, bucket_range
-from bench.harness.result import PER_NS, Case, Result
+from bench.harness.result import PER_NS, Case, Report, Result
 
 BARS = " ▁▂▃▄▅▆▇█"
 COLUMNS = 16
@@ -108,7 +108,18 @@ def case_text(case: Case) -> str:
     if case.hiccups.get("share", 0.0) > HICCUPS_HIGH:
         gap = quantity(case.hiccups["longest_ns"])
         said.append(
-            f"other programs took {case.hiccups['share']:.0%} of a core (longest gap {gap}): p50 and ratios stand,"
-            " tails do not"
+            f"other programs took {case.hiccups['share']:.0%} of a core (longest gap {gap}): tails and runs at a"
+            " fixed rate tell of them"
         )
+    return "\n".join(said)
+
+
+def summary(report: Report) -> str:
+    """What was met and what was not."""
+    judged = [(case.name, result, each) for case in report.cases for result in case.results for each in result.targets]
+    counts = [sum(each.met is word for _, _, each in judged) for word in (True, False, None)]
+    said = [f"{counts[0]} targets met, {counts[1]} missed, {counts[2]} not judged"]
+    said += [f"  missed: {case} {result.name}: {each.text}" for case, result, each in judged if each.met is False]
+    failed = [(case.name, result) for case in report.cases for result in case.results if result.failed]
+    said += [f"  FAILED: {case} {result.name}: {result.failed}" for case, result in failed]
     return "\n".join(said)

@@ -8,7 +8,8 @@
    The liquidity providers' fee stays in Q, the others do not.  Fees: dex/pump_fee.h.  A sale cannot take more than the
    vault's own quote (6063).  There is no instruction to sell for an exact amount: such a quote is the least base
    whose sale pays at least that, and says what it pays.
-   The program makes no pools of mints with transfer fees.
+   Whether the program makes pools of mints with transfer fees, and what it then pays, is not published (it refuses
+   some mints, 6006 and 6007): the venue's row disables a pool while one of its mints withholds a fee.
    Source: pump-fun/pump-public-docs (PUMP_SWAP_README, NEGATIVE_VIRTUAL_QUOTE_RESERVES, idl/pump_amm.json),
    @pump-fun/pump-swap-sdk (buy.ts, sell.ts, fees.ts, util.ts). */
 
@@ -127,7 +128,8 @@ int sf_pump_swap_trade_accounts( sf_pump_swap_state_t const * s, int v2, int a_t
                                  uint8_t const user_base[32], uint8_t const user_quote[32], sf_account_meta_t * out,
                                  uint32_t * cnt );
 
-/* The program's event of a trade. */
+/* The program's event of a trade.  In that of a buy for a budget the program puts the budget where other buys have
+   what the curve moved, and the other way round; here both fields mean the same in all. */
 typedef struct sf_pump_swap_traded {
   uint8_t pool[32];
   uint8_t user[32];

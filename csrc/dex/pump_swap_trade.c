@@ -179,6 +179,11 @@ int sf_pump_swap_traded_parse( uint8_t const * data, uint32_t len, sf_pump_swap_
       return sf_err_set( SF_ERR_DATA, "pump swap event: name of %u bytes at offset %u", name, at + 4 );
     out->exact_in = name > 9 && !memcmp( data + at, "buy_exact", 9 );
     at += name;
+    if( out->exact_in ) {
+      uint64_t budget = out->quote;
+      out->quote      = out->user_quote;
+      out->user_quote = budget;
+    }
   }
   if( len - at < 16 ) return 0;
   out->cashback_bps = sf_get_u64( data + at );

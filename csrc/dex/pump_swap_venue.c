@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "dex/curve.h"
 #include "dex/pump_swap.h"
+#include "dex/transfer_fee.h"
 #include "dex/vault.h"
 #include "sf_message.h"
 
@@ -12,6 +13,7 @@ typedef struct work {
   state_t state;
   uint64_t amount[2]; /* in the vaults */
   uint64_t supply;    /* of the base mint */
+  uint32_t withholds; /* 1 << side: the mint takes a transfer fee, in this epoch */
 } work_t;
 
 typedef union shared {
@@ -44,24 +46,31 @@ static int meet( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, v
   memcpy( names->vault, w->state.vault, 64 );
   memcpy( names->vault_owner, pubkey, 32 );
   names->moves = SF_PART_BIT( SF_PART_VAULT_A ) | SF_PART_BIT( SF_PART_VAULT_B );
-  names->needs =
-      names->moves | SF_PART_BIT( SF_PART_POOL ) | SF_PART_BIT( SF_PART_SHARED_0 ) | SF_PART_BIT( SF_PART_SHARED_1 );
-  if( w->state.pumps ) names->needs |= SF_PART_BIT( SF_PART_MINT_A ); /* fees go by the market cap */
+  /* the mints: fees go by the base's supply, and neither may take a transfer fee */
+  names->needs = names->moves | SF_PART_BIT( SF_PART_POOL ) | SF_PART_BIT( SF_PART_SHARED_0 ) |
+                 SF_PART_BIT( SF_PART_SHARED_1 ) | SF_PART_BIT( SF_PART_MINT_A ) | SF_PART_BIT( SF_PART_MINT_B );
+  return 0;
+}
+
+static int mint_decode( work_t * w, uint32_t side, uint8_t const owner[32], uint8_t const * data, uint32_t len,
+                        uint64_t epoch ) {
+  sf_transfer_fee_t fee;
+  sf_mint_t mint;
+  int err = sf_mint_decode( owner, data, len, &mint );
+  if( !err ) err = sf_transfer_fee_decode( owner, data, len, epoch, &fee );
+  if( err ) return err;
+  if( !side ) w->supply = mint.supply;
+  w->withholds = ( w->withholds & ~( 1u << side ) ) | ( fee.bps && fee.maximum ? 1u << side : 0 );
   return 0;
 }
 
 static int decode( void * work, uint32_t part, uint8_t const owner[32], uint8_t const * data, uint32_t len,
                    uint64_t slot, uint64_t epoch ) {
   (void)slot;
-  (void)epoch;
   work_t * w = work;
   if( part == SF_PART_POOL ) return sf_pump_swap_pool_again( data, len, &w->state );
-  if( part == SF_PART_MINT_A ) {
-    sf_mint_t mint;
-    int err = sf_mint_decode( owner, data, len, &mint );
-    if( !err ) w->supply = mint.supply;
-    return err;
-  }
+  if( part == SF_PART_MINT_A || part == SF_PART_MINT_B )
+    return mint_decode( w, part - SF_PART_MINT_A, owner, data, len, epoch );
   if( part != SF_PART_VAULT_A && part != SF_PART_VAULT_B ) return 0;
   uint32_t side = part - SF_PART_VAULT_A;
   int err       = sf_vault_decode( owner, data, len, w->state.mint[side], w->state.pubkey, &w->amount[side] );
@@ -81,7 +90,10 @@ static int price( void * work, void const * const shared[2], uint64_t slot ) {
   shared_t const *global = shared[0], *config = shared[1];
   if( !global || global->kind != SF_PUMP_GLOBAL || !config || config->kind != SF_PUMP_FEE_CONFIG )
     return sf_err_set( SF_ERR_DATA, "pump swap pool: global and fee config are not what they should be" );
-  return sf_pump_swap_price( &w->state, w->amount[0], w->amount[1], w->supply, &global->global, &config->config );
+  int err = sf_pump_swap_price( &w->state, w->amount[0], w->amount[1], w->supply, &global->global, &config->config );
+  /* what the program pays of a token with a transfer fee is not published: such a pool is not traded */
+  if( !err && w->withholds ) w->state.no_buys = w->state.no_sales = 1;
+  return err;
 }
 
 static uint32_t travel( void const * work, void * state ) {

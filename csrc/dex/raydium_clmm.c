@@ -399,18 +399,20 @@ void sf_raydium_clmm_quote( sf_raydium_clmm_state_t const * s, int a_to_b, int e
   if( __builtin_expect( s->dynamic.enabled | s->fee_on | s->order_cnt, 0 ) )
     sf_raydium_clmm_steps( s, a_to_b, exact_in, swapped, stop, now, q );
   else sf_ticks_swap( &s->ticks, a_to_b, exact_in, swapped, stop, q );
-  if( q->status == SF_QUOTE_OK ) {
-    error = !q->amount_in || !q->amount_out                                    ? SF_CLMM_ERR_SMALL
-            : !limit && ( exact_in ? q->amount_in : q->amount_out ) != swapped ? SF_CLMM_ERR_NOT_EQUAL
-                                                                               : 0;
-    if( __builtin_expect( error, 0 ) ) {
-      q->status = SF_QUOTE_REFUSED;
-      q->error  = error;
-    }
+  if( __builtin_expect( q->status == SF_QUOTE_REFUSED, 0 ) ) return;
+  int done      = q->status == SF_QUOTE_OK;
+  uint64_t gave = q->amount_out;
+  if( __builtin_expect( done && ( !q->amount_in || !gave ), 0 ) ) {
+    sf_ticks_refuse( q, SF_CLMM_ERR_SMALL );
+    return;
   }
-  if( __builtin_expect( !( fee_in->bps | fee_out->bps ), 1 ) || q->status == SF_QUOTE_REFUSED ) return;
-  if( sf_ticks_paid( fee_in, fee_out, exact_in && q->amount_in == swapped ? amount : 0, q ) )
+  if( __builtin_expect( fee_in->bps | fee_out->bps, 0 ) &&
+      sf_ticks_paid( fee_in, fee_out, exact_in && q->amount_in == swapped ? amount : 0, q ) ) {
     sf_ticks_refuse( q, SF_CLMM_ERR_TRANSFER_FEE );
+    return;
+  }
+  if( __builtin_expect( done && !limit && ( exact_in ? q->amount_in : gave ) != amount, 0 ) )
+    sf_ticks_refuse( q, SF_CLMM_ERR_NOT_EQUAL );
 }
 
 void sf_raydium_clmm_quote_in( sf_raydium_clmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,

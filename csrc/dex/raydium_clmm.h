@@ -46,6 +46,7 @@ extern struct sf_venue const sf_raydium_clmm_venue; /* dex/venue.h */
 /* custom errors of the program; those below 6000 are Anchor's */
 #define SF_CLMM_ERR_NOT_EQUAL    2501
 #define SF_CLMM_ERR_NOT_GREATER  2505
+#define SF_CLMM_ERR_LESS         2506
 #define SF_CLMM_ERR_NOT_APPROVED 6001
 #define SF_CLMM_ERR_LIMIT        6013
 #define SF_CLMM_ERR_LIQUIDITY    6019
@@ -145,7 +146,8 @@ int sf_raydium_clmm_prepare( sf_raydium_clmm_work_t * w );
 uint32_t sf_raydium_clmm_travel( sf_raydium_clmm_work_t const * w, uint32_t max, sf_raydium_clmm_state_t * out );
 
 /* sf_raydium_clmm_quote is a swap of swap_v2 with a price limit (0 = none).  EXHAUSTED: the next array of the bitmap
-   is not known, and the program could go on with it.  Hot. */
+   is not known, and the program could go on with it.  An exact output of a token with a transfer fee needs a limit:
+   without one the program compares what is asked for with what leaves the vault, which is more (2501).  Hot. */
 void sf_raydium_clmm_quote( sf_raydium_clmm_state_t const * s, int a_to_b, int exact_in, uint64_t amount,
                             sf_u128_t limit, uint64_t now, sf_quote_t * q );
 
@@ -173,7 +175,8 @@ void sf_raydium_clmm_steps( sf_raydium_clmm_state_t const * s, int a_to_b, int e
 
 /* -- instructions and events (raydium_clmm_swap.c) ------------------------------------------------ */
 
-/* The data of swap (v2 = 0) or swap_v2 (v2 = 1). */
+/* The data of swap (v2 = 0) or swap_v2 (v2 = 1).  Our own swaps are swap_v2, which is what quotes are of; swap also
+   fails where the price does not move (2505), and knows no transfer fees. */
 typedef struct sf_clmm_swap {
   sf_u128_t sqrt_price_limit; /* 0 = none */
   uint64_t amount;

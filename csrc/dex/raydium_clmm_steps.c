@@ -27,6 +27,7 @@ typedef struct walk {
   int fee_in; /* the fee is taken from the input */
   uint64_t left;
   uint64_t other;
+  uint32_t error; /* the program's, where it is known */
   sf_quote_t * q;
 } walk_t;
 
@@ -63,7 +64,7 @@ static uint32_t fee_now( walk_t const * w ) {
 }
 
 /* The price up to which one fee holds.  Returns 1 if spacings can be skipped: the fee does not change in them.
-   Beyond a gap without liquidity the program's index lags behind the price, and so may the bound. */
+   Beyond a gap without liquidity the program's index lags behind the price, and so may the bound: see beyond(). */
 static int fee_bound( walk_t const * w, sf_u128_t depth, sf_u128_t target, sf_u128_t * bound ) {
   *bound = target;
   if( !w->dynamic.enabled || !depth || w->dynamic.accumulator == w->dynamic.accumulator_max ) return 1;
@@ -96,14 +97,24 @@ static int take( walk_t * w, uint64_t in, uint64_t out, uint64_t fee ) {
   return 0;
 }
 
+/* A step goes towards the bound.  One that the bound lies behind may come to it all the same, with what the whole way
+   back costs; if the amount does not reach that far, the program fails. */
+static int beyond( walk_t * w, sf_u128_t bound, sf_u128_t reached ) {
+  int failed = w->a_to_b ? reached < bound : reached > bound;
+  if( failed ) w->error = SF_CLMM_ERR_LESS;
+  return failed;
+}
+
 static int step( walk_t * w, sf_u128_t depth, sf_u128_t from, sf_u128_t bound, uint32_t fee, sf_u128_t * to ) {
   sf_tick_step_t done;
   if( w->fee_in ) {
     if( sf_tick_step( rules, depth, from, bound, w->left, fee, w->a_to_b, w->exact_in, &done ) ) return -1;
+    if( beyond( w, bound, done.sqrt_price ) ) return -1;
   } else {
     uint64_t asked = w->left;
     if( !w->exact_in && part_up( w->left, SF_FEE_PPM, SF_FEE_PPM - fee, &asked ) ) return -1;
     if( sf_tick_step( rules, depth, from, bound, asked, 0, w->a_to_b, w->exact_in, &done ) ) return -1;
+    if( beyond( w, bound, done.sqrt_price ) ) return -1;
     if( part_up( done.gross_out, fee, SF_FEE_PPM, &done.fee ) ) return -1;
     done.out = done.gross_out - done.fee;
     if( !w->exact_in && done.out > w->left ) {
@@ -213,7 +224,10 @@ void sf_raydium_clmm_steps( sf_raydium_clmm_state_t const * s, int a_to_b, int e
       uint32_t fee = fee_now( &w );
       int skipped  = fee_bound( &w, t->list[i].depth, target, &bound );
       reached      = bound;
-      if( price != bound && step( &w, t->list[i].depth, price, bound, fee, &reached ) ) return;
+      if( price != bound && step( &w, t->list[i].depth, price, bound, fee, &reached ) ) {
+        q->error = w.error;
+        return;
+      }
       if( reached == next_price ) {
         uint64_t before = orders;
         if( match( &w, next_price, fee, before, &orders ) ) return;

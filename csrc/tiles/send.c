@@ -3,7 +3,7 @@
      queued --durable, a connection is idle--> asked --+-- accepted, or unknown --> SENT --> waiting
        |                                         ^     +-- not taken, may pass --> waiting     |
        |                                         +------- due, same bytes --------------------+
-       +-- killed, expired, no connection in time --> REFUSED     not taken for good --> REFUSED
+       +-- killed, expired, not out in time --> REFUSED           not taken for good --> REFUSED
 
    Each order gets exactly one SF_MSG_REFUSED, or one or more SF_MSG_SENT (attempt 0,
    then a further one per re-broadcast), never both.  REFUSED means that it certainly
@@ -11,7 +11,8 @@
    taken.  Everything else is SENT, and what came of it is for the chain to say.  The
    bytes are always those of `wire`: there is never a second signature.
 
-   With before_send an order waits until the journal has its record on disk.  The
+   With before_send an order waits until the journal has its record on disk, but not longer
+   than timeout_ms: after a disk that stood still its prices are those of another time.  The
    kill word is read before every request.  A fill (a lossy in-link, if there is one)
    ends the re-broadcasts of its order.  Orders come with rising numbers; one that
    does not is dropped and counted.  When all places are taken, an order that is only
@@ -45,7 +46,7 @@ typedef struct order {
   uint32_t state;
   uint32_t out;      /* 1: may be out, SENT has been published */
   uint32_t attempts; /* SENT messages so far */
-  uint32_t ready;    /* 1: durable, deadline_ns is set */
+  uint32_t ready;    /* 1: durable */
   uint64_t seq;      /* on wire */
   uint64_t t_origin;
   uint64_t deadline_ns; /* refused after this if it is not out */
@@ -68,7 +69,7 @@ typedef struct lane {
 #define COUNTERS( X ) \
   X( connects ) X( connect_failures ) X( connection_losses ) X( requests ) X( accepted ) X( unknown )    \
   X( not_taken ) X( rate_limited ) X( sent ) X( rebroadcasts ) X( refused_killed ) X( refused_expired )  \
-  X( refused_no_connection ) X( refused_by_node ) X( refused_queue_full ) X( held_for_journal )          \
+  X( refused_late ) X( refused_by_node ) X( refused_queue_full ) X( held_for_journal )          \
   X( dropped_orders ) X( malformed_answers ) X( timeouts )
 #define GAUGES( X ) \
   X( orders_queued ) X( orders_tracked ) X( connections_open )
@@ -297,16 +298,11 @@ static uint64_t serve_queue( sf_tile_t * t, send_t * s, uint64_t now, uint64_t r
     order_t * o     = &s->order[s->queue[s->queue_from % ORDERS]];
     uint32_t reason = 0;
     lane_t * l      = NULL;
-    if( !o->ready && durable( s, o->seq ) ) {
-      o->ready       = 1;
-      o->deadline_ns = now + s->timeout_ns;
-    }
+    if( !o->ready ) o->ready = (uint32_t)durable( s, o->seq );
     if( sf_tile_kill( t ) >= SF_KILL_HALT ) reason = SF_REFUSE_KILLED;
     else if( expired( s, o ) ) reason = SF_REFUSE_BLOCKHASH;
-    else if( !o->ready ) break;
-    else if( ( l = idle_lane( s, now ) ) ) reason = 0;
     else if( now >= o->deadline_ns ) reason = SF_REFUSE_LANE;
-    else break;
+    else if( !o->ready || !( l = idle_lane( s, now ) ) ) break;
     s->queue_from++;
     s->queued--;
     n++;
@@ -316,7 +312,7 @@ static uint64_t serve_queue( sf_tile_t * t, send_t * s, uint64_t now, uint64_t r
     }
     count( t, s, refused_killed, reason == SF_REFUSE_KILLED );
     count( t, s, refused_expired, reason == SF_REFUSE_BLOCKHASH );
-    count( t, s, refused_no_connection, reason == SF_REFUSE_LANE );
+    count( t, s, refused_late, reason == SF_REFUSE_LANE );
     refuse( t, s, &o->wire, o->t_origin, reason, 0 );
     release( s, o );
   }
@@ -433,6 +429,7 @@ static void msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   o->state = ORDER_QUEUED;
   o->out = o->attempts = o->ready  = 0;
   o->seq                           = m->seq;
+  o->deadline_ns                   = sf_tile_now( t ) + s->timeout_ns;
   o->t_origin                      = m->t_origin;
   s->queue[s->queue_to++ % ORDERS] = (uint32_t)( o - s->order );
   s->queued++;

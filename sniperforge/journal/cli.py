@@ -14,11 +14,13 @@ import msgspec
 
 from ipc._core import lib
 from ipc.errors import CoreError
-from sniperforge import config, exits, options
+from sniperforge import chain, config, exits, options, requote, reverts
 from sniperforge.journal.reader import Place, Reader, Record, run_files
 from sniperforge.journal.records import KIND_NAMES, KINDS
+from sniperforge.rpc import RpcClient, RpcError, RpcUnavailable
 
 _POLL_S = 0.05
+_TIMEOUT_MS = 10_000
 _WRITING_S = 0.05  # a block that is being written is whole after this
 
 
@@ -41,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         ("list", "the runs: when, how many records, how they end"),
         ("show", "records, oldest first"),
         ("tail", "the newest records"),
+        ("why", "orders that reverted, each quoted again on the state it found; exit code 5 if one should not have"),
         ("verify", "reads every block; exit code 5 if a run does not end cleanly"),
     ):
         add = verbs.add_parser(verb, help=help_text, description=help_text).add_argument
@@ -51,12 +54,14 @@ def _parser() -> argparse.ArgumentParser:
             "--run",
             metavar="N",
             type=int,
-            help="this run" + (" (default: the last)" if verb in ("show", "tail") else ""),
+            help="this run" + (" (default: the last)" if verb in ("show", "tail", "why") else ""),
         )
         if verb in ("show", "tail"):
             add("--kind", action="append", choices=sorted(KINDS), help="only this kind of message; may be repeated")
             add("--link", action="append", help="only this link; may be repeated")
             add("--follow", action="store_true", help="go on as the journal grows, over runs; Ctrl-C ends")
+        if verb == "why":
+            add("--order", metavar="N", type=int, action="append", default=[], help="only this one; may be repeated")
         if verb == "tail":
             add("-n", dest="count", metavar="N", type=int, default=10, help="how many records (default 10)")
     return parser
@@ -207,6 +212,23 @@ def _show(arguments: argparse.Namespace, directory: Path) -> int:
     return exits.OK
 
 
+def _why(arguments: argparse.Namespace, directory: Path) -> int:
+    ends = chain.endpoints(options.config(arguments))
+    found = sorted(run_files(directory))
+    if not found:
+        print(f"{directory}: no journal", file=sys.stderr)
+        return exits.FAILED
+    run = arguments.run or found[-1]
+    orders = [number if number >> 32 else run << 32 | number for number in arguments.order]
+    with RpcClient(ends.rpc_url, timeout_ms=_TIMEOUT_MS, ca_path=options.config(arguments).chain.ca_path) as rpc:
+        explained = requote.explain(rpc.call, directory, run, orders)
+    for revert in explained:
+        print(msgspec.json.encode(revert).decode() if arguments.json else revert.text())
+    if not arguments.json:
+        print(f"{len(explained)} reverted: {reverts.summary_text(explained)}")
+    return exits.DIFFERENT if any(revert.cause == reverts.UNEXPLAINED for revert in explained) else exits.OK
+
+
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
@@ -214,12 +236,17 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     try:
         directory = find_directory(arguments)
+        if arguments.verb == "why":
+            return _why(arguments, directory)
         return _summaries(arguments, directory) if arguments.verb in ("list", "verify") else _show(arguments, directory)
     except config.ConfigError as error:
         print(error, file=sys.stderr)
         return exits.USAGE
     except CoreError as error:
         print(error.sentence, file=sys.stderr)
+        return exits.FAILED
+    except (chain.ChainError, RpcError, RpcUnavailable) as error:
+        print(error, file=sys.stderr)
         return exits.FAILED
     except BrokenPipeError:
         sys.stderr.close()

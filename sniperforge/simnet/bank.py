@@ -48,6 +48,7 @@ _SYSVAR_OWNER = Pubkey.from_string("Sysvar1111111111111111111111111111111111111"
 _NONCE_CYCLE = 1 << 12
 _RETRY_SLOTS = 5
 _FEE_BLOCKS = 150
+_FAILURES = 256
 
 Changed = dict[Pubkey, Account | None]
 
@@ -84,6 +85,15 @@ class Simulation:
     loaded: Loaded | None
 
 
+@dataclass(slots=True, frozen=True)
+class Failure:
+    """What a transaction that failed found when it executed."""
+
+    slot: int
+    unix_s: int
+    accounts: dict[Pubkey, Account | None]
+
+
 class Listener(Protocol):
     """Who wants to hear of the chain.  Called after the ledger has it."""
 
@@ -113,6 +123,8 @@ class Bank:
         self.capitalization = 0
         self.dropped: dict[str, int] = {}
         self.listeners: list[Listener] = []
+        self.failures: dict[bytes, Failure] = {}
+        """By signature, the newest transactions that failed in a block."""
         self._versions: dict[Pubkey, list[tuple[int, Account | None]]] = {}
         self._known: set[Pubkey] = set()
         self._queue: dict[bytes, Queued] = {}
@@ -394,6 +406,7 @@ class Bank:
                 return None
             if nonce_key is not None:
                 self._advance_nonce(nonce_key)
+            self._keep_failure(decoded.signature, dict(zip(loaded.keys, before, strict=True)))
         else:
             meta = result
         after = [get(key) for key in loaded.keys]
@@ -407,6 +420,11 @@ class Bank:
                 self._write_version(key, old, new)
                 written.append(key)
         return self._record(decoded, loaded, error, meta, before, after)
+
+    def _keep_failure(self, signature: bytes, accounts: dict[Pubkey, Account | None]) -> None:
+        self.failures[signature] = Failure(self.chain.slot, self.chain.blocks[-1].time, accounts)
+        if len(self.failures) > _FAILURES:
+            del self.failures[next(iter(self.failures))]
 
     def _write_version(self, key: Pubkey, before: Account | None, account: Account | None) -> None:
         if key not in self._versions:

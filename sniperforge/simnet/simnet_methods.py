@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from sniperforge.simnet import encoding, market
+from sniperforge.simnet.accounts import View
 from sniperforge.simnet.config import ConfigError
 from sniperforge.simnet.errors import invalid_params
-from sniperforge.simnet.params import Params
+from sniperforge.simnet.params import Params, parse_signature
 from sniperforge.simnet.rpc import Methods, Node, with_context
 from sniperforge.simnet.transaction_methods import submit
 
@@ -27,6 +28,17 @@ def _simnet_mint_to(node: Node, params: Params) -> Any:
         submit(node, decoded, _RETRIES)
     signature = encoding.base58_encode(decoded.signature) if decoded is not None else None
     return with_context(node.bank.chain.slot, {"account": str(account), "signature": signature})
+
+
+def _simnet_failure(node: Node, params: Params) -> Any:
+    failure = node.bank.failures.get(parse_signature(params.string(0)))
+    if failure is None:
+        return None
+    show, decimals = View("base64", None).show, node.bank.decimals
+    accounts = {
+        str(key): None if account is None else show(account, decimals) for key, account in failure.accounts.items()
+    }
+    return {"slot": failure.slot, "unixTimestamp": failure.unix_s, "accounts": accounts}
 
 
 def _simnet_set_faults(node: Node, params: Params) -> Any:
@@ -53,6 +65,7 @@ def _simnet_status(node: Node, params: Params) -> Any:
 
 
 METHODS: Methods = {
+    "simnetFailure": (_simnet_failure, 1, 1),
     "simnetMarket": (_simnet_market, 0, 0),
     "simnetMintTo": (_simnet_mint_to, 3, 3),
     "simnetSetFaults": (_simnet_set_faults, 1, 1),

@@ -191,7 +191,17 @@ def _damm(dumps: Dumps, account: Account) -> Priced:
 
 def _pump_swap(dumps: Dumps, account: Account) -> Priced:
     loaded = golden_pump_swap.load(dumps, account)
-    return _priced("pump_swap", loaded.mints, loaded.c, loaded.python, [])
+    python, notes = loaded.python, []
+    for mint in map(str, loaded.mints):
+        if (
+            mint in dumps
+            and dumps[mint].owner == TOKEN_2022
+            and meteora_dlmm.transfer_fee(dumps[mint].data, EPOCH).of(1)
+        ):
+            notes.append(f"mint {mint} withholds a fee: what PumpSwap then pays is not published, so nothing is quoted")
+            python = replace(python, no_buys=True, no_sales=True)
+            loaded.c.no_buys = loaded.c.no_sales = 1
+    return _priced("pump_swap", loaded.mints, loaded.c, python, notes)
 
 
 def _pump_fun(dumps: Dumps, account: Account) -> Priced:

@@ -8,7 +8,7 @@ Rates are per million.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from solders.pubkey import Pubkey
@@ -143,7 +143,7 @@ def decode_pool(data: bytes) -> Pool:
         tick=tick,
         status=data[389],
         open_time=struct.unpack_from("<Q", data, 1080)[0],
-        bitmap=frozenset(i - OWN_ARRAYS for i in range(2 * OWN_ARRAYS) if bits >> i & 1),
+        bitmap=frozenset(bit - OWN_ARRAYS for bit in _ones(bits)),
         fee_on=data[390],
         dynamic=_decode_dynamic(data[1096:1176], spacing),
     )
@@ -217,16 +217,20 @@ def decode_array(data: bytes, tick_spacing: int) -> TickArray:
 def decode_extension(data: bytes) -> tuple[Pubkey, frozenset[int]]:
     """The pool, and numbers of the arrays with an initialized tick beyond the pool's own bitmap."""
     _check(data, EXTENSION_BYTES, EXTENSION_DISCRIMINATOR, "bitmap extension")
-    found = set()
+    found: set[int] = set()
     for page in range(14):
         above = int.from_bytes(data[40 + 64 * page : 104 + 64 * page], "little")
         below = int.from_bytes(data[936 + 64 * page : 1000 + 64 * page], "little")
-        for bit in range(OWN_ARRAYS):
-            if above >> bit & 1:
-                found.add(OWN_ARRAYS * (page + 1) + bit)
-            if below >> bit & 1:
-                found.add(bit - OWN_ARRAYS * (page + 2))
+        found.update(OWN_ARRAYS * (page + 1) + bit for bit in _ones(above))
+        found.update(bit - OWN_ARRAYS * (page + 2) for bit in _ones(below))
     return _key(data, 8), frozenset(found)
+
+
+def _ones(word: int) -> Iterator[int]:
+    """Places of the bits that are set."""
+    while word:
+        yield (word & -word).bit_length() - 1
+        word &= word - 1
 
 
 def _check(data: bytes, length: int, discriminator: bytes, what: str) -> None:
@@ -311,8 +315,6 @@ class State:
             swap.run(now, limit)
             if not swapped - swap.left or not swap.calculated:
                 raise Refused(SMALL)
-            if swap.left and not limit:
-                raise Refused(NOT_EQUAL)
         except Exhausted:
             status, error = "exhausted", ARRAYS
         except Refused as reason:
@@ -322,4 +324,6 @@ class State:
         if paid is None and status != "exhausted":
             return Quote(0, 0, "refused", TRANSFER_FEE)
         paid = quote.amount_in if paid is None else paid  # what it got to may be an amount that cannot be sent
+        if status == "ok" and not limit and amount != (paid if exact_in else quote.amount_out):
+            return Quote(0, 0, "refused", NOT_EQUAL)  # with a transfer fee more leaves the vault than is asked for
         return quote._replace(amount_in=paid, amount_out=quote.amount_out - fee_out.of(quote.amount_out))

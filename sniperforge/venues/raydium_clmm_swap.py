@@ -32,6 +32,7 @@ SWAP_DISABLED = 16
 
 NOT_EQUAL = 2501
 _NOT_GREATER = 2505
+_LESS = 2506
 _NOT_APPROVED = 6001
 _LIMIT = 6013
 _LIQUIDITY = 6019
@@ -164,7 +165,7 @@ class Swap:
         return done.sqrt_price
 
     def _step(self, bound: int, left: int, rate: int) -> Step:
-        return step(
+        done = step(
             liquidity=self.liquidity,
             price=self.price,
             target=bound,
@@ -174,6 +175,9 @@ class Swap:
             exact_in=self.exact_in,
             orca=False,
         )
+        if done.sqrt_price < bound if self.a_to_b else done.sqrt_price > bound:
+            raise Refused(_LESS)  # the bound lies behind the price, and the amount does not reach back to it
+        return done
 
     def take(self, amount_in: int, amount_out: int, fee: int) -> None:
         paid = amount_in + fee if self.fee_in else amount_in

@@ -28,7 +28,7 @@ typedef struct source {
 
 typedef struct pool {
   sf_venue_t const * row;
-  source_t source[7]; /* the pool first */
+  source_t source[8]; /* the pool first, an end last */
 } pool_t;
 
 static pool_t const pools[] = {
@@ -56,7 +56,9 @@ static pool_t const pools[] = {
       { SF_PART_VAULT_A, "accounts/pump_amm/usdc_sol/pool_base_token_account.json" },
       { SF_PART_VAULT_B, "accounts/pump_amm/usdc_sol/pool_quote_token_account.json" },
       { SF_PART_SHARED_0, "accounts/pump_amm/usdc_sol/global_config.json" },
-      { SF_PART_SHARED_1, "accounts/pump_amm/usdc_sol/fee_config.json" } } },
+      { SF_PART_SHARED_1, "accounts/pump_amm/usdc_sol/fee_config.json" },
+      { SF_PART_MINT_A, "" },
+      { SF_PART_MINT_B, "" } } },
   { &sf_pump_fun_venue,
     { { SF_PART_POOL, "tx/pump_fun/2024_raw_bondingCurve_from_getAccountInfo.json" },
       { SF_PART_SHARED_0, "accounts/pump_fun/global_2025q1.json" },
@@ -77,12 +79,18 @@ static uint8_t const * owner_of( pool_t const * p, uint32_t part ) {
   return of_2022 ? sf_program_token_2022 : sf_program_token;
 }
 
-/* The coin that a curve's token account holds: there is no recorded one. */
+/* The coin that a curve's token account holds: there is no recorded one, nor of PumpSwap's mints. */
 static uint8_t const coin[32] = { 7 };
 
 static int part_read( source_t const * source, uint8_t * out ) {
   if( source->file[0] ) return dump_read( source->file, out, ACCOUNT_MAX );
   memset( out, 0, 165 );
+  if( source->part == SF_PART_MINT_A || source->part == SF_PART_MINT_B ) {
+    out[41] = 1; /* a supply of 2^40, of 6 decimals */
+    out[44] = 6;
+    out[45] = 1;
+    return 82;
+  }
   memcpy( out, coin, 32 );
   memcpy( out + 32, pubkey, 32 );
   out[108] = 1;
@@ -96,7 +104,7 @@ static void key_make( pool_t const * p ) {
   memset( pubkey, 9, 32 );
   for( source_t const * s = p->source + 1; s->file && !at; s++ ) {
     if( p->row == &sf_pump_fun_venue ) CHECK( !sf_pump_derive( "bonding-curve", coin, sf_pump_fun_program, pubkey ) );
-    else if( s->part != SF_PART_SHARED_0 && s->part != SF_PART_MINT_A ) {
+    else if( s->part != SF_PART_SHARED_0 && s->part != SF_PART_MINT_A && s->part != SF_PART_MINT_B ) {
       part_read( s, data );
       at = data + ( s->part == SF_PART_OWN ? 24 : 32 );
     }

@@ -394,6 +394,9 @@ def test_event_of_a_buy_by_a_budget(machine: Machine) -> None:
     assert lib.sf_pump_swap_traded_parse(data, len(data), event) == 0
     quote = expected(Terms().state, SPEND, 10**9)
     assert event.exact_in and event.base == quote.amount_out and sum(event.fee) == quote.fee
+    # in the event the two change places
+    assert (event.user_quote, event.quote) == (10**9, 10**9 - quote.fee) == (event_of(data).words[7], event.quote)
+    assert event_of(data).words[13] == event.quote
     virtual = int.from_bytes(machine.data(pool.keys.pool)[245:261], "little", signed=True)
     assert virtual < 0 and data[-49:-33] == virtual.to_bytes(16, "little", signed=True)
 

@@ -225,13 +225,14 @@ def test_every_recorded_swap_of_mainnet() -> None:
     assert rows > 50 and fills >= 9
 
 
+KINDS = ("within", "crossed", "refused", "slippage", "exhausted", "not whole")
+
 # -- differential -------------------------------------------------------------------------------------------
 
 
 def test_random_swaps_agree_with_core_and_reference() -> None:
-    outcomes = emulation_differential.run("raydium_clmm", 1_200, seed=1)
-    assert min(outcomes[kind] for kind in ("within", "crossed", "refused", "slippage", "exhausted")) > 5, outcomes
-    assert outcomes["lagging"] < 30, outcomes
+    outcomes = emulation_differential.run("raydium_clmm", 2_000, seed=1)
+    assert min(outcomes[kind] for kind in KINDS) > 5 and outcomes["lagging"], outcomes
 
 
 @pytest.mark.slow
@@ -239,8 +240,7 @@ def test_random_swaps_agree_with_core_and_reference() -> None:
 def test_many_random_swaps_agree_with_core_and_reference() -> None:
     cases = emulation_differential.slow_cases()
     outcomes = emulation_differential.run("raydium_clmm", cases, seed=2)
-    common = [outcomes[kind] for kind in ("within", "crossed", "refused", "slippage", "exhausted")]
-    assert min(common) > cases // 200 and outcomes["lagging"] < cases // 50, outcomes
+    assert min(outcomes[kind] for kind in KINDS) > cases // 300 and outcomes["lagging"], outcomes
 
 
 def test_the_machine_gives_what_the_native_program_gives(machine: Machine, tmp_path: Path) -> None:
@@ -403,10 +403,9 @@ def test_transfer_fees(
         quote = (state.quote_in if exact_in else state.quote_out)(zero_for_one, amount, NOW, limit)
         before = pool.held()
         result = machine.send(pool.swap(zero_for_one, exact_in, amount, sqrt_price_limit=limit, v2=True))
-        if not limit and not exact_in and rules[out].of(quote.amount_out):
+        if not limit and not exact_in and rules[out].of(quote.amount_out or amount):
             # what leaves the vault is more than was asked for, which the program takes for a swap that was not whole
-            assert error_code(result) == clmm.NOT_EQUAL
-            continue
+            assert quote.error == clmm.NOT_EQUAL
         if quote.status == "refused":
             assert error_code(result) == quote.error
             continue

@@ -16,7 +16,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.token.associated import get_associated_token_address
 
-from sniperforge import discovery, funding
+from sniperforge import chain, discovery, funding
 from sniperforge.rpc import RpcClient
 from sniperforge.simnet import token_2022
 from sniperforge.simnet.bank import Block, Changed
@@ -215,6 +215,7 @@ def test_a_wallet_is_funded_for_every_mint(tmp_path: Path) -> None:
             wallet = Keypair().pubkey()
             said: list[str] = []
             funding.fund(rpc, wallet, pairs, sol=20, wrapped_sol=5, usdc=7, timeout_s=20.0, say=said.append)
+            chain.settle(rpc, timeout_s=20.0)
         assert len(pairs) == len(node.endpoints["market"]["mints"])
         for mint, program in pairs:
             account = get_associated_token_address(wallet, mint, program)

@@ -25,6 +25,7 @@ DECLARATIONS = """
 int row_meet( uint32_t venue, uint8_t const * key, uint8_t const * data, uint32_t len );
 int row_decode( uint32_t part, uint8_t const * owner, uint8_t const * data, uint32_t len, uint64_t slot );
 int row_whole( void );
+int row_disabled( void );
 int row_price( void );
 void row_names( uint8_t * out, uint32_t * needs );
 void row_dlmm( int newest, uint32_t const * plain, uint64_t const * reserve );
@@ -66,6 +67,7 @@ int row_decode( uint32_t part, uint8_t const * owner, uint8_t const * data, uint
   return row->shared_decode( data, len, shared[part - SF_PART_SHARED_0] );
 }
 int row_whole( void ) { return row->whole ? row->whole( work ) : 1; }
+int row_disabled( void ) { return row->disabled( state ); }
 int row_price( void ) {
   int err = row->price( work, given, UINT64_MAX );
   memset( state, 0xa5, sizeof( state ) );
@@ -337,7 +339,7 @@ def meet_pump_swap(row: Row, settings: bytes, pool_data: bytes | None = None) ->
     )
     data = pool_data or pool[2]
     names, needs, moves = row.meet(PUMP_SWAP, pool[0], data)
-    assert needs == 0b11000111 and moves == 0b110
+    assert needs == 0b11011111 and moves == 0b110
     assert names[4:7] == [pool[0], bytes(pump_swap.GLOBAL_CONFIG), bytes(pump_swap.FEE_CONFIG)]
     row.decode(VAULT_A, base[2])
     row.decode(VAULT_B, quote[2])
@@ -375,6 +377,29 @@ def test_pump_swap(row: Row) -> None:
     buy, sell = row.swap(False, 258, 3, keys), row.swap(True, 258, 3, keys)
     assert (len(buy[0]), len(sell[0])) == (17, 17)
     assert buy[1][:8] == bytes.fromhex("c2ab1c46684d5b2f") and sell[1][:8] == bytes.fromhex("5df6823ce7e940b2")
+
+
+def mint_with_fee(older: tuple[int, int], newer: tuple[int, int]) -> bytes:
+    """A Token-2022 mint; each fee is basis points and maximum."""
+    fees = b"".join(struct.pack("<QQH", 0, maximum, bps) for bps, maximum in (older, newer))
+    mint = struct.pack("<36xQBB36x", 10**15, 6, 1).ljust(165, b"\0")
+    return mint + b"\1" + struct.pack("<HH72x", 1, 108) + fees
+
+
+@pytest.mark.parametrize("side", [MINT_A, MINT_B])
+def test_pump_swap_is_not_traded_while_a_mint_withholds_a_fee(row: Row, side: int) -> None:
+    settings = dump("pump_amm/usdc_sol/global_config")[2]
+    python = meet_pump_swap(row, settings)
+    for fee, traded in (((0, MASK), True), ((1, 1), False), ((100, 0), True), ((10_000, MASK), False)):
+        row.decode(side, mint_with_fee((5, 5), fee), TOKEN_2022)
+        row.price()
+        for a_to_b in (False, True):
+            for exact_in in (False, True):
+                got = row.quote(a_to_b, exact_in, 10**6, 0)
+                want = (python.quote_in if exact_in else python.quote_out)(a_to_b, 10**6)
+                assert got.error == (0 if traded else (pump_swap.NO_BUYS, pump_swap.NO_SALES)[a_to_b])
+                assert not traded or (got.amount_in, got.amount_out) == (want.amount_in, want.amount_out)
+        assert row.lib.row_disabled() == (not traded)
 
 
 # -- pump.fun ------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 
@@ -20,10 +20,23 @@ from bench.harness.result import SCHEMA, Case, Report, commit
 HICCUP_MS, HICCUP_MS_SHORT = 300.0, 20.0
 
 
+def module(name: str) -> CaseModule:
+    """The module of a case."""
+    return cast(CaseModule, import_module(f"bench.{name}"))
+
+
 class Measure(Protocol):
     """What a case's module has as `measure`."""
 
     def __call__(self, floors: Floors, *, short: bool = False) -> Case: ...
+
+
+class CaseModule(Protocol):
+    """What a case's module has."""
+
+    TEXT: str
+    measure: Measure
+    __doc__: str | None
 
 
 def measured(measure: Measure, floors: Floors, *, short: bool) -> Case:
@@ -48,11 +61,11 @@ def report(names: Sequence[str], *, short: bool, say: Callable[[str], None]) -> 
     when = datetime.now(UTC).isoformat(timespec="seconds")
     made = Report(schema=SCHEMA, when=when, commit=commit(), host=host.facts(), short=short)
     for name in names:
-        module = import_module(f"bench.{name}")
+        case_module = module(name)
         try:
-            case = measured(module.measure, floors, short=short)
+            case = measured(case_module.measure, floors, short=short)
         except SkippedError as error:
-            case = Case(name, module.TEXT, module.__doc__ or "", skipped=[str(error)])
+            case = Case(name, case_module.TEXT, case_module.__doc__ or "", skipped=[str(error)])
         made.cases.append(case)
         say(table.case_text(case))
     made.floors = floors.results()

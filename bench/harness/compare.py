@@ -1,0 +1,163 @@
+"""Comparing two reports of one machine, and a short run with the committed baseline of ratios.
+
+A result became slower if both its best and its median round did, by the threshold or more, as a ratio to the machine's
+floor and absolutely: a floor that was disturbed moves only ratios, a clock that ran slower only absolutes, and one
+disturbed round only one of best and median. Results of fewer than three rounds cannot be compared, nor runs at a fixed
+rate beside which other programs were busy; peers and floors are not.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from bench.harness.floor import HICCUPS_HIGH
+from bench.harness.host import differences
+from bench.harness.result import Case, Report, Result
+from bench.harness.table import value_text
+
+LOOSE = 10.0
+"""How many times its baseline's ratio a short run may have on any machine, whatever else runs there."""
+LEAST_ROUNDS = 3
+
+Verdict = Literal["slower", "faster", "same", "not judged"]
+
+
+class Compared(NamedTuple):
+    """One result in both reports; changes are above zero where it became slower."""
+
+    name: str
+    a: Result
+    b: Result
+    best: float
+    median: float
+    verdict: Verdict
+    why: str = ""
+
+
+def percent(text: str) -> float:
+    """The share in `10%`, `10` or `2.5%`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    value = float(text.removesuffix("%")) / 100
+    if not 0 < value < 10:
+        raise ValueError(f"{text} is no threshold; write 10%")
+    return value
+
+
+def _busy(case: Case) -> bool:
+    """Whether other programs were busy beside it."""
+    return case.hiccups.get("share", 0.0) > HICCUPS_HIGH
+
+
+def _pairs(a: Report, b: Report) -> Iterator[tuple[str, Result, Result, bool]]:
+    """Name, both, and whether other programs were busy beside either."""
+    other = {f"{case.name} {result.name}": (result, _busy(case)) for case in b.cases for result in case.results}
+    for case in a.cases:
+        for result in case.results:
+            name = f"{case.name} {result.name}"
+            if not result.peer and name in other:
+                found, busy = other[name]
+                yield name, result, found, busy or _busy(case)
+
+
+def _changes(a: Result, b: Result) -> tuple[float, float]:
+    """How much slower the best and the median round became: the lesser of ratio and absolute."""
+    higher_is_better = a.unit == "per_second"
+    pick = max if higher_is_better else min
+    scales = [(1.0, 1.0)]
+    if a.floor and b.floor:
+        scales.append((a.floor.value, b.floor.value))  # `rounds` are over the floor: this makes them absolute again
+    found = []
+    for of_a, of_b in scales:
+        rounds_a, rounds_b = [each * of_a for each in a.rounds], [each * of_b for each in b.rounds]
+        pairs = [(pick(rounds_a), pick(rounds_b)), (statistics.median(rounds_a), statistics.median(rounds_b))]
+        found.append([(x / y if higher_is_better else y / x) - 1 if x and y else 0.0 for x, y in pairs])
+    best, median = (min(each, key=abs) if min(each) * max(each) > 0 else 0.0 for each in zip(*found, strict=True))
+    return best, median
+
+
+def _compared(name: str, a: Result, b: Result, busy: bool, over: float) -> Compared:
+    if a.failed or b.failed:
+        return Compared(name, a, b, 0.0, 0.0, "not judged", a.failed or b.failed)
+    if a.floor and b.floor and a.floor.name != b.floor.name:
+        return Compared(name, a, b, 0.0, 0.0, "not judged", f"beside {a.floor.name} and {b.floor.name}")
+    if busy and (a.rate or b.rate):
+        return Compared(name, a, b, 0.0, 0.0, "not judged", "other programs were busy beside a fixed rate")
+    if min(len(a.rounds), len(b.rounds)) < LEAST_ROUNDS:
+        return Compared(name, a, b, 0.0, 0.0, "not judged", f"fewer than {LEAST_ROUNDS} rounds")
+    best, median = _changes(a, b)
+    verdict: Verdict = "same"
+    if min(best, median) >= over:
+        verdict = "slower"
+    elif max(best, median) <= -over:
+        verdict = "faster"
+    return Compared(name, a, b, best, median, verdict)
+
+
+def compare(a: Report, b: Report, *, over: float) -> list[Compared]:
+    """Each result that both have.
+
+    Raises:
+        ValueError: the reports are not of one machine in one state, or one is a short run; the text says what differs.
+    """
+    if a.short or b.short:
+        raise ValueError("a short run cannot be compared; leave --short out")
+    found = differences(a.host, b.host)
+    if found:
+        raise ValueError("these reports are not of one machine in one state: " + "; ".join(found))
+    return [_compared(*pair, over) for pair in _pairs(a, b)]
+
+
+def disturbed(*reports: Report) -> str:
+    """A warning, if other programs were busy during one of the reports."""
+    share = max((case.hiccups.get("share", 0.0) for report in reports for case in report.cases), default=0.0)
+    if share <= HICCUPS_HIGH:
+        return ""
+    return f"other programs took up to {share:.0%} of a core: what looks slower or faster may be their doing"
+
+
+def text(compared: Sequence[Compared], *, everything: bool) -> str:
+    """What changed, the worst first, and how many did not."""
+    order: dict[Verdict, int] = {"slower": 0, "faster": 1, "same": 2, "not judged": 3}
+    lines = []
+    for each in sorted(compared, key=lambda one: (order[one.verdict], -one.median)):
+        if each.verdict in ("slower", "faster") or everything:
+            change = each.why or f"{each.best:+.1%} best, {each.median:+.1%} median"
+            was, now = value_text(each.a), value_text(each.b)
+            lines.append(f"{each.verdict:<11}{each.name:<48}{was:>10} -> {now:>10}  {change}")
+    counts = {verdict: sum(each.verdict == verdict for each in compared) for verdict in order}
+    lines.append(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    return "\n".join(lines)
+
+
+# -- the baseline ------------------------------------------------------------------------------------------------------
+
+
+def baseline(report: Report) -> dict[str, dict[str, float | None]]:
+    """By case and result what a short run is held against: the ratio to the floor, None where there is none."""
+    return {
+        case.name: {result.name: result.ratio for result in case.results if not result.peer} for case in report.cases
+    }
+
+
+def rotten(case: Case, expected: dict[str, float | None]) -> list[str]:
+    """What a run of a case lacks, or has far beyond its baseline; empty if it is sound. Runs at a fixed rate may be
+    late, and results that depend on where the cores are, or on recorded data, may be missing."""
+    found = {result.name: result for result in case.results}
+    wrong = []
+    for name, ratio in expected.items():
+        if name not in found:
+            if not name.endswith((" near", " far", " stream")) and " further " not in name:
+                wrong.append(f"{case.name}: no result {name}")
+            continue
+        result = found[name]
+        have = result.ratio
+        if ratio and have and not result.rate:
+            times = ratio / have if result.unit == "per_second" else have / ratio
+            if times > LOOSE:
+                wrong.append(f"{case.name} {name}: {have:.3g} of its floor, baseline {ratio:.3g}")
+    return wrong

@@ -1,0 +1,238 @@
+"""The latency harness: histograms as HdrHistogram's own tools read them, results, comparison, the page, and the figures
+in documents."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from pathlib import Path
+
+import pytest
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogReader
+
+from bench import __main__ as command
+from bench.harness import compare, figures, page, table
+from bench.harness.hdr import TOP, Histogram, bucket_of, bucket_range, log_lines
+from bench.harness.host import facts
+from bench.harness.result import Case, Floor, Rate, Report, Result, Target, latency, single
+
+HOST = {"cpu": "a processor", "cores": "2", "virtual": "no", "governor": "performance"}
+
+
+def report(cases: list[Case], *, host: dict[str, str] = HOST, short: bool = False) -> Report:
+    return Report(1, "2026-01-01T00:00:00+00:00", "abc", host, cases=cases, short=short)
+
+
+def rounds(chosen: random.Random, median: float, *, noise: float = 0.015, count: int = 5) -> list[Histogram]:
+    """Rounds of a thing that takes so long, whose median wanders."""
+    made = []
+    for _ in range(count):
+        level = median * (1 + abs(chosen.gauss(0, noise)))
+        made.append(Histogram.of(level * chosen.lognormvariate(0, 0.05) for _ in range(1000)))
+    return made
+
+
+# -- histograms --------------------------------------------------------------------------------------------------------
+
+
+def test_buckets_are_those_of_hdrhistogram() -> None:
+    theirs = HdrHistogram(1, TOP, 3)
+    for value in [0, 1, 2047, 2048, 2049, 4095, 4096, 10**6, 10**9, TOP, *(3**n for n in range(27))]:
+        assert bucket_of(value) == theirs._counts_index_for(value), value
+        least, most = bucket_range(bucket_of(value))
+        assert least <= value <= most and bucket_of(least) == bucket_of(most) == bucket_of(value)
+        assert most - least <= max(value / 1000, 0)
+
+
+def test_hdrhistogram_reads_ours_and_we_read_its() -> None:
+    chosen = random.Random(3)
+    values = [int(chosen.lognormvariate(7, 2)) for _ in range(19_997)] + [0, 1, TOP]
+    ours, theirs = Histogram.of(values), HdrHistogram(1, TOP, 3)
+    for value in values:
+        theirs.record_value(value)
+    read = HdrHistogram.decode(ours.encode())
+    assert read.get_total_count() == len(values)
+    for percent in (1, 50, 90, 99, 99.9, 99.99, 100):
+        assert read.get_value_at_percentile(percent) == theirs.get_value_at_percentile(percent)
+        assert ours.percentile(percent) == theirs.get_value_at_percentile(percent)
+    assert Histogram.decode(ours.encode()).counts == ours.counts
+    assert Histogram.decode(theirs.encode().decode()).counts == ours.counts
+
+
+def test_its_log_reader_opens_our_file(tmp_path: Path) -> None:
+    tagged = {"tick, one": (Histogram.of([100, 200, 300]), 2.0), "quote": (Histogram.of([5] * 10), 1.0)}
+    path = tmp_path / "ours.hlog"
+    path.write_text(log_lines(1_700_000_000.0, tagged))
+    reader = HistogramLogReader(str(path), HdrHistogram(1, TOP, 3))
+    found = {}
+    while (histogram := reader.get_next_interval_histogram()) is not None:
+        found[histogram.get_tag()] = histogram
+    assert {tag: histogram.get_total_count() for tag, histogram in found.items()} == {"tick;_one": 3, "quote": 10}
+    assert found["tick;_one"].get_max_value() == 300
+
+
+def test_percentiles_that_no_sample_supports_are_not_stated() -> None:
+    assert list(Histogram.of([1] * 99).quantiles()) == ["p50", "p90"]
+    assert list(Histogram.of([1] * 100).quantiles()) == ["p50", "p90", "p99"]
+    assert list(Histogram.of([1] * 10_000).quantiles())[-1] == "p99.99"
+    assert Histogram().percentile(50) == 0 and Histogram().mean == 0
+
+
+@pytest.mark.parametrize("text", ["", "AAAAAAAAAAA=", Histogram.of([1]).encode()[:-12]])
+def test_what_is_no_histogram_is_refused(text: str) -> None:
+    with pytest.raises(Exception, match=r".+"):
+        Histogram.decode(text)
+
+
+# -- results -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_result_is_that_of_the_quietest_round_in_ratios_first() -> None:
+    made = [Histogram.of([200.0] * 100), Histogram.of([100.0] * 100), Histogram.of([150.0] * 100)]
+    target = [Target("under 3 lines", most=3, of="ratio"), Target("p99 under 50", most=50, of="p99")]
+    result = latency("x", made, floor=Floor("line near", 50.0), targets=target)
+    assert (result.value, result.ratio, result.rounds) == (100.0, 2.0, [4.0, 2.0, 3.0])
+    assert [each.met for each in result.targets] == [True, False]
+    assert not Case("c", "", "", results=[result]).met
+    assert "MISSED: p99 under 50" in "\n".join(table.lines([result]))
+
+
+def test_a_failed_run_meets_nothing() -> None:
+    result = single("x", [1.0], unit="ns", targets=[Target("under 2", most=2)])
+    assert result.targets[0].met
+    result = Result(name="x", value=1.0, failed="the rate was not held", targets=[Target("under 2", most=2)]).judge()
+    assert result.targets[0].met is None and not Case("c", "", "", results=[result]).met
+
+
+def test_reports_survive_the_disk_and_others_are_refused(tmp_path: Path) -> None:
+    saved = report([Case("c", "t", "m", results=[latency("x", [Histogram.of([1, 2, 3])], floor=Floor("f", 2.0))])])
+    saved.save(tmp_path / "r.json")
+    assert Report.load(tmp_path / "r.json") == saved
+    for text in ("{}", "[", json.dumps({"schema": 2, "when": "", "commit": "", "host": {}})):
+        (tmp_path / "bad.json").write_text(text)
+        with pytest.raises(ValueError, match=r"bad\.json"):
+            Report.load(tmp_path / "bad.json")
+
+
+def test_facts_of_this_machine() -> None:
+    found = facts()
+    assert {"cpu", "kernel", "governor", "idle_states", "isolated", "transparent_huge_pages", "huge_pages"} <= set(
+        found
+    )
+    assert {"mitigations", "virtual"} <= set(found) and all(found.values())
+
+
+# -- comparison --------------------------------------------------------------------------------------------------------
+
+
+def stages(chosen: random.Random, *, delay: float = 0.0, floor: float = 5.0) -> Report:
+    """Three stages; `delay` is the share by which the second is slower."""
+    times = {"book": 250.0, "arb": 280.0 * (1 + delay), "risk": 190.0}
+    beside = Floor("division", floor)
+    made = [latency(name, rounds(chosen, ns), floor=beside) for name, ns in times.items()]
+    rate = single("rate", [1e9 / histogram.percentile(50) for histogram in rounds(chosen, 300)], unit="per_second")
+    return report([Case("tick", "", "", results=[*made, rate])])
+
+
+def test_a_stage_slowed_by_a_tenth_is_found_and_the_same_build_passes() -> None:
+    for seed in range(10):
+        chosen = random.Random(seed)
+        compared = compare.compare(stages(chosen), stages(chosen, delay=0.1), over=0.05)
+        assert [each.name for each in compared if each.verdict == "slower"] == ["tick arb"]
+        compared = compare.compare(stages(chosen), stages(chosen), over=0.05)
+        assert {each.verdict for each in compared} == {"same"}
+        compared = compare.compare(stages(chosen, delay=0.1), stages(chosen), over=0.05)
+        assert [each.name for each in compared if each.verdict == "faster"] == ["tick arb"]
+
+
+def test_a_disturbed_floor_slows_nothing() -> None:
+    chosen = random.Random(1)
+    compared = compare.compare(stages(chosen), stages(chosen, floor=4.0), over=0.05)
+    assert {each.verdict for each in compared} == {"same"}
+
+
+def test_only_reports_of_one_machine_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = stages(random.Random(1)), stages(random.Random(2))
+    b.host = HOST | {"governor": "powersave"}
+    a.save(tmp_path / "a.json")
+    b.save(tmp_path / "b.json")
+    assert command.main(["compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 2
+    assert "governor: performance and powersave" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="short"):
+        compare.compare(a, report([], short=True), over=0.1)
+
+
+def test_compare_says_what_became_slower(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stages(random.Random(1)).save(tmp_path / "a.json")
+    stages(random.Random(2), delay=0.25).save(tmp_path / "b.json")
+    files = [str(tmp_path / "a.json"), str(tmp_path / "b.json")]
+    assert command.main(["compare", *files, "--fail-over", "10%"]) == 1
+    assert "slower     tick arb" in capsys.readouterr().out
+    assert command.main(["compare", *files, "--fail-over", "40%"]) == 0
+    assert command.main(["compare", *reversed(files)]) == 0
+    assert command.main(["compare", files[0], str(tmp_path / "none.json")]) == 2
+
+
+@pytest.mark.parametrize("text", ["", "x", "0", "-5%", "1e9"])
+def test_thresholds_that_mean_nothing(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        compare.percent(text)
+
+
+def test_a_failed_or_single_round_is_not_judged() -> None:
+    a, b = stages(random.Random(1)), stages(random.Random(1), delay=0.5)
+    a.case("tick").find("arb").failed = "the rate was not held"
+    b.case("tick").find("risk").rounds = [1.0]
+    verdicts = {each.name: each.verdict for each in compare.compare(a, b, over=0.05)}
+    assert verdicts["tick arb"] == verdicts["tick risk"] == "not judged"
+
+
+def test_a_fixed_rate_beside_busy_programs_is_not_judged() -> None:
+    a, b = stages(random.Random(1)), stages(random.Random(1), delay=0.5)
+    a.case("tick").find("arb").rate = b.case("tick").find("arb").rate = Rate(1e5, 1e5)
+    assert {each.name: each.verdict for each in compare.compare(a, b, over=0.05)}["tick arb"] == "slower"
+    b.case("tick").hiccups = {"share": 0.3, "longest_ns": 1e6}
+    assert {each.name: each.verdict for each in compare.compare(a, b, over=0.05)}["tick arb"] == "not judged"
+    assert "30%" in compare.disturbed(a, b) and not compare.disturbed(a)
+
+
+# -- what a person sees ------------------------------------------------------------------------------------------------
+
+
+def test_the_page_needs_nothing_else() -> None:
+    chosen = random.Random(1)
+    result = latency("a <b>", rounds(chosen, 1000), floor=Floor("line far", 100.0), targets=[Target("under 1", most=1)])
+    case = Case("c", "text & text", "method <m>", [result], ["x: no such thing"], {"tsc_mhz": 2.0, "error_ppm": 0.1})
+    case.hiccups = {"share": 0.5, "longest_ns": 1e6}
+    html = page.html(report([case]))
+    assert not re.search(r"(src|href)=|@import|url\(|<script", html)
+    for part in ("a &lt;b&gt;", "text &amp; text", "method &lt;m&gt;", "<polyline", "missed", "50% of a core"):
+        assert part in html
+    assert page.histogram_log(report([case])).count("Tag=") == 1
+
+
+def test_small_histograms_and_units() -> None:
+    assert table.quantity(0.5) == "0.5 ns" and table.quantity(1234) == "1.23 us" and table.quantity(2e9) == "2 s"
+    assert table.rate(2.5e6) == "2.5 M/s"
+    shown = table.spark(latency("x", rounds(random.Random(1), 1000)))
+    assert "█" in shown and "us" in shown
+    assert table.spark(single("x", [1.0], unit="ns")) == ""
+
+
+def test_documents_have_the_figures_of_the_committed_report() -> None:
+    assert figures.update(Report.load(figures.REPORT), write=False) == [], "run: python -m bench figures"
+
+
+def test_figures_between_comments() -> None:
+    result = latency("r", [Histogram.of([700.0] * 1000)], floor=Floor("division", 5.0))
+    made = report([Case("c", "", "", results=[result])])
+    text = "x <!--bench c/r p50-->?<!--/bench--> y <!--bench host cpu--><!--/bench-->"
+    assert figures.rendered(made, text) == (
+        "x <!--bench c/r p50-->700 ns<!--/bench--> y <!--bench host cpu-->a processor<!--/bench-->"
+    )
+    assert "| r | 140 × division | 700 ns |" in figures.rendered(made, "<!--bench table c--><!--/bench-->")
+    for wrong in ("c/none value", "c/r p17", "none/r value", "host none", "nonsense"):
+        with pytest.raises(figures.FigureError):
+            figures.rendered(made, f"<!--bench {wrong}--><!--/bench-->")

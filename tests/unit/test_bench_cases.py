@@ -1,0 +1,39 @@
+"""Each case of the harness in its short form: it runs, gives all its results, and none is far from the baseline."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from bench.__main__ import BASELINE, CASES
+from bench.harness import cases, compare
+from bench.harness.floor import Floors
+from bench.harness.program import run
+from bench.harness.result import Case
+
+EXPECTED = json.loads(BASELINE.read_text())
+
+
+def test_the_baseline_has_every_case() -> None:
+    assert sorted(EXPECTED) == sorted(CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_short(name: str) -> None:
+    if name in ("link", "strategy") and len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("two cores are needed, there is one")
+    case: Case = cases.measured(cases.module(name).measure, Floors(cases.HICCUP_MS_SHORT), short=True)
+    assert case.name == name and case.method and case.results
+    for result in case.results:
+        assert result.value >= 0 and (not result.percentiles or result.percentiles["p50"] <= result.percentiles["max"])
+    assert compare.rotten(case, EXPECTED[name]) == []
+
+
+def test_floors_of_this_machine() -> None:
+    found = {record["case"]: record for record in run("floor", [5]) if record["what"] != "clock"}
+    assert 0.5 < found["division"]["ns"] < 500
+    assert 1 < found["memory"]["ns"] < 100_000
+    assert any(name.startswith("line") for name in found) == (len(os.sched_getaffinity(0)) > 1)
+    assert any(record["what"] == "hiccup" and 0 <= record["share"] <= 1 for record in found.values())
