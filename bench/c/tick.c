@@ -143,7 +143,8 @@ static void rig_open( int with_sign ) {
                "max_order_lamports=10000000000\nmax_open_lamports=100000000000\nmax_open_orders=8\n"
                "max_orders_per_second=1000000000\nmax_daily_loss_lamports=1000000000000\nmax_tip_lamports=0\n"
                "max_priority_fee_lamports=1000000\nmax_daily_fee_lamports=1000000000000\ncollar_bps=50\n"
-               "max_data_age_ms=10000\nmax_slot_lag=0\nsupervisor_timeout_ms=600000\ncu_limit_base=5000\n"
+               "max_data_age_ms=10000\nmax_slot_lag=0\nsupervisor_timeout_ms=600000\nsafety_gate=1\nverdict_slots="
+               "150\ncu_limit_base=5000\n"
                "cu_limit_per_hop=80000\ncu_price_micro_lamports=0\n"
                "base_mint=So11111111111111111111111111111111111111112\nbot.1=arb\n" );
   if( with_sign ) {

@@ -75,7 +75,7 @@ typedef struct sf_risk_lot {
 /* The last word on a token. */
 typedef struct sf_risk_safety {
   uint64_t slot;
-  uint64_t amount;  /* of quote */
+  uint64_t amount; /* of quote */
   uint32_t quote;
   uint16_t outcome; /* SF_VERDICT_*, 0 = none */
   uint16_t listed;  /* 1: needs none */
@@ -85,7 +85,7 @@ typedef struct sf_risk {
   sf_limit_row_t limit; /* limits in force and what is in use */
   sf_cost_t cost;
   uint64_t supervisor_timeout_ns;
-  uint64_t safety_gate;   /* 1: buys of unlisted mints need a verdict */
+  uint64_t safety_gate; /* 1: buys of unlisted mints need a verdict */
   uint64_t verdict_slots;
   uint8_t base_mint[32];
   uint32_t base; /* its token, SF_RISK_TOKEN_NONE until met */

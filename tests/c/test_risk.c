@@ -100,13 +100,14 @@ static void safe( sf_verdict_t v ) {
 
 static void test_safety( void ) {
   sf_verdict_t const passes = {
-    .token = 0, .pool = 0, .quote = 1, .outcome = SF_VERDICT_PASSES, .slot = 95, .amount = G };
+    .token = 0, .pool = 0, .quote = 1, .outcome = SF_VERDICT_PASSES, .slot = 95, .amount = G
+  };
   begin();
-  r->safety_gate            = 1;
-  r->verdict_slots          = 6;
+  r->safety_gate           = 1;
+  r->verdict_slots         = 6;
   r->limit.max_open_orders = r->limit.max_orders_per_second = 100;
-  r->limit.max_open_lamports = 100 * G;
-  r->bucket                  = 100 * G;
+  r->limit.max_open_lamports                                = 100 * G;
+  r->bucket                                                 = 100 * G;
   swap( G, 0 );
   assert( gate() == SF_DENY_UNSAFE && denied.have == 0 && denied.allowed == SF_VERDICT_PASSES );
   assert( r->limit.denied[SF_DENY_UNSAFE] == 1 && !r->limit.open_orders );

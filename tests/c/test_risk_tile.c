@@ -110,7 +110,7 @@ static void test_tile( void ) {
   send( "fill", SF_MSG_FILL, &none, sizeof( none ) );
   kept.intent = intent.intent;
   cycle( G );
-  intent     = kept;
+  intent      = kept;
   order.order = 1UL << 32 | 1;
 
   sf_turn_t turn = { 0 };

@@ -17,8 +17,8 @@ from sniperforge.journal import Reader
 from sniperforge.journal.records import decode
 from sniperforge.replay.recording import Recording
 from sniperforge.replay.runner import replay
+from sniperforge.simnet.faucet import derive_keypair
 from sniperforge.simnet.launches import TRAPS
-from sniperforge.simnet.market import derive_keypair
 from tests.engine import Engine, running, settle, until
 from tests.integration.simnet_process import SimnetProcess, simnet, wait_until
 from tests.token_traps import SOL, fund

@@ -76,7 +76,12 @@ class Desk:
         self.slot += slots
         self.clock += seconds
         self.price = price if price is not None else self.price
-        values = {"pool": 5, "tokens": (2, self.quote), "a": SUPPLY // 2, "b": int(self.depth * self.price)} | about
+        values: dict[str, Any] = {
+            "pool": 5,
+            "tokens": (2, self.quote),
+            "a": SUPPLY // 2,
+            "b": int(self.depth * self.price),
+        } | about
         payload = update_bytes(values.pop("pool"), slot=self.slot, unix_s=self.clock, **values)
         self.sniper.on_pools(messages([payload], first_seq=self.seq))
         self.seq += 1
@@ -187,7 +192,7 @@ def test_counts_limit_buys() -> None:
     desk = Desk(max_positions=1, max_buys_per_minute=2, max_buys_per_pool=3)
     desk.bought()
     desk.show(pool=6, tokens=(3, 0))
-    other = {"pool": 6, "token": 3, "mint": OTHER}
+    other: dict[str, Any] = {"pool": 6, "token": 3, "mint": OTHER}
     assert not desk.verdict(**other), "one position at most"
     (sale,) = desk.show(1.6)
     desk.fill(sale)
