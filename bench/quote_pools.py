@@ -12,6 +12,7 @@ from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 from solders.pubkey import Pubkey
@@ -24,7 +25,6 @@ from sniperforge.simnet.market import GenesisBuilder
 from sniperforge.venues import dumps, pools, raydium_clmm
 from sniperforge.venues.dumps import Account, Dumps
 from sniperforge.venues.store import PoolStore
-from tests.sdk_quotes import Ask
 
 SLOT, NOW = 400_000_000, 1_790_000_000
 TOKEN_PROGRAM = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
@@ -45,6 +45,14 @@ RECORDED = {
 CONFIG_BYTES, CONFIG_RATE_AT = 117, 47
 """A CLMM config account, which the captures lack, and where its trade rate stands."""
 CROSSED_MOST = 8
+
+
+class Ask(NamedTuple):
+    """One swap: direction, whether `amount` goes in or comes out, and it."""
+
+    a_to_b: bool
+    exact_in: bool
+    amount: int
 
 
 class _Array(msgspec.Struct):
@@ -70,11 +78,11 @@ class Pool:
     dumps: Dumps
     priced: pools.Priced
 
-    def quote(self, ask: Ask) -> tuple[int, int]:
-        """Status, and ticks or bins crossed."""
+    def quote(self, ask: Ask) -> Any:
+        """What the engine says, as `sf_quote_t *`."""
         got = ffi.new("sf_quote_t *")
         check(lib.ipc_pool_quote(self.payload, len(self.payload), ask.a_to_b, ask.exact_in, ask.amount, got))
-        return int(got.status), int(got.crossed)
+        return got
 
 
 def data_directory() -> Path:
@@ -191,9 +199,9 @@ def crossing_limits(pool: Pool, a_to_b: bool, exact_in: bool) -> list[int]:
 
     def within(most: int) -> Callable[[int], bool]:
         def holds(amount: int) -> bool:
-            status, crossed = pool.quote(Ask(a_to_b, exact_in, amount))
-            small = status == lib.SF_QUOTE_REFUSED and amount < 1_000_000  # too small an amount pays nothing
-            return small or (status == lib.SF_QUOTE_OK and crossed <= most)
+            got = pool.quote(Ask(a_to_b, exact_in, amount))
+            small = got.status == lib.SF_QUOTE_REFUSED and amount < 1_000_000  # too small an amount pays nothing
+            return small or (got.status == lib.SF_QUOTE_OK and got.crossed <= most)
 
         return holds
 
@@ -217,7 +225,7 @@ def amounts(chosen: random.Random, count: int, low: int, high: int, *, by_size: 
 def payable(pool: Pool, a_to_b: bool, exact_in: bool, limit: int) -> int:
     """The least amount from which on quotes stand, not far above it."""
     low = max(1, limit >> 20)
-    while low < limit and pool.quote(Ask(a_to_b, exact_in, low))[0] != lib.SF_QUOTE_OK:
+    while low < limit and pool.quote(Ask(a_to_b, exact_in, low)).status != lib.SF_QUOTE_OK:
         low *= 2
     return min(low, limit)
 

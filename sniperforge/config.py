@@ -97,6 +97,9 @@ class PoolsConfig(_Section, frozen=True):
     venues: Annotated[list[VenueName], Meta(min_length=1)]
     path: str
     limit: Annotated[int, Meta(ge=1, le=4096)]
+    watch: bool
+    refresh_ms: Annotated[int, Meta(ge=1, le=3_600_000)]
+    cold_s: Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class GroupConfig(_Section, frozen=True):

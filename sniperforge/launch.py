@@ -65,7 +65,8 @@ class Launch:
     wallet: Pubkey
     baseline: dict[str, int]
     recovered: recovery.State
-    pools: int
+    pools: list[Pool]
+    ends: chain.Endpoints
     topology: Topology
     notes: list[str] = field(default_factory=list)
 
@@ -84,8 +85,8 @@ class Launch:
         for name, tile in instance.tiles.items():
             if tile.runs != "external" and instance.cnc(name).state != "run":
                 return f"tile {name} to run"
-        if instance.table("pools").used < self.pools:
-            return f"the market ({instance.table('pools').used} of {self.pools} pools read)"
+        if instance.table("pools").used < len(self.pools):
+            return f"the market ({instance.table('pools').used} of {len(self.pools)} pools read)"
         if not instance.cnc("confirm").value("reconciled"):
             return f"reconciliation with the chain ({len(self.recovered.open_orders)} orders of earlier runs open)"
         return ""
@@ -202,7 +203,8 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
         wallet=wallet,
         baseline=baseline,
         recovered=recovered,
-        pools=len(pools),
+        pools=pools,
+        ends=ends,
         topology=topology,
         notes=notes,
     )

@@ -6,6 +6,7 @@ RESTART, and the guardian forks a new supervisor, which starts from the journal.
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import select
@@ -29,6 +30,7 @@ from sniperforge.commands import Commands
 from sniperforge.config import Config, to_builtins
 from sniperforge.groups import Groups
 from sniperforge.launch import Launch, LaunchError, prepare
+from sniperforge.market_watch import MarketWatch, last_use
 from sniperforge.report import line
 from sniperforge.state import StateDirectory
 
@@ -119,7 +121,9 @@ class Supervisor:
         closing.callback(server.close)
         gc.collect()
         gc.freeze()
-        return _Loop(self, instance, groups, commands, server, launch).run()
+        watch = MarketWatch(self._config, launch.ends, self._state, launch.pools, functools.partial(last_use, instance))
+        closing.callback(watch.close)
+        return _Loop(self, instance, groups, commands, server, launch, watch).run()
 
     # -- control verbs ------------------------------------------------------------------------------
 
@@ -230,6 +234,7 @@ class _Loop:
         commands: Commands,
         server: Server,
         launch: Launch,
+        watch: MarketWatch,
     ) -> None:
         self._supervisor = supervisor
         self._config = supervisor.config
@@ -238,6 +243,7 @@ class _Loop:
         self._commands = commands
         self._server = server
         self._launch = launch
+        self._watch = watch
         self._poller = select.poll()
         for router in server.routers:
             self._poller.register(int(router.getsockopt(zmq.FD)), select.POLLIN)
@@ -263,6 +269,8 @@ class _Loop:
                 fault = self._fault()
                 if fault:
                     return self._fail(fault)
+            while self._watch.news:
+                self._commands.event("market", self._watch.news.popleft())
             if not self._trading:
                 self._trading = self._bring_up()
             if self._is_due("publish", self._config.control.publish_ms / 1000):
@@ -291,6 +299,7 @@ class _Loop:
                 self._supervisor.say(f"still waiting for {waiting}")
             return False
         self._launch.send_recovery(self._instance, self._commands)
+        self._watch.start()
         if self._launch.may_trade:
             self._commands.trade()
             self._instance.control.set_trading(True)

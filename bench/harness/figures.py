@@ -31,7 +31,8 @@ def _figure(result: Result, name: str) -> str:
     if result.failed:
         return f"FAILED ({result.failed})"
     if name == "ratio" and result.ratio is not None and result.floor is not None:
-        return f"{result.ratio:,.3g} × {result.floor.name}" if result.ratio < 1000 else f"{result.ratio:,.0f}"
+        shown = f"{result.ratio:.3g}" if result.ratio < 1000 else f"{result.ratio:,.0f}"
+        return f"{shown} × {result.floor.name}"
     if name == "value":
         return value_text(result)
     if name == "rate" and result.rate:

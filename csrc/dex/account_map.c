@@ -40,18 +40,21 @@ void sf_account_map_close( sf_account_map_t * map ) {
 }
 
 sf_account_entry_t * sf_account_map_find( sf_account_map_t const * map, uint8_t const pubkey[32] ) {
-  uint64_t slot = *slot_of( map, pubkey, hash_of( pubkey ) );
-  return slot ? &map->entry[(uint32_t)slot - 1] : 0;
+  uint64_t slot              = *slot_of( map, pubkey, hash_of( pubkey ) );
+  sf_account_entry_t * entry = slot ? &map->entry[(uint32_t)slot - 1] : 0;
+  return entry && entry->kind ? entry : 0;
 }
 
 int sf_account_map_add( sf_account_map_t * map, uint8_t const pubkey[32], uint32_t kind, uint32_t index ) {
   uint64_t hash = hash_of( pubkey ), *slot = slot_of( map, pubkey, hash );
-  if( *slot ) return SF_ERR_STATE;
-  if( map->cnt == map->max ) return SF_ERR_FULL;
-  sf_account_entry_t * entry = &map->entry[map->cnt++];
-  memcpy( entry->pubkey, pubkey, 32 );
-  entry->kind  = kind;
-  entry->index = index;
-  *slot        = hash >> 32 << 32 | map->cnt;
+  if( *slot && map->entry[(uint32_t)*slot - 1].kind ) return SF_ERR_STATE;
+  if( !*slot ) {
+    if( map->cnt == map->max ) return SF_ERR_FULL;
+    memcpy( map->entry[map->cnt++].pubkey, pubkey, 32 );
+    *slot = hash >> 32 << 32 | map->cnt;
+  }
+  sf_account_entry_t * entry = &map->entry[(uint32_t)*slot - 1];
+  entry->kind                = kind;
+  entry->index               = index;
   return 0;
 }

@@ -1,7 +1,7 @@
 /* account_map.h: what is known about an account, by its public key.
 
    Open addressing over a power of two of 8-byte slots, never more than half full, so that the part that is
-   searched stays in the cache; entries stand densely in the order added and are never removed:
+   searched stays in the cache; entries stand densely in the order added and keep their place when forgotten:
 
      slot   | hash (upper 32 bits), entry + 1 | 0 = empty | ...
      entry  | pubkey, kind, index | ...
@@ -14,7 +14,7 @@
 
 typedef struct sf_account_entry {
   uint8_t pubkey[32];
-  uint32_t kind; /* the owner's own numbers */
+  uint32_t kind; /* the owner's own numbers; 0 = forgotten */
   uint32_t index;
 } sf_account_entry_t;
 
@@ -31,7 +31,8 @@ int sf_account_map_open( sf_account_map_t * map, uint64_t max );
 
 void sf_account_map_close( sf_account_map_t * map );
 
-/* sf_account_map_find returns the entry of a key, or NULL.  Hot. */
+/* sf_account_map_find returns the entry of a key, or NULL.  Hot.  Whoever sets its kind to 0 makes it as if it had never
+   been added. */
 sf_account_entry_t * sf_account_map_find( sf_account_map_t const * map, uint8_t const pubkey[32] );
 
 /* sf_account_map_add enters a key that is not there.  Returns 0, SF_ERR_FULL, or SF_ERR_STATE if it is there. */

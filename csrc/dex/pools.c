@@ -46,7 +46,7 @@ static int pool_ready( sf_pools_t const * p, sf_pool_entry_t const * pool ) {
   uint32_t have = pool->parts.known;
   for( int i = 0; i < 2; i++ )
     if( shared_of( p, pool, i ) ) have |= SF_PART_BIT( SF_PART_SHARED_0 + i );
-  return !( pool->names.needs & ~have ) && !pool->parked && !pool->own_bad;
+  return !( pool->names.needs & ~have ) && !pool->parked && !pool->own_bad && !pool->forgotten;
 }
 
 /* Of one moment, as far as can be told.  Assumes it is ready. */
@@ -116,12 +116,31 @@ static int part_decode( sf_pools_t * p, sf_pool_entry_t * pool, uint32_t part, s
   return pool->venue->decode( pool->work, part, raw->owner, data_of( raw ), raw->data_len, raw->slot, p->epoch );
 }
 
+/* The pool's account is no more, or is no longer followed: what comes of it later is another pool. */
+static void pool_forget( sf_pools_t * p, uint32_t i ) {
+  for( uint64_t n = 0; n < p->map.cnt; n++ ) {
+    sf_account_entry_t * e = &p->map.entry[n];
+    if( ( e->kind == ENTRY_POOL && e->index == i ) || ( e->kind == ENTRY_VAULT && e->index / 2 == i ) ||
+        ( e->kind == ENTRY_OWN && p->own[e->index].pool == i ) )
+      e->kind = 0;
+  }
+  p->count[SF_POOLS_CLOSED]++;
+  p->pool[i].parts.known = 0;
+  p->pool[i].forgotten   = 1;
+  p->pool[i].complete    = 1;
+  pool_stale( p, i );
+}
+
 /* The pool's account or one of its vaults; decoded says that it is in work already. */
 static void on_part( sf_pools_t * p, uint32_t i, uint32_t part, sf_raw_account_t const * raw, uint64_t t_origin,
                      int decoded ) {
   sf_pool_entry_t * pool = &p->pool[i];
   if( !( raw->flags & SF_RAW_SNAPSHOT ) && sf_parts_old( &pool->parts, part, raw->slot ) ) {
     p->count[SF_POOLS_OLD]++;
+    return;
+  }
+  if( part == SF_PART_POOL && !raw->data_len ) {
+    pool_forget( p, i );
     return;
   }
   int good = decoded;
@@ -451,7 +470,9 @@ void sf_pools_account( sf_pools_t * p, sf_raw_account_t const * raw, uint64_t t_
   case ENTRY_OWN: on_own( p, &p->own[i], raw, t_origin ); return;
   case ENTRY_SHARED: on_shared( p, i, raw, t_origin ); return;
   case ENTRY_MINT: on_mint( p, i, raw, t_origin ); return;
-  default: on_unknown( p, raw, t_origin ); return;
+  default:
+    if( raw->data_len ) on_unknown( p, raw, t_origin );
+    return;
   }
 }
 

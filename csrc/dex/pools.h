@@ -14,6 +14,9 @@
    accounts were read again since the last reset; or when nothing more of that slot will come.  Shared accounts and
    mints change alone, and take effect at once.
 
+   A pool whose account comes without data is forgotten: its number stays stale for good, and if it comes back it is
+   met as a new one.
+
    Whatever does not decode makes its pool stale: not to be traded until good bytes come.  After sf_pools_reset all
    pools are stale until their parts have been read again.
 
@@ -65,6 +68,7 @@ typedef struct sf_pool_entry {
   uint32_t own_read;  /* of these, since the last reset */
   uint32_t own_bad;   /* of these, with bytes that do not decode */
   uint8_t parked;     /* its mint is not known yet */
+  uint8_t forgotten;  /* its account is no more */
   uint8_t complete;   /* its venue knows that there are no accounts of it but those that came */
   uint8_t frozen;     /* bit per frozen vault */
   uint8_t simulated;

@@ -48,21 +48,27 @@ static int grow( sf_accounts_t * a ) {
   return 0;
 }
 
+static int64_t find( sf_accounts_t const * a, uint8_t const * pubkey ) {
+  if( !a->by_pubkey ) return -1;
+  for( uint64_t h = pubkey_hash( pubkey ); a->by_pubkey[h & a->mask]; h++ ) {
+    uint32_t i = a->by_pubkey[h & a->mask] - 1;
+    if( !memcmp( a->account[i].pubkey, pubkey, 32 ) ) return i;
+  }
+  return -1;
+}
+
 int sf_accounts_add( sf_accounts_t * a, uint8_t const pubkey[32], char const * text ) {
   if( a->cnt == a->max ) {
     int err = grow( a );
     if( err ) return err;
   }
-  uint64_t hash = pubkey_hash( pubkey );
-  for( uint64_t h = hash; a->by_pubkey[h & a->mask]; h++ ) {
-    if( !memcmp( a->account[a->by_pubkey[h & a->mask] - 1].pubkey, pubkey, 32 ) ) return SF_ERR_STATE;
-  }
+  if( find( a, pubkey ) >= 0 ) return SF_ERR_STATE;
   uint32_t i        = a->cnt++;
   sf_account_t * at = &a->account[i];
   memset( at, 0, sizeof( *at ) );
   memcpy( at->pubkey, pubkey, 32 );
   strncpy( at->text, text, sizeof( at->text ) - 1 );
-  insert( a->by_pubkey, a->mask, hash, i );
+  insert( a->by_pubkey, a->mask, pubkey_hash( pubkey ), i );
   return (int)i;
 }
 
@@ -73,8 +79,27 @@ static int add_line( sf_accounts_t * a, char * line, int ( *read )( char const *
   if( !*text ) return 0;
   uint8_t pubkey[32];
   if( strlen( text ) >= sizeof( a->account->text ) || read( text, pubkey ) ) return SF_ERR_DATA;
-  int i = sf_accounts_add( a, pubkey, text );
-  return i >= 0 || i == SF_ERR_STATE ? 0 : i;
+  int64_t i = find( a, pubkey );
+  if( i < 0 ) i = sf_accounts_add( a, pubkey, text );
+  if( i < 0 ) return (int)i;
+  a->account[i].listed = a->loads;
+  return 0;
+}
+
+/* settle drops what the load did not find, and takes back what it found again. */
+static void settle( sf_accounts_t * a ) {
+  for( uint32_t i = 0; i < a->cnt; i++ ) {
+    sf_account_t * at = &a->account[i];
+    uint32_t dropped = at->listed != a->loads, on = at->subscription.state == SF_SUBSCRIPTION_ON;
+    if( dropped == at->dropped ) continue;
+    a->dropped_cnt += dropped - at->dropped;
+    a->unwanted_cnt += on * ( dropped - at->dropped );
+    if( dropped && at->version && !at->untold ) {
+      at->untold = 1;
+      a->untold_cnt++;
+    }
+    at->dropped = dropped;
+  }
 }
 
 int sf_accounts_load( sf_accounts_t * a, char const * path, int ( *read )( char const * text, uint8_t pubkey[32] ),
@@ -85,11 +110,13 @@ int sf_accounts_load( sf_accounts_t * a, char const * path, int ( *read )( char 
   if( !fstat( fileno( file ), &st ) ) *mtime = st.st_mtim;
   char line[256];
   int err = 0;
+  a->loads++;
   for( uint32_t number = 1; !err && fgets( line, sizeof( line ), file ); number++ ) {
     err = add_line( a, line, read );
     if( err == SF_ERR_DATA ) sf_err_set( err, "%s line %u: not a base58 public key", path, number );
   }
   fclose( file );
+  if( !err ) settle( a );
   return err;
 }
 
@@ -101,6 +128,14 @@ void sf_accounts_fini( sf_accounts_t * a ) {
   *a = ( sf_accounts_t ){ 0 };
 }
 
+static void subscriptions_make( sf_accounts_t * a ) {
+  memset( a->by_subscription, 0, ( a->mask + 1UL ) * sizeof( uint32_t ) );
+  for( uint32_t k = 0; k < a->cnt; k++ ) {
+    sf_subscription_t const * o = &a->account[k].subscription;
+    if( o->state == SF_SUBSCRIPTION_ON ) insert( a->by_subscription, a->mask, mix( o->id ), k );
+  }
+}
+
 void sf_accounts_on( sf_accounts_t * a, uint32_t i, uint64_t id ) {
   sf_subscription_t * s = &a->account[i].subscription;
   int known             = s->state == SF_SUBSCRIPTION_ON; /* then the older id is not looked up any more */
@@ -108,14 +143,17 @@ void sf_accounts_on( sf_accounts_t * a, uint32_t i, uint64_t id ) {
   s->id                 = id;
   s->failures           = 0;
   if( known ) {
-    memset( a->by_subscription, 0, ( a->mask + 1UL ) * sizeof( uint32_t ) );
-    for( uint32_t k = 0; k < a->cnt; k++ ) {
-      sf_subscription_t const * o = &a->account[k].subscription;
-      if( o->state == SF_SUBSCRIPTION_ON ) insert( a->by_subscription, a->mask, mix( o->id ), k );
-    }
+    subscriptions_make( a );
   } else {
     insert( a->by_subscription, a->mask, mix( id ), i );
+    a->unwanted_cnt += a->account[i].dropped;
   }
+}
+
+void sf_accounts_off( sf_accounts_t * a, uint32_t i ) {
+  a->account[i].subscription = ( sf_subscription_t ){ 0 };
+  a->unwanted_cnt -= a->account[i].dropped;
+  subscriptions_make( a );
 }
 
 void sf_accounts_reset( sf_accounts_t * a ) {
@@ -125,6 +163,7 @@ void sf_accounts_reset( sf_accounts_t * a ) {
     a->account[i].live         = 0;
     a->account[i].slot         = 0;
   }
+  a->unwanted_cnt = 0;
 }
 
 int64_t sf_accounts_by_subscription( sf_accounts_t const * a, uint64_t id ) {

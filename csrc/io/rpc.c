@@ -306,6 +306,12 @@ uint64_t sf_rpc_account_subscribe( char * out, uint64_t max, uint64_t id, char c
                              id, pubkey, commitment );
 }
 
+uint64_t sf_rpc_account_unsubscribe( char * out, uint64_t max, uint64_t id, uint64_t subscription ) {
+  return (uint64_t)snprintf( out, max,
+                             "{\"jsonrpc\":\"2.0\",\"id\":%lu,\"method\":\"accountUnsubscribe\",\"params\":[%lu]}", id,
+                             subscription );
+}
+
 uint64_t sf_rpc_slot_subscribe( char * out, uint64_t max, uint64_t id ) {
   return (uint64_t)snprintf( out, max, "{\"jsonrpc\":\"2.0\",\"id\":%lu,\"method\":\"slotSubscribe\"}", id );
 }

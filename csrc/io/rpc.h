@@ -68,6 +68,7 @@ int sf_rpc_account_next( sf_json_t * j, sf_rpc_account_t * a );
 /* Requests: written to out, their length returned, no zero behind them. */
 uint64_t sf_rpc_account_subscribe( char * out, uint64_t max, uint64_t id, char const * pubkey,
                                    char const * commitment );
+uint64_t sf_rpc_account_unsubscribe( char * out, uint64_t max, uint64_t id, uint64_t subscription );
 uint64_t sf_rpc_slot_subscribe( char * out, uint64_t max, uint64_t id );
 
 /* sf_rpc_accounts_request asks for cnt accounts (base58, by pointer), at a slot not

@@ -2,7 +2,8 @@
 #include "sf_abi.h"
 
 #define ASKED_MAX 256 /* asked for and not answered */
-#define SLOT_ID   1   /* request id of the slot subscription */
+#define END_ID    0   /* request id of all that end one */
+#define SLOT_ID   1   /* of the slot subscription */
 #define FIRST_ID  2   /* of account 0 */
 
 void sf_subscriber_reset( sf_subscriber_t * s ) {
@@ -34,18 +35,31 @@ static int ask( sf_subscriber_t * s, sf_subscription_t * u, uint64_t id, char co
   return 0;
 }
 
+/* end asks the node to no longer follow account i: 0, or SF_ERR_FULL. */
+static int end( sf_subscriber_t * s, uint32_t i ) {
+  sf_subscription_t const * u = &s->accounts->account[i].subscription;
+  if( u->state != SF_SUBSCRIPTION_ON ) return 0;
+  int err = sf_websocket_send( s->ws, s->request,
+                               sf_rpc_account_unsubscribe( s->request, sizeof( s->request ), END_ID, u->id ) );
+  if( err ) return err;
+  sf_accounts_off( s->accounts, i );
+  s->on--;
+  return 0;
+}
+
 int sf_subscriber_step( sf_subscriber_t * s, uint64_t now ) {
   int full       = ask( s, &s->slot, SLOT_ID, NULL, now );
   uint32_t asked = s->slot.state == SF_SUBSCRIPTION_ASKED;
   for( uint32_t i = 0; i < s->accounts->cnt && asked < ASKED_MAX && !full; i++ ) {
     sf_account_t * a = &s->accounts->account[i];
-    full             = ask( s, &a->subscription, FIRST_ID + i, a->text, now );
+    full             = a->dropped ? end( s, i ) : ask( s, &a->subscription, FIRST_ID + i, a->text, now );
     asked += a->subscription.state == SF_SUBSCRIPTION_ASKED;
   }
   return !asked && !full;
 }
 
 int sf_subscriber_answer( sf_subscriber_t * s, sf_rpc_message_t const * m, uint64_t now ) {
+  if( m->id == END_ID ) return 0;
   uint64_t i            = m->id - FIRST_ID;
   sf_subscription_t * u = m->id == SLOT_ID       ? &s->slot
                           : i < s->accounts->cnt ? &s->accounts->account[i].subscription

@@ -5,6 +5,8 @@
         ^                |
         +-- back-off ----+ refused, or not answered in time
 
+   That of a dropped account is ended: on --unsubscribed--> wanted, and not asked for.
+
    Each subscription backs off by itself, so that one refused account does not
    hold up the others. */
 

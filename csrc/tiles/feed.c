@@ -14,7 +14,8 @@
    before it, so none is missed: what was held back of older slots is dropped as
    stale, the rest follows the read in the order it came.  Accounts added to the
    file, or accepted late, pass through the same states while the others stay
-   live.  A read of live accounts (resync) publishes only what it finds changed and no
+   live.  One that is gone from the file is published once more, without data, and is no
+   longer subscribed.  A read of live accounts (resync) publishes only what it finds changed and no
    notification has told of by SETTLE_NS later.
 
    SF_MSG_SLOT: at commitment processed the node's slot notifications; at the others,
@@ -70,7 +71,7 @@
   X( stale_dropped ) X( malformed_json ) X( malformed_shape ) X( malformed_data ) X( malformed_frames )     \
   X( oversized_accounts ) X( unknown_subscriptions ) X( subscribe_failures ) X( syncs ) X( resyncs )        \
   X( repaired_accounts ) X( missing_accounts ) X( mixed_reads ) X( read_failures ) X( holdback_overflows )  \
-  X( file_errors )
+  X( file_errors ) X( dropped_accounts )
 #define GAUGES( X ) \
   X( accounts ) X( accounts_subscribed ) X( accounts_live ) X( slot ) X( connected ) X( uring_refused )
 /* clang-format on */
@@ -338,8 +339,9 @@ static void on_message( sf_tile_t * t, feed_t * f, sf_span_t text ) {
 static void begin_read( sf_tile_t * t, feed_t * f, uint64_t now ) {
   f->comparing = f->subscriber.on == f->live;
   if( !f->accounts.cnt ) f->synced = 1;
+  if( f->accounts.untold_cnt ) return;
   if( f->comparing && ( !f->resync_ns || !f->live || now - f->read_ns < f->resync_ns ) ) return;
-  uint32_t n = f->comparing ? f->live : f->subscriber.on - f->live;
+  uint32_t n = f->comparing ? f->live : f->subscriber.on - f->accounts.unwanted_cnt - f->live;
   if( sf_snapshot_begin( &f->snapshot, n, f->min_slot ) ) {
     lost( t, f, sf_err_text(), 0 );
     return;
@@ -347,7 +349,8 @@ static void begin_read( sf_tile_t * t, feed_t * f, uint64_t now ) {
   uint32_t k = 0;
   for( uint32_t i = 0; i < f->accounts.cnt && k < n; i++ ) {
     sf_account_t * a = &f->accounts.account[i];
-    if( a->subscription.state != SF_SUBSCRIPTION_ON || ( a->live == ACCOUNT_LIVE ) != (int)f->comparing ) continue;
+    if( a->dropped || a->subscription.state != SF_SUBSCRIPTION_ON || ( a->live == ACCOUNT_LIVE ) != (int)f->comparing )
+      continue;
     if( !f->comparing ) a->live = ACCOUNT_READING;
     sf_snapshot_want( &f->snapshot, k++, i, a->text );
   }
@@ -424,7 +427,8 @@ static void end_read( sf_tile_t * t, feed_t * f, uint64_t now ) {
   f->sync = SYNC_IDLE;
   if( f->comparing ) return;
   if( !f->synced )
-    say( f, "%s: %u of %u accounts are live at slot %lu", f->ws_endpoint.url.host, f->live, f->accounts.cnt, slot );
+    say( f, "%s: %u of %u accounts are live at slot %lu", f->ws_endpoint.url.host, f->live,
+         f->accounts.cnt - f->accounts.dropped_cnt, slot );
   f->synced = 1;
   count( t, f, syncs, 1 );
   sf_backoff_clear( &f->backoff );
@@ -455,6 +459,25 @@ static int sync_step( sf_tile_t * t, feed_t * f, uint64_t now, uint64_t room ) {
   return (int)n;
 }
 
+/* tell_dropped publishes each account that is no longer followed once more, without data.  Returns how many. */
+static int tell_dropped( sf_tile_t * t, feed_t * f, uint64_t room ) {
+  static uint8_t const nobody[32];
+  int n = 0;
+  for( uint32_t i = 0; i < f->accounts.cnt && f->accounts.untold_cnt && n < TURN_PUBLISHES && room >= 2; i++ ) {
+    sf_account_t * a = &f->accounts.account[i];
+    if( !a->untold ) continue;
+    a->untold = 0;
+    f->accounts.untold_cnt--;
+    count( t, f, dropped_accounts, 1 );
+    publish( t, f, i, sf_tile_claim( t, f->out ), f->newest.slot > a->slot ? f->newest.slot : a->slot, 0, nobody, 0, 0,
+             sf_tile_now( t ) );
+    a->slot = a->version = 0;
+    room -= 2;
+    n++;
+  }
+  return n;
+}
+
 static int poll( sf_tile_t * t ) {
   feed_t * f = sf_tile_state( t );
   sf_tile_wake_in( t, POLL_NS );
@@ -464,6 +487,7 @@ static int poll( sf_tile_t * t ) {
     f->reset_due = f->published = 0;
     return 1;
   }
+  if( f->accounts.untold_cnt ) return tell_dropped( t, f, room );
   if( f->phase != PHASE_UP ) return 0;
   int work  = 0;
   int err   = sf_websocket_step( &f->ws );
@@ -517,7 +541,8 @@ static void keep_up( sf_tile_t * t, feed_t * f, uint64_t now ) {
     lost( t, f, "the connection has gone silent", 0 );
     return;
   }
-  int missing = f->subscriber.on < f->accounts.cnt || f->subscriber.slot.state != SF_SUBSCRIPTION_ON;
+  int missing = f->subscriber.on - f->accounts.unwanted_cnt < f->accounts.cnt - f->accounts.dropped_cnt ||
+                f->accounts.unwanted_cnt || f->subscriber.slot.state != SF_SUBSCRIPTION_ON;
   int settled = !missing;
   if( missing && now - f->scanned_ns >= SCAN_NS ) {
     f->scanned_ns = now;
@@ -534,7 +559,13 @@ static void look_at_file( sf_tile_t * t, feed_t * f, uint64_t now ) {
   struct stat st;
   if( stat( f->path, &st ) || !memcmp( &st.st_mtim, &f->path_mtime, sizeof( st.st_mtim ) ) ) return;
   int err = sf_accounts_load( &f->accounts, f->path, sf_pubkey_decode, &f->path_mtime );
-  sf_tile_set( t, f->counter[COUNT_accounts], f->accounts.cnt );
+  sf_tile_set( t, f->counter[COUNT_accounts], f->accounts.cnt - f->accounts.dropped_cnt );
+  for( uint32_t i = 0; i < f->accounts.cnt; i++ ) {
+    sf_account_t * a = &f->accounts.account[i];
+    if( !a->dropped ) continue;
+    f->live -= a->live == ACCOUNT_LIVE;
+    a->live = ACCOUNT_UNREAD;
+  }
   if( !err ) return;
   count( t, f, file_errors, 1 );
   say( f, "%s", sf_err_text() );

@@ -135,7 +135,8 @@ class Watcher:
         exist = self._reader.owners(key for keys in due.values() for key in keys)
         for address, keys in due.items():
             pool = self.pools[address]
-            self.pools[address] = replace(pool, own=tuple(key for key in keys if key in exist))
+            # none is given up: a price that comes back must not meet arrays as they were when it left
+            self.pools[address] = replace(pool, own=tuple(dict.fromkeys([*pool.own, *filter(exist.get, keys)])))
             self._changed |= self.pools[address] != pool
 
     def _next_pools(self) -> list[Pubkey]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import operator
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -247,6 +247,13 @@ class Bank:
         else:
             account = self.svm.get_account(key)
         return account if account is not None and account.lamports else None
+
+    def accounts(self) -> Iterator[tuple[Pubkey, Account]]:
+        """All accounts that are or were in the ledger and exist now."""
+        for key in self._known:
+            account = self.svm.get_account(key)
+            if account is not None and account.lamports:
+                yield key, account
 
     def program_accounts(self, program: Pubkey, slot: int) -> list[tuple[Pubkey, Account]]:
         """All accounts owned by `program` at the end of `slot`."""

@@ -274,6 +274,34 @@ class GenesisBuilder:
             self._genesis.put(token.address, data, token.program)
 
 
+def new_pool(
+    accounts: Mapping[Pubkey, Account], market: Market, venue: str, pair: tuple[Mint, Mint], value_usd: float, seed: str
+) -> dict[Pubkey, Account]:
+    """The accounts of another pool on two mints of a running market, their supply included.
+
+    Args:
+        accounts: those of the chain now.
+        venue: a name in `VENUES`.
+        value_usd: of both sides, at the fair prices of genesis.
+        seed: of what is left to chance.
+
+    Raises:
+        ConfigError: the venue has no pool for these mints.
+    """
+    genesis = Genesis(accounts, Faucet(market.seed).address, 0)
+    made = VENUES[venue].make(genesis, (pair[0].token, pair[1].token), value_usd, random.Random(seed))
+    if made is None:
+        raise ConfigError(f"{venue} has no other pool for {pair[0].symbol} and {pair[1].symbol}")
+    for mint, added in genesis.supply.items():
+        before = genesis.accounts[mint]
+        supply = min(int.from_bytes(before.data[36:44], "little") + added, 2**64 - 1)
+        data = before.data[:36] + supply.to_bytes(8, "little") + before.data[44:]
+        if mint != WRAPPED_SOL:
+            genesis.accounts[mint] = Account(before.lamports, data, before.owner, before.executable, before.rent_epoch)
+    found = {key: account for key, account in genesis.accounts.items() if accounts.get(key) != account}
+    return {made.address: found.pop(made.address), **found}
+
+
 def describe(market: Market) -> dict[str, Any]:
     """The market as `simnetMarket` answers it."""
     table: dict[str, Any] = msgspec.to_builtins(market)

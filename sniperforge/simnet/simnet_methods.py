@@ -13,6 +13,7 @@ from sniperforge.simnet.errors import invalid_params
 from sniperforge.simnet.params import Params, parse_signature
 from sniperforge.simnet.rpc import Methods, Node, with_context
 from sniperforge.simnet.transaction_methods import submit
+from sniperforge.simnet.venue_pools import VENUES
 
 _RETRIES = 2**63
 
@@ -28,6 +29,24 @@ def _simnet_mint_to(node: Node, params: Params) -> Any:
         submit(node, decoded, _RETRIES)
     signature = encoding.base58_encode(decoded.signature) if decoded is not None else None
     return with_context(node.bank.chain.slot, {"account": str(account), "signature": signature})
+
+
+def _simnet_add_pool(node: Node, params: Params) -> Any:
+    known = {mint.address: mint for mint in node.market.mints}
+    venue, mints, value_usd, premium_bps = params.string(0), params.strings(1, 2), params.u64(2), params.u64(3)
+    if venue not in VENUES or len(mints) != 2 or not known.keys() >= set(mints):
+        raise invalid_params("Invalid params: a venue, two mints of the market, USD, basis points over the fair price")
+    first, second = (known[mint] for mint in mints)
+    first = msgspec.structs.replace(first, price_usd=first.price_usd * (1 + premium_bps / 10_000))
+    bank = node.bank
+    try:
+        made = market.new_pool(
+            dict(bank.accounts()), node.market, venue, (first, second), float(value_usd), f"pool at {bank.transactions}"
+        )
+    except ConfigError as error:
+        raise invalid_params(f"Invalid params: {error}") from error
+    bank.inject(list(made.items()))
+    return with_context(bank.chain.slot, str(next(iter(made))))
 
 
 def _simnet_failure(node: Node, params: Params) -> Any:
@@ -65,6 +84,7 @@ def _simnet_status(node: Node, params: Params) -> Any:
 
 
 METHODS: Methods = {
+    "simnetAddPool": (_simnet_add_pool, 4, 4),
     "simnetFailure": (_simnet_failure, 1, 1),
     "simnetMarket": (_simnet_market, 0, 0),
     "simnetMintTo": (_simnet_mint_to, 3, 3),

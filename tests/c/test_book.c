@@ -174,12 +174,12 @@ static void test_bad( void ) {
   send_slot( SF_MSG_SLOT, 13 );
   assert( next() == SF_MSG_POOL && got.u.reserve[0] == 1100 && !row_of( 0 ).stale );
 
-  /* a closed pool, a shorter one, one with another config */
+  /* a shorter pool, one with another config */
   state( 0, 0, 1, 14, 0, 5 );
   send_slot( SF_MSG_SLOT, 15 );
   assert( next() == SF_MSG_POOL );
   fixture_pool( &account, 0, 0, 1, 16, 0 );
-  account.raw.data_len = 0;
+  account.raw.data_len = 100;
   send();
   assert( next() == SF_MSG_STALE );
   fixture_pool( &account, 0, 0, 1, 16, 0 );
@@ -236,6 +236,33 @@ static void test_bad( void ) {
   ok( sf_rig_inject( rig, "raw", 999, 0, 0, &account, 32 ) );
   ok( sf_rig_settle( rig ) );
   assert( counter( "malformed_accounts" ) == before + 3 && !next() );
+  sf_rig_close( rig );
+}
+
+/* A pool that is no longer followed is forgotten; when it comes back it is another one. */
+static void test_forgotten( void ) {
+  open_rig( 8, 8 );
+  first_read();
+  uint64_t bad = counter( "malformed_accounts" );
+  for( uint32_t part = 0; part < 3; part++ ) {
+    if( part ) fixture_vault( &account, 0, part - 1, part - 1, 0, 12, 0 );
+    else fixture_pool( &account, 0, 0, 1, 12, 0 );
+    account.raw.data_len = 0;
+    send();
+  }
+  assert( next() == SF_MSG_STALE && got.u.pool == 0 && row_of( 0 ).stale && !next() );
+  assert( counter( "closed_accounts" ) == 1 && counter( "malformed_accounts" ) == bad );
+  vault( 0, 0, 0, 1105, 13, 0 ); /* of nobody that is known */
+  vault( 0, 1, 1, 2000, 13, 0 );
+  send_slot( SF_MSG_SLOT, 14 );
+  assert( !next() );
+  state( 0, 0, 1, 15, SNAPSHOT, 5 );
+  vault( 0, 0, 0, 1205, 15, SNAPSHOT );
+  vault( 0, 1, 1, 2000, 15, SNAPSHOT );
+  assert( next() == SF_MSG_POOL && got.u.pool == 1 && got.u.reserve[0] == 1200 && got.u.token_a == 0 );
+  assert( row_of( 0 ).stale && !row_of( 1 ).stale && !memcmp( row_of( 0 ).pool, row_of( 1 ).pool, 32 ) );
+  send_slot( SF_MSG_RESET, 0 );
+  assert( next() == SF_MSG_STALE && got.u.pool == 1 && !next() );
   sf_rig_close( rig );
 }
 
@@ -403,6 +430,7 @@ static void test_damage( void ) {
 int main( void ) {
   test_coherence();
   test_bad();
+  test_forgotten();
   test_reset();
   test_mints();
   test_opening();

@@ -320,9 +320,15 @@ class ScriptedNode:
         try:
             if self.on_subscribe is not None:
                 self.on_subscribe(request["method"], params)
-            key = "slot" if request["method"] == "slotSubscribe" else params[0]
-            self._next_subscription += 1
-            socket.subscriptions[key] = answer["result"] = self._next_subscription
+            if request["method"] == "accountUnsubscribe":
+                ended = [key for key, number in socket.subscriptions.items() if number == params[0]]
+                answer["result"] = bool(ended)
+                for key in ended:
+                    del socket.subscriptions[key]
+            else:
+                key = "slot" if request["method"] == "slotSubscribe" else params[0]
+                self._next_subscription += 1
+                socket.subscriptions[key] = answer["result"] = self._next_subscription
         except Refusal as refusal:
             answer["error"] = {"code": refusal.code, "message": refusal.message}
         except Silence:

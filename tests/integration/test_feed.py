@@ -351,6 +351,42 @@ def test_new_accounts_in_the_file(instance_name: str, tmp_path: Path, target: Sc
         feed.wait(lambda: feed.accounts()[-1][2] == b"still there", "an update")
 
 
+def test_accounts_that_leave_the_file(instance_name: str, tmp_path: Path, target: ScriptedNode) -> None:
+    keys = fill(target, 4)
+    with running(Feed(instance_name, tmp_path, target, keys)) as feed:
+
+        def follow(*listed: str) -> None:
+            part = tmp_path / "part"
+            part.write_text("".join(f"{pubkey}\n" for pubkey in listed))
+            os.rename(part, feed.accounts_path)
+
+        feed.wait_live(4)
+        first = len(feed.messages)
+        follow(keys[0], keys[3])
+        feed.wait_live(2)
+        feed.wait_accounts(first, 2)
+        assert [(pubkey, data, flags) for pubkey, _, data, flags in feed.accounts(first)] == [
+            (keys[1], b"", 0),
+            (keys[2], b"", 0),
+        ]
+        feed.wait(lambda: set(target.socket.subscriptions) == {"slot", keys[0], keys[3]}, "the ends of subscriptions")
+        assert feed.counter("accounts") == feed.counter("dropped_accounts") == 2
+        first = len(feed.messages)
+        target.set(keys[1], b"back with other bytes")
+        follow(*keys[:2], keys[3])
+        feed.wait_live(3)
+        feed.wait_accounts(first, 1)
+        assert feed.accounts(first)[0][::2] == (keys[1], b"back with other bytes")
+        target.set(keys[1], b"and followed")
+        target.notify(keys[1])
+        feed.wait(lambda: feed.accounts()[-1][2] == b"and followed", "an update")
+        part = tmp_path / "part"
+        part.write_text("not a key\n")
+        os.rename(part, feed.accounts_path)
+        feed.wait_count("file_errors")
+        assert feed.counter("accounts_live") == 3 and feed.counter("malformed_shape") == 0
+
+
 def test_resync_repairs_what_was_lost(instance_name: str, tmp_path: Path, target: ScriptedNode) -> None:
     keys = fill(target, 3)
     with running(Feed(instance_name, tmp_path, target, keys, resync_ms=30)) as feed:
