@@ -76,6 +76,7 @@ class Launch:
     dice: random.Random
     trend: float
     steps: int = 0
+    dumped: bool = False
     live: LivePool | None = None
     made: dict[str, Keypair] = field(default_factory=dict)
 
@@ -174,7 +175,8 @@ class Launches:
         age = bank.chain.slot - launch.slot
         if age > _ALIVE_SLOTS:
             self._alive.remove(launch)
-        elif launch.kind == "dumper" and age == _DUMP_SLOTS:
+        elif launch.kind == "dumper" and age >= _DUMP_SLOTS and not launch.dumped:
+            launch.dumped = True
             self._trade(bank, launch, launch.key("creator"), 1.0, sells=True)
         elif launch.steps < len(steps) + _CROWD:
             self._trade(bank, launch, launch.key(f"crowd {launch.steps - len(steps)}"), 0.05, sells=False)
