@@ -8,7 +8,7 @@ out; the best input of one that can is found by bracketing on exact quotes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -131,8 +131,10 @@ def best(pools: Pools, edges: tuple[Edge, ...]) -> Found:
     return Found(pools.ends(edges[0])[0], edges, amount, profit(pools, edges, amount))
 
 
-def search(pools: Pools, mint: Pubkey) -> list[Found]:
-    """All cycles from `mint` to `mint` that earn something, the best first."""
+def search(
+    pools: Pools, mint: Pubkey, looked_at: Callable[[tuple[Edge, ...]], bool] = lambda walk: True
+) -> list[Found]:
+    """The cycles from `mint` to `mint` that earn something, of all or of those that are `looked_at`, the best first."""
     turned = (walk for edges in cycles(pools) for walk in rotations(edges) if pools.ends(walk[0])[0] == mint)
-    found = [best(pools, walk) for walk in turned]
+    found = [best(pools, walk) for walk in turned if looked_at(walk)]
     return sorted((each for each in found if each.profit > 0), key=lambda each: -each.profit)
