@@ -6,10 +6,10 @@ ARGS ?=
 CORE = $(MAKE) -C csrc -j2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test deps deps-dev build lint format asan tsan fuzz stress bench clean
+.PHONY: help run test deps deps-dev build lint format asan tsan fuzz stress differential bench clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## install what is missing, build, start the embedded Solana and trade on it (ARGS="--duration 60s")
 	@.venv/bin/sniperforge run $(ARGS)
@@ -54,6 +54,9 @@ fuzz: build deps-dev ## coverage-guided fuzzing of the C parsers (SECONDS_EACH=1
 
 stress: build deps-dev ## real processes under random kill -9 and load (KILLS=100 MINUTES=5; ARGS goes to pytest)
 	@SNIPERFORGE_KILLS=$(or $(KILLS),100) SNIPERFORGE_MINUTES=$(or $(MINUTES),5) $(PYTHON) -m pytest tests/stress tests/integration/test_engine_venues.py -m "slow or not slow" $(ARGS)
+
+differential: build deps-dev ## C core, Python reference and emulated programs on random swaps (CASES=1000000 of each VENUE=raydium_clmm)
+	@$(PYTHON) -m tests.emulation_differential $(VENUE) --cases $(or $(CASES),20000) $(ARGS)
 
 bench: build ## latency and throughput beside the machine's own limits (ARGS="link", "tick", ...)
 	@$(PYTHON) -m bench $(ARGS)

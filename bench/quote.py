@@ -11,8 +11,8 @@ every order of magnitude the pool can pay, thousands in a group, so that a branc
 `mixed`      random direction, mode and amount up to 8 crossings: the asks the SDK and the Python reference get, too.
 `spread`     the mixed asks over 1,024 copies of the state in random order, so that it is not in the first-level cache.
 
-An SDK that answers otherwise does so for exact outputs: Raydium AMM v4's and PumpSwap's round the input down, which pays
-a unit less than was asked for.
+An SDK that answers otherwise does so for exact outputs: Raydium AMM v4's and PumpSwap's round the input down, which
+pays a unit less than was asked for.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ from bench.harness import cases, program
 from bench.harness.floor import Floors
 from bench.harness.hdr import Histogram
 from bench.harness.result import Case, Floor, Result, Target, latency, single
-from bench.quote_pools import NOW, RECORDED, Ask, Group, Pool, amounts, crossing_limits, load, payable, write
-from ipc._core import ffi
+from bench.quote_pools import NOW, RECORDED, Ask, Group, Pool, crossing_limits, drawn, load, write
 
 TEXT = "a quote in each venue, beside the official SDK and Python"
 CONSTANT_PRODUCT = ("raydium_cpmm", "raydium_amm_v4", "pump_swap", "pump_fun")
@@ -46,29 +45,24 @@ def way(a_to_b: bool, exact_in: bool) -> str:
     return f"exact {'in' if exact_in else 'out'} {'a to b' if a_to_b else 'b to a'}"
 
 
-def _sane(pool: Pool, limits: Sequence[int], a_to_b: bool, exact_in: bool) -> list[int]:
-    """Limits no greater than what the pool prices by: nobody swaps more than there is."""
-    update = ffi.from_buffer("sf_pool_update_t *", pool.payload, require_writable=False)
-    reserve = int(update.reserve[0 if a_to_b == exact_in else 1])
-    return [min(limits[0], max(reserve // 2, 1)), *limits[1:]]
-
-
 def groups(pool: Pool, chosen: random.Random, *, short: bool) -> list[Group]:
     """What is asked of a pool."""
     made: list[Group] = []
     mixed: list[Ask] = []
-    scale = 8 if short else 1
+    asks = ASKS // (8 if short else 1)
     for a_to_b, exact_in in WAYS:
-        limits = _sane(pool, crossing_limits(pool, a_to_b, exact_in), a_to_b, exact_in)
-        low = payable(pool, a_to_b, exact_in, limits[0])
-        one = amounts(chosen, ASKS // scale, low, limits[0], by_size=True)
-        made.append(Group(way(a_to_b, exact_in), [Ask(a_to_b, exact_in, amount) for amount in one]))
+        limits = crossing_limits(pool, a_to_b)
+        if not exact_in:
+            limits = [int(pool.quote(Ask(a_to_b, True, limit)).amount_out) for limit in limits]
+        kind, low = Ask(a_to_b, exact_in, 0), limits[0] >> 20
+        made.append(Group(way(a_to_b, exact_in), drawn(pool, chosen, kind, asks, (low, limits[0]), 0)))
         for crossed in range(1, len(limits)):
-            within = amounts(chosen, ASKS_CROSSING, limits[crossed - 1] + 1, limits[crossed], by_size=False)
-            asks = [Ask(a_to_b, exact_in, amount) for amount in within]
-            made.append(Group(f"{way(a_to_b, exact_in)} +{crossed}", asks))
-        whole = amounts(chosen, ASKS // 4 // scale, low, limits[-1], by_size=True)
-        mixed += [Ask(a_to_b, exact_in, amount) for amount in whole]
+            span = (limits[crossed - 1] + 1, limits[crossed])
+            found = drawn(pool, chosen, kind, ASKS_CROSSING, span, crossed)
+            if len(found) < ASKS_CROSSING:
+                break  # here the program refuses most amounts
+            made.append(Group(f"{way(a_to_b, exact_in)} +{crossed}", found))
+        mixed += drawn(pool, chosen, kind, asks // 4, (low, limits[-1]), -1)
     chosen.shuffle(mixed)
     return [*made, Group("mixed", mixed), Group("spread", mixed, SPREAD_COPIES)]
 

@@ -45,6 +45,8 @@ RECORDED = {
 CONFIG_BYTES, CONFIG_RATE_AT = 117, 47
 """A CLMM config account, which the captures lack, and where its trade rate stands."""
 CROSSED_MOST = 8
+SMALL = 1_000_000
+"""Amounts below may be refused because they pay nothing."""
 
 
 class Ask(NamedTuple):
@@ -149,7 +151,7 @@ def _recorded(venue: str) -> Pool | str:
 
 def _depth(pool: Pool) -> int:
     """How many ticks or bins can be crossed, the lesser of both directions."""
-    return min(len(crossing_limits(pool, a_to_b, True)) for a_to_b in (True, False))
+    return min(len(crossing_limits(pool, a_to_b)) for a_to_b in (True, False))
 
 
 def _emulated(venue: str) -> Pool | str:
@@ -194,40 +196,43 @@ def _greatest(holds: Callable[[int], bool]) -> int:
     return low
 
 
-def crossing_limits(pool: Pool, a_to_b: bool, exact_in: bool) -> list[int]:
-    """By number of ticks or bins crossed, from 0 on, the greatest amount that crosses no more of them."""
+def crossing_limits(pool: Pool, a_to_b: bool) -> list[int]:
+    """By number of ticks or bins crossed, from 0 on, the greatest input that crosses no more of them; where nothing is
+    crossed half the reserve at most, because nobody swaps more."""
 
     def within(most: int) -> Callable[[int], bool]:
         def holds(amount: int) -> bool:
-            got = pool.quote(Ask(a_to_b, exact_in, amount))
-            small = got.status == lib.SF_QUOTE_REFUSED and amount < 1_000_000  # too small an amount pays nothing
+            got = pool.quote(Ask(a_to_b, True, amount))
+            small = got.status == lib.SF_QUOTE_REFUSED and amount < SMALL  # it pays nothing
             return small or (got.status == lib.SF_QUOTE_OK and got.crossed <= most)
 
         return holds
 
+    update = ffi.from_buffer("sf_pool_update_t *", pool.payload, require_writable=False)
     limits: list[int] = []
     for most in range(CROSSED_MOST + 1):
         limit = _greatest(within(most))
         if limits and limit <= limits[-1]:
             break  # the loaded ticks end
         limits.append(limit)
-    return limits
+    return [min(limits[0], max(int(update.reserve[not a_to_b]) // 2, 1)), *limits[1:]]
 
 
-def amounts(chosen: random.Random, count: int, low: int, high: int, *, by_size: bool) -> list[int]:
-    """Random amounts from `low` to `high`; `by_size`: each order of magnitude as often as the next."""
-    if by_size:
-        ratio = high / low
-        return [min(high, max(low, int(low * ratio ** chosen.random()))) for _ in range(count)]
-    return [chosen.randint(low, high) for _ in range(count)]
-
-
-def payable(pool: Pool, a_to_b: bool, exact_in: bool, limit: int) -> int:
-    """The least amount from which on quotes stand, not far above it."""
-    low = max(1, limit >> 20)
-    while low < limit and pool.quote(Ask(a_to_b, exact_in, low)).status != lib.SF_QUOTE_OK:
-        low *= 2
-    return min(low, limit)
+def drawn(pool: Pool, chosen: random.Random, kind: Ask, count: int, span: tuple[int, int], crossed: int) -> list[Ask]:
+    """Asks of the kind's direction and mode, the amounts random in the span: where nothing is crossed, each order of
+    magnitude as often as the next. Only asks that are paid, and cross so many (-1: any number); fewer than
+    asked for, if they are rare."""
+    low, high = max(span[0], 1), max(span[1], 1)
+    found: list[Ask] = []
+    for _ in range(8 * count):
+        amount = chosen.randint(low, high) if crossed > 0 else int(low * (high / low) ** chosen.random())
+        ask = Ask(kind.a_to_b, kind.exact_in, min(max(amount, low), high))
+        got = pool.quote(ask)
+        if got.status == lib.SF_QUOTE_OK and crossed in (-1, got.crossed):
+            found.append(ask)
+            if len(found) == count:
+                break
+    return found
 
 
 @dataclass(frozen=True)

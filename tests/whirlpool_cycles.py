@@ -8,7 +8,7 @@ out; the best input of one that can is found by bracketing on exact quotes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -48,7 +48,8 @@ class Pools:
             self.mints[address] = pool.mints
             for a_to_b in (True, False):
                 starts = orca.array_starts(pool.tick_spacing, pool.tick, a_to_b)[:3]
-                nets = {start: arrays[start][1] for start in starts if start in arrays}
+                # an array that does not exist is passed as an empty one
+                nets = {start: arrays[start][1] if start in arrays else {} for start in starts}
                 self._state[address, a_to_b] = orca.State.of(pool, nets)
                 price = Fraction(pool.sqrt_price**2, 1 << 128)
                 fee = Fraction(PPM - pool.fee_rate, PPM)
@@ -114,23 +115,26 @@ def best(pools: Pools, edges: tuple[Edge, ...]) -> Found:
     """The input that earns most.
 
     Profit is concave in the input but for the last few units, which rounding moves: powers of two bracket the best
-    input, thirds narrow the bracket, and the last 256 inputs around it are tried one by one.
+    input, thirds narrow the bracket, and where anything is earned the last 256 inputs are tried one by one.
     """
-    peak = max((1 << bits for bits in range(63)), key=lambda amount: profit(pools, edges, amount))
-    low, high = peak // 2, peak * 2
+    amount = max((1 << bits for bits in range(63)), key=lambda each: profit(pools, edges, each))
+    low, high, most = amount // 2, amount * 2, profit(pools, edges, amount)
     while high - low > 256:
         third = (high - low) // 3
-        one, two = low + third, high - third
-        if profit(pools, edges, one) < profit(pools, edges, two):
-            low = one
-        else:
-            high = two
-    amount = max(range(max(low, 1), high + 1), key=lambda each: profit(pools, edges, each))
+        one, two = (profit(pools, edges, each) for each in (low + third, high - third))
+        for each, earned in ((low + third, one), (high - third, two)):
+            if earned > most:
+                amount, most = each, earned
+        low, high = (low + third, high) if one < two else (low, high - third)
+    if most > 0 or amount <= 256:
+        amount = max((amount, *range(max(low, 1), high + 1)), key=lambda each: profit(pools, edges, each))
     return Found(pools.ends(edges[0])[0], edges, amount, profit(pools, edges, amount))
 
 
-def search(path: Path) -> tuple[Pools, list[Found]]:
-    """All cycles that earn something, from each of their tokens on, the best first within a token."""
-    pools = Pools(path)
-    found = [best(pools, turned) for edges in cycles(pools) for turned in rotations(edges)]
-    return pools, sorted((each for each in found if each.profit > 0), key=lambda each: (str(each.mint), -each.profit))
+def search(
+    pools: Pools, mint: Pubkey, looked_at: Callable[[tuple[Edge, ...]], bool] = lambda walk: True
+) -> list[Found]:
+    """The cycles from `mint` to `mint` that earn something, of all or of those that are `looked_at`, the best first."""
+    turned = (walk for edges in cycles(pools) for walk in rotations(edges) if pools.ends(walk[0])[0] == mint)
+    found = [best(pools, walk) for walk in turned if looked_at(walk)]
+    return sorted((each for each in found if each.profit > 0), key=lambda each: -each.profit)

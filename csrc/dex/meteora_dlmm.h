@@ -16,6 +16,11 @@
    the fee from the output (collect-fee mode 1, x for y), and it fails (6085) where an exact output needs orders and
    rounding leaves it short by one.
 
+   What a bin holds is taken to be in the reserve.  The venue's row does not watch the reserves, which hold all bins
+   and the protocol's fees together: should one hold less than its bins say, the token program fails the payment (1).
+   Who knows them sets `reserve`.  Nor do quotes look whether a bin's 64 bits have room for what comes in (6018): bin
+   and payer together hold no more than the mint's supply, which has 64 bits too.
+
    Source: MeteoraAg/dlmm-sdk (commons/src/quote.rs, extensions/bin.rs, extensions/lb_pair.rs, math/u64x64_math.rs). */
 
 #ifndef SF_DEX_METEORA_DLMM_H

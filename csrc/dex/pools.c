@@ -526,7 +526,7 @@ void sf_pools_reset( sf_pools_t * p, uint64_t t_origin ) {
 }
 
 void sf_pools_time( sf_pools_t * p, uint64_t unix_s ) {
-  if( unix_s > p->unix_s ) p->unix_s = unix_s;
+  p->unix_s = unix_s;
   if( p->next_open == UINT64_MAX || p->unix_s < p->next_open ) return;
   p->next_open = UINT64_MAX;
   for( uint32_t i = 0; i < p->cnt; i++ ) {

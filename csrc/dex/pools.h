@@ -118,7 +118,7 @@ typedef struct sf_pools {
 int sf_pools_open( sf_pools_t * p, uint32_t pools, uint32_t mints, uint64_t slots_per_epoch );
 void sf_pools_close( sf_pools_t * p );
 
-/* sf_pools_time says what time it is now; it never goes back.  Pools whose time has come open. */
+/* sf_pools_time says what time it is now.  Pools whose time has come open; if it goes back they stay so. */
 void sf_pools_time( sf_pools_t * p, uint64_t unix_s );
 
 /* sf_pools_account takes an account, its data behind it. */

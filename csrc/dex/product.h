@@ -34,6 +34,21 @@ static inline uint64_t sf_part_up( uint64_t v, uint64_t num, uint64_t den ) {
   return sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, den, &rest );
 }
 
+/* A fee of `rate` of `whole` that is taken from v + fee leaves v of it: fee = ceil( v*rate / (whole-rate) ).
+   sf_on_top_ready works out floor( 2^64*rate / (whole-rate) ), or 0 if that does not fit 64 bits.  Assumes rate < whole,
+   and that whole fits 63 bits.  Cold. */
+static inline uint64_t sf_on_top_ready( uint64_t rate, uint64_t whole ) {
+  uint64_t left = whole - rate, rest;
+  return rate < left ? sf_div_word( rate, 0, left, &rest ) : 0;
+}
+
+/* sf_on_top is that fee of `ready`, which must not be 0. */
+static inline uint64_t sf_on_top( uint64_t v, uint64_t rate, uint64_t whole, uint64_t ready ) {
+  uint64_t fee  = (uint64_t)( (sf_u128_t)v * ready >> 64 ); /* at most one below the quotient */
+  uint64_t rest = v * rate - fee * ( whole - rate );
+  return fee + ( rest > 0 ) + ( rest > whole - rate );
+}
+
 /* sf_bps_up is ceil( v*bps / 10^4 ).  Assumes bps is at most 10^4. */
 static inline uint64_t sf_bps_up( uint64_t v, uint64_t bps ) {
   return v / SF_BPS * bps + ( v % SF_BPS * bps + ( SF_BPS - 1 ) ) / SF_BPS;

@@ -115,6 +115,7 @@ int sf_raydium_cpmm_price( sf_raydium_cpmm_state_t * s, uint64_t amount_a, uint6
   s->reserve[1]  = amount_b - s->owed[1];
   s->rates       = *config;
   s->creator_fee = s->creator_fee_enabled ? config->creator : 0;
+  s->on_top      = sf_on_top_ready( config->trade, PPM );
   return 0;
 }
 
@@ -147,6 +148,13 @@ INLINE int before_share( uint64_t v, uint32_t rate, uint64_t * out ) {
   if( __builtin_expect( (uint64_t)( n >> 64 ) >= PPM - rate, 0 ) ) return -1;
   *out = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, PPM - rate, &rest );
   return __builtin_add_overflow( *out, (uint64_t)( rest > 0 ), out ) ? -1 : 0;
+}
+
+/* The fee on top of `v`.  Returns -1 if the sum of both does not fit. */
+INLINE int fee_before( sf_raydium_cpmm_state_t const * s, int plain, uint64_t v, uint32_t rate, uint64_t * given ) {
+  if( __builtin_expect( plain && s->on_top, 1 ) )
+    return __builtin_add_overflow( v, sf_on_top( v, rate, PPM, s->on_top ), given ) ? -1 : 0;
+  return before_share( v, rate, given );
 }
 
 typedef struct sides {
@@ -200,6 +208,10 @@ INLINE void fill( sf_raydium_cpmm_state_t const * s, int plain, sides_t const * 
   q->creator_fee  = creator_in + creator_out;
 }
 
+static __attribute__( ( noinline ) ) uint64_t product_out_wide( uint64_t x, uint64_t y, uint64_t v ) {
+  return (uint64_t)( (sf_u128_t)y * v / ( (sf_u128_t)x + v ) );
+}
+
 INLINE void quote_in( sf_raydium_cpmm_state_t const * s, int plain, int a_to_b, uint64_t amount_in, uint64_t now,
                       sf_quote_t * q ) {
   sides_t k = sides_of( s, plain, a_to_b );
@@ -211,8 +223,7 @@ INLINE void quote_in( sf_raydium_cpmm_state_t const * s, int plain, int a_to_b, 
   if( no_rate( &k ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_ZERO );
   uint64_t fee = share_up( given, k.rate_in ), v = given - fee;
   int fits         = given <= UINT64_MAX - s->amount[!a_to_b]; /* else the transfer fails, if the program did not */
-  uint64_t gross   = __builtin_expect( fits, 1 ) ? sf_product_out( k.x, k.y, v )
-                                                 : (uint64_t)( (sf_u128_t)k.y * v / ( (sf_u128_t)k.x + v ) );
+  uint64_t gross   = __builtin_expect( fits, 1 ) ? sf_product_out( k.x, k.y, v ) : product_out_wide( k.x, k.y, v );
   uint64_t creator = plain ? 0 : share_up( gross, k.rate_out ), out = gross - creator;
   if( !plain ) out -= sf_transfer_fee_of( &s->transfer_fee[!!a_to_b], out );
   if( __builtin_expect( !out, 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_GREATER );
@@ -233,7 +244,7 @@ INLINE void quote_out( sf_raydium_cpmm_state_t const * s, int plain, int a_to_b,
   if( sf_product_in( k.x, k.y, gross, &v, &rest ) ) return sf_quote_refuse( q, 0 );
   /* up; but below one to the nearest */
   uint64_t up = v ? rest > 0 : rest >= k.y - gross - rest;
-  if( __builtin_add_overflow( v, up, &v ) || before_share( v, k.rate_in, &given ) ) return sf_quote_refuse( q, 0 );
+  if( __builtin_add_overflow( v, up, &v ) || fee_before( s, plain, v, k.rate_in, &given ) ) return sf_quote_refuse( q, 0 );
   if( no_rate( &k ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_ZERO );
   if( __builtin_expect( !given, 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_GREATER );
   in = given;
@@ -243,14 +254,25 @@ INLINE void quote_out( sf_raydium_cpmm_state_t const * s, int plain, int a_to_b,
   fill( s, plain, &k, a_to_b, in, amount_out, given, given - v, gross, gross - sent, q );
 }
 
+/* out of line, so that the plain ones need no registers for it */
+static __attribute__( ( noinline ) ) void quote_in_charged( sf_raydium_cpmm_state_t const * s, int a_to_b,
+                                                            uint64_t amount_in, uint64_t now, sf_quote_t * q ) {
+  quote_in( s, 0, a_to_b, amount_in, now, q );
+}
+
+static __attribute__( ( noinline ) ) void quote_out_charged( sf_raydium_cpmm_state_t const * s, int a_to_b,
+                                                             uint64_t amount_out, uint64_t now, sf_quote_t * q ) {
+  quote_out( s, 0, a_to_b, amount_out, now, q );
+}
+
 void sf_raydium_cpmm_quote_in( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
                                sf_quote_t * q ) {
   if( is_plain( s ) ) quote_in( s, 1, a_to_b, amount_in, now, q );
-  else quote_in( s, 0, a_to_b, amount_in, now, q );
+  else quote_in_charged( s, a_to_b, amount_in, now, q );
 }
 
 void sf_raydium_cpmm_quote_out( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
                                 sf_quote_t * q ) {
   if( is_plain( s ) ) quote_out( s, 1, a_to_b, amount_out, now, q );
-  else quote_out( s, 0, a_to_b, amount_out, now, q );
+  else quote_out_charged( s, a_to_b, amount_out, now, q );
 }

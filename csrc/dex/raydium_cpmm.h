@@ -50,6 +50,8 @@ typedef struct sf_raydium_cpmm_state {
   uint32_t creator_fee_enabled;
   uint64_t owed[2]; /* fees in the vaults that are no reserve */
   uint32_t decimals[2];
+  uint64_t on_top; /* sf_on_top_ready of the trade rate; 0: not worked out */
+  uint64_t _pad0;
   uint8_t pubkey[32];
   uint8_t config[32];
   uint8_t vault[2][32];
@@ -73,7 +75,7 @@ int sf_raydium_cpmm_price( sf_raydium_cpmm_state_t * s, uint64_t amount_a, uint6
                            sf_raydium_cpmm_config_t const * config );
 
 /* The program's integers.  `fee` is what is taken from the input; a creator's fee that is taken off the output is in
-   creator_fee alone, in the output token.  Hot: about 5 ns, and 7 for the second. */
+   creator_fee alone, in the output token.  Hot: about 5 ns. */
 void sf_raydium_cpmm_quote_in( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
                                sf_quote_t * q );
 void sf_raydium_cpmm_quote_out( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,

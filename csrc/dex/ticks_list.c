@@ -258,8 +258,9 @@ void sf_ticks_curve( sf_ticks_t const * t, int a_to_b, double in_factor, double 
       double depth = (double)t->list[i].depth, here = (double)from * 0x1p-64, there = (double)to * 0x1p-64;
       double a = depth / here, b = depth * here,
              limit = a_to_b ? depth * ( here - there ) / ( here * there ) : depth * ( there - here );
-      sf_curve_product( a_to_b ? a : b, a_to_b ? b : a, in_factor, out_factor, sf_curve_limit( limit / in_factor ),
-                        out );
+      limit        = sf_curve_limit( limit / in_factor );
+      if( limit < 1 ) limit = 1; /* a stretch of a unit or two is passed, but its price counts */
+      sf_curve_product( a_to_b ? a : b, a_to_b ? b : a, in_factor, out_factor, limit, out );
       return;
     }
     if( i == end->at ) break;

@@ -9,6 +9,9 @@
    Our quote of a pool is out of date while our own order over it is under way, so the pools of a cycle are
    held out of the search until its fill or denial comes, or cooldown_slots have passed.
 
+   A route whose transaction was too large is not proposed again: its fill says that it was dropped for size.  Routes
+   that create accounts and routes that do not are told apart.
+
    A token of which neither a balance nor a landed fill has told is one whose account may be missing: an intent
    over it has its accounts created.
 
@@ -25,7 +28,8 @@
 #include "trade/cost.h"
 #include "trade/cycles.h"
 
-#define UNDER_WAY 256 /* cycles that hold pools at once; beyond, no intent */
+#define UNDER_WAY 256  /* cycles that hold pools at once; beyond, no intent */
+#define TOO_LARGE 4096 /* routes kept of those that do not fit; a later one may take the place of an earlier one */
 
 enum { IN_MARKET, IN_DENIED, IN_FILL };
 
@@ -39,7 +43,8 @@ static char const * const gauge_names[G_CNT] = { "pools_known", "cycles_under_wa
 
 typedef struct under_way {
   uint64_t intent;
-  uint64_t slot; /* of the market message that caused it */
+  uint64_t slot;  /* of the market message that caused it */
+  uint64_t route; /* route_key */
   uint32_t hop_cnt;
   uint32_t pool[SF_CYCLE_HOPS];
 } under_way_t;
@@ -59,7 +64,8 @@ typedef struct arb {
   uint32_t token_end; /* tokens [0,token_end) have been compared with base_mint */
   uint32_t under_way_cnt;
   under_way_t under_way[UNDER_WAY];
-  uint8_t * held; /* by token: 1 = the wallet has an account for it */
+  uint64_t too_large[TOO_LARGE]; /* route keys */
+  uint8_t * held;                /* by token: 1 = the wallet has an account for it */
   uint8_t in_kind[8];
   int counter[C_CNT];
   int gauge[G_CNT];
@@ -78,9 +84,21 @@ static void token_hold( arb_t * a, uint32_t token ) {
   if( token < a->tokens->row_cnt ) a->held[token] = 1;
 }
 
-static void release_intent( sf_tile_t * t, arb_t * a, uint64_t intent, int landed ) {
+/* A route and whether it creates accounts, in a word; never 0. */
+static uint64_t route_key( uint32_t const * edge, uint32_t hop_cnt, uint32_t flags ) {
+  uint64_t key = ( flags & SF_INTENT_CREATE ) != 0;
+  for( uint32_t h = 0; h < SF_CYCLE_HOPS; h++ ) key = key << 21 | ( h < hop_cnt ? ( edge[h] + 1 ) & 0x1fffff : 0 );
+  return key;
+}
+
+static uint64_t * route_place( arb_t * a, uint64_t key ) {
+  return &a->too_large[( key * 0x9e3779b97f4a7c15UL >> 32 ) % TOO_LARGE];
+}
+
+static void release_intent( sf_tile_t * t, arb_t * a, uint64_t intent, int landed, int too_large ) {
   for( uint32_t i = 0; i < a->under_way_cnt; i++ )
     if( a->under_way[i].intent == intent ) {
+      if( too_large ) *route_place( a, a->under_way[i].route ) = a->under_way[i].route;
       for( uint32_t h = 0; landed && h < a->under_way[i].hop_cnt; h++ ) {
         sf_pool_update_t const * u = sf_cycles_pool( &a->cycles, 2 * a->under_way[i].pool[h] );
         token_hold( a, u->token_a );
@@ -131,10 +149,12 @@ static void hops_fill( arb_t const * a, sf_route_t const * route, sf_intent_t * 
   i->cu_limit    = (uint32_t)( units > SF_COMPUTE_UNITS_MAX ? SF_COMPUTE_UNITS_MAX : units );
 }
 
-/* Fills in what follows from a plan's route; 0 if it does not earn enough. */
-static int plan_fill( arb_t const * a, plan_t * p ) {
+/* Fills in what follows from a plan's route; 0 if it does not earn enough, or does not fit. */
+static int plan_fill( arb_t * a, plan_t * p ) {
   memset( &p->intent, 0, sizeof( p->intent ) );
   hops_fill( a, &p->route, &p->intent );
+  uint64_t key = route_key( p->route.edge, p->route.hop_cnt, p->intent.flags );
+  if( *route_place( a, key ) == key ) return 0;
   uint64_t fee   = sf_cost_fee_lamports( &a->cost, &p->intent );
   uint64_t gross = p->route.expected_out - p->route.amount_in[0];
   if( gross <= fee ) return 0;
@@ -145,7 +165,7 @@ static int plan_fill( arb_t const * a, plan_t * p ) {
 }
 
 /* The best plan for one of these cycles; profit is negative if there is none. */
-static void plan_choose( arb_t const * a, sf_cycle_list_t const * list, plan_t * best ) {
+static void plan_choose( arb_t * a, sf_cycle_list_t const * list, plan_t * best ) {
   plan_t plan;
   best->profit = -1;
   for( uint32_t c = 0; c < list->cnt; c++ ) {
@@ -185,6 +205,7 @@ static void intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, pl
   u->intent                      = i->intent;
   u->slot                        = a->slot;
   u->hop_cnt                     = route->hop_cnt;
+  u->route                       = route_key( route->edge, route->hop_cnt, i->flags );
   for( uint32_t h = 0; h < route->hop_cnt; h++ ) u->pool[h] = route->edge[h] >> 1;
   sf_tile_publish( t, a->out, slot, SF_MSG_INTENT, sizeof( *i ), (uint32_t)a->bot, m->t_origin );
   for( uint32_t h = 0; h < u->hop_cnt; h++ ) sf_cycles_hold( &a->cycles, u->pool[h], 1 );
@@ -248,7 +269,8 @@ static void on_fill( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
     token_hold( a, f->token_in );
     token_hold( a, f->token_out );
   }
-  if( f->bot == a->bot && !( f->flags & SF_FILL_RECOVERED ) ) release_intent( t, a, f->intent, landed );
+  if( f->bot == a->bot && !( f->flags & SF_FILL_RECOVERED ) )
+    release_intent( t, a, f->intent, landed, f->outcome == SF_FILL_DROPPED && f->error == SF_REFUSE_SIZE );
 }
 
 static void arb_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
@@ -258,7 +280,7 @@ static void arb_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   case IN_DENIED: {
     sf_denied_t const * d = (sf_denied_t const *)( m + 1 );
     if( m->kind == SF_MSG_DENIED && m->length == sizeof( *d ) && d->bot == a->bot )
-      release_intent( t, a, d->intent, 0 );
+      release_intent( t, a, d->intent, 0, 0 );
     return;
   }
   default: on_fill( t, a, m ); return;

@@ -6,7 +6,8 @@
    The one tile that knows what accounts mean; the store behind it does the work.  Rows of `pools` and
    `tokens` are given out in the order met and never change hands.
 
-   Time is that of the messages, so that a replay has the same: the wall clock when the newest of them came in. */
+   Time is that of the messages, so that a replay has the same: what the chain's Clock account last said, and as long as
+   it has not come, the wall clock when the newest message came in. */
 
 #include <string.h>
 
@@ -16,7 +17,9 @@
 #include "shm/table.h"
 #include "tile/tile.h"
 
-#define DRAIN_MAX 64 /* messages published per message of raw; the burst must be as large */
+#define CLOCK_BYTES  40 /* of the Clock sysvar's account */
+#define CLOCK_UNIX_S 32 /* offset in it */
+#define DRAIN_MAX    64 /* messages published per message of raw; the burst must be as large */
 
 enum { G_POOLS, G_STALE, G_TOKENS, G_CNT };
 
@@ -38,6 +41,7 @@ typedef struct book {
   sf_pools_t store;
   sf_table_t * pools;
   sf_table_t * tokens;
+  uint64_t chain_s;        /* unix seconds by the Clock account; 0 = it has not come */
   uint64_t wall_ns;        /* wall clock when the newest message of raw came in, by its t_origin */
   uint64_t wall_offset_ns; /* wall clock minus engine clock, as it was when the run began */
   uint64_t counted[SF_POOLS_COUNTS];
@@ -88,9 +92,26 @@ static void drain( sf_tile_t * t, book_t * b ) {
 
 /* -- hooks ---------------------------------------------------------------- */
 
+/* SysvarC1ock11111111111111111111111111111111 */
+static uint8_t const clock_key[32] = { 0x06, 0xa7, 0xd5, 0x17, 0x18, 0xc7, 0x74, 0xc9, 0x28, 0x56, 0x63,
+                                       0x98, 0x69, 0x1d, 0x5e, 0xb6, 0x8b, 0x5e, 0xb8, 0xa3, 0x9b, 0x4b,
+                                       0x6d, 0x5c, 0x73, 0x55, 0x5b, 0x21, 0x00, 0x00, 0x00, 0x00 };
+
+static int on_clock( book_t * b, uint8_t const * data, uint32_t len ) {
+  if( !len ) return 0; /* no longer followed: the last word stands */
+  if( len != CLOCK_BYTES ) return SF_ERR_DATA;
+  int64_t unix_s;
+  memcpy( &unix_s, data + CLOCK_UNIX_S, sizeof( unix_s ) );
+  if( unix_s <= 0 ) return SF_ERR_DATA;
+  b->chain_s = (uint64_t)unix_s;
+  sf_pools_time( &b->store, b->chain_s );
+  return 0;
+}
+
 static int on_account( book_t * b, sf_message_t const * m ) {
   sf_raw_account_t const * raw = (sf_raw_account_t const *)( m + 1 );
   if( m->length < sizeof( *raw ) || raw->data_len != m->length - sizeof( *raw ) ) return SF_ERR_DATA;
+  if( !memcmp( raw->pubkey, clock_key, 32 ) ) return on_clock( b, (uint8_t const *)( raw + 1 ), raw->data_len );
   sf_pools_account( &b->store, raw, m->t_origin );
   return 0;
 }
@@ -101,7 +122,7 @@ static void book_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   sf_raw_slot_t const slot = m->length == sizeof( slot ) ? *(sf_raw_slot_t const *)( m + 1 ) : ( sf_raw_slot_t ){ 0 };
   int good                 = 1;
   if( m->t_origin && m->t_origin + b->wall_offset_ns > b->wall_ns ) b->wall_ns = m->t_origin + b->wall_offset_ns;
-  sf_pools_time( &b->store, b->wall_ns / 1000000000UL );
+  sf_pools_time( &b->store, b->chain_s ? b->chain_s : b->wall_ns / 1000000000UL );
   if( m->kind == SF_MSG_ACCOUNT ) good = !on_account( b, m );
   else if( m->length != sizeof( slot ) ) good = 0;
   else if( m->kind == SF_MSG_SLOT ) sf_pools_slot( &b->store, slot.slot );

@@ -11,7 +11,8 @@
 #define LANES      8    /* a list is padded to a multiple of this */
 #define ROOM_SMALL 1024 /* bytes kept of a pool whose first update is not larger; the others get room for any */
 #define ROOM_MAX   ( sizeof( sf_pool_update_t ) + SF_POOL_STATE_MAX )
-#define FROM       0 /* of best: from the base token */
+#define BATCH      32 /* cycles weighed together */
+#define FROM       0  /* of best: from the base token */
 #define TO         1
 
 static inline uint32_t edge_from( sf_cycles_t const * c, uint32_t e ) {
@@ -70,46 +71,78 @@ static inline double input_of( double limit, double R, double D ) {
   return R > D * limit ? limit / ( R - D * limit ) : INFINITY;
 }
 
-/* Fills a cycle over these edges with its input and profit; 0 if it cannot earn more than `least`. */
-static int cycle_weigh( sf_cycles_t const * c, uint32_t const * edge, uint32_t n, double least, sf_cycle_t * out ) {
+/* Fills in a cycle's input and profit by its edges; a profit that is not above 0 is none. */
+static inline void cycle_weigh( sf_cycles_t const * c, sf_cycle_t * cycle ) {
   double R = 1., D = 0., most = INFINITY;
-  for( uint32_t h = 0; h < n; h++ ) {
-    sf_cycle_pool_t const * p = &c->pool[edge[h] >> 1];
-    uint32_t side             = edge[h] & 1;
+  for( uint32_t h = 0; h < cycle->hop_cnt; h++ ) {
+    sf_cycle_pool_t const * p = &c->pool[cycle->edge[h] >> 1];
+    uint32_t side             = cycle->edge[h] & 1;
     double input              = input_of( p->limit[side], R, D );
     if( input < most ) most = input;
     D += R * p->depth[side];
     R *= p->rate[side];
   }
-  double s = sqrt( R ) - 1.;
-  if( !( s > 0. ) ) return 0;
-  double best  = s / D; /* infinite where D is 0 */
-  out->capped  = best > most && most < c->max_input;
-  double input = best < most ? best : most;
+  double s      = sqrt( R ) - 1.;
+  double best   = s / D; /* infinite where D is 0 */
+  cycle->capped = best > most && most < c->max_input;
+  double input  = best < most ? best : most;
   if( input > c->max_input ) input = c->max_input;
-  double profit = R * input / ( 1. + D * input ) - input;
-  if( profit <= least ) return 0;
-  out->hop_cnt = n;
-  out->input   = input;
-  out->profit  = profit;
-  for( uint32_t h = 0; h < n; h++ ) out->edge[h] = edge[h];
-  return 1;
+  cycle->input  = input;
+  cycle->profit = s > 0. ? R * input / ( 1. + D * input ) - input : 0.;
 }
 
-/* Puts a cycle among the best if it belongs there. */
-static void consider( sf_cycles_t const * c, uint32_t first, uint32_t second, uint32_t third, sf_cycle_list_t * list ) {
-  uint32_t const edge[SF_CYCLE_HOPS] = { first, second, third };
-  double worst                       = list->cnt == SF_CYCLE_BEST ? list->cycle[SF_CYCLE_BEST - 1].profit : 0.;
-  sf_cycle_t cycle;
-  if( !cycle_weigh( c, edge, third == SF_CYCLE_NONE ? 2 : 3, worst, &cycle ) ) return;
-  uint32_t at = list->cnt;
-  while( at && list->cycle[at - 1].profit < cycle.profit ) at--;
-  if( at == SF_CYCLE_BEST ) return;
-  if( list->cnt < SF_CYCLE_BEST ) list->cnt++;
-  for( uint32_t j = list->cnt - 1; j > at; j-- ) list->cycle[j] = list->cycle[j - 1];
-  list->cycle[at] = cycle;
-  for( uint32_t h = 0; h < cycle.hop_cnt; h++ ) { /* to be quoted soon: the head's arrays and what begins a state */
-    uint8_t const * update = (uint8_t const *)c->pool[cycle.edge[h] >> 1].update;
+/* -- the best ---------------------------------------------------------------- */
+
+/* Cycles that are weighed and compared together, without a branch that waits for a root or a quotient. */
+typedef struct batch {
+  uint32_t cnt;
+  uint32_t weighed; /* the first ones: the best so far */
+  sf_cycle_t cycle[BATCH];
+} batch_t;
+
+/* Weighs what is new and leaves the best in list; of equal ones the earlier goes first. */
+static void batch_weigh( sf_cycles_t const * c, batch_t * b, sf_cycle_list_t * list ) {
+  double key[SF_CYCLE_BEST]  = { 0. };
+  uint32_t at[SF_CYCLE_BEST] = { 0 };
+  for( uint32_t i = b->weighed; i < b->cnt; i++ ) cycle_weigh( c, &b->cycle[i] );
+  for( uint32_t i = 0; i < b->cnt; i++ ) {
+    double p = b->cycle[i].profit;
+    for( uint32_t j = SF_CYCLE_BEST - 1; j; j-- ) {
+      uint32_t here = p > key[j] ? i : at[j];
+      at[j]         = p > key[j - 1] ? at[j - 1] : here;
+      double least  = p < key[j - 1] ? p : key[j - 1];
+      key[j]        = least > key[j] ? least : key[j];
+    }
+    at[0]  = p > key[0] ? i : at[0];
+    key[0] = p > key[0] ? p : key[0];
+  }
+  for( list->cnt = 0; list->cnt < SF_CYCLE_BEST && key[list->cnt] > 0.; list->cnt++ )
+    list->cycle[list->cnt] = b->cycle[at[list->cnt]];
+}
+
+/* Makes room in a full batch. */
+static void batch_empty( sf_cycles_t const * c, batch_t * b, sf_cycle_list_t * list ) {
+  batch_weigh( c, b, list );
+  memcpy( b->cycle, list->cycle, list->cnt * sizeof( sf_cycle_t ) );
+  b->cnt = b->weighed = list->cnt;
+}
+
+/* Adds a cycle if `good` is 1. */
+static inline void consider( sf_cycles_t const * c, uint32_t first, uint32_t second, uint32_t third, uint32_t good,
+                             batch_t * b, sf_cycle_list_t * list ) {
+  sf_cycle_t * cycle = &b->cycle[b->cnt];
+  cycle->edge[0]     = first;
+  cycle->edge[1]     = second;
+  cycle->edge[2]     = third;
+  cycle->hop_cnt     = third == SF_CYCLE_NONE ? 2 : 3;
+  b->cnt += good;
+  if( __builtin_expect( b->cnt == BATCH, 0 ) ) batch_empty( c, b, list );
+}
+
+/* Quoted soon, the best one first: a head's arrays and what begins its state. */
+static void prefetch( sf_cycles_t const * c, sf_cycle_t const * cycle ) {
+  for( uint32_t h = 0; h < cycle->hop_cnt; h++ ) {
+    uint8_t const * update = (uint8_t const *)c->pool[cycle->edge[h] >> 1].update;
     for( uint32_t line = 0; line < 4; line++ ) __builtin_prefetch( update + 64 * line );
   }
 }
@@ -299,7 +332,8 @@ void sf_cycles_hold( sf_cycles_t * c, uint32_t pool, int held ) {
 /* -- search ------------------------------------------------------------------- */
 
 /* The cycles whose first (TO) or last (FROM) hop is this edge between the base token and token X. */
-static void search_end( sf_cycles_t * c, uint32_t edge, uint32_t token, uint32_t way, sf_cycle_list_t * list ) {
+static void search_end( sf_cycles_t * c, uint32_t edge, uint32_t token, uint32_t way, batch_t * b,
+                        sf_cycle_list_t * list ) {
   double r           = edge_rate( c, edge );
   double const * all = c->rate[way];
   uint32_t end       = c->hop_max == 2 ? c->end_base[token] : c->first[token + 1];
@@ -309,25 +343,27 @@ static void search_end( sf_cycles_t * c, uint32_t edge, uint32_t token, uint32_t
     uint32_t i = c->hit[n], middle = way == TO ? c->edge[i] : c->edge[i] ^ 1, next = c->other[i];
     if( middle >> 1 == edge >> 1 ) continue;
     if( next == c->base ) {
-      if( way == TO ) consider( c, edge, middle, SF_CYCLE_NONE, list );
-      else consider( c, middle, edge, SF_CYCLE_NONE, list );
+      if( way == TO ) consider( c, edge, middle, SF_CYCLE_NONE, 1, b, list );
+      else consider( c, middle, edge, SF_CYCLE_NONE, 1, b, list );
       continue;
     }
     if( c->hop_max == 2 ) continue;
     for( uint32_t k = c->first[next]; k < c->end_base[next]; k++ ) {
-      if( !( r * all[i] * all[k] > 1. ) ) continue;
-      if( !work-- ) {
+      uint32_t good = r * all[i] * all[k] > 1.;
+      if( __builtin_expect( good & !work, 0 ) ) {
         c->cut_searches++;
         return;
       }
-      if( way == TO ) consider( c, edge, middle, c->edge[k], list );
-      else consider( c, c->edge[k] ^ 1, middle, edge, list );
+      work -= good;
+      if( way == TO ) consider( c, edge, middle, c->edge[k], good, b, list );
+      else consider( c, c->edge[k] ^ 1, middle, edge, good, b, list );
     }
   }
 }
 
 /* The cycles whose second hop is this edge from token X to token Y. */
-static void search_middle( sf_cycles_t * c, uint32_t edge, uint32_t x, uint32_t y, sf_cycle_list_t * list ) {
+static void search_middle( sf_cycles_t * c, uint32_t edge, uint32_t x, uint32_t y, batch_t * b,
+                           sf_cycle_list_t * list ) {
   double r      = edge_rate( c, edge );
   uint32_t work = SF_CYCLE_WORK;
   if( c->hop_max == 2 || __builtin_expect( !( c->best[FROM][x] * r * c->best[TO][y] > 1. ), 1 ) ) return;
@@ -335,47 +371,55 @@ static void search_middle( sf_cycles_t * c, uint32_t edge, uint32_t x, uint32_t 
     double so_far = c->rate[FROM][i] * r;
     if( !( so_far * c->best[TO][y] > 1. ) ) continue;
     for( uint32_t k = c->first[y]; k < c->end_base[y]; k++ ) {
-      if( !( so_far * c->rate[TO][k] > 1. ) ) continue;
-      if( !work-- ) {
+      uint32_t good = so_far * c->rate[TO][k] > 1.;
+      if( __builtin_expect( good & !work, 0 ) ) {
         c->cut_searches++;
         return;
       }
-      consider( c, c->edge[i] ^ 1, edge, c->edge[k], list );
+      work -= good;
+      consider( c, c->edge[i] ^ 1, edge, c->edge[k], good, b, list );
     }
   }
 }
 
-static void search_pool( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list ) {
+static void search_pool( sf_cycles_t * c, uint32_t pool, batch_t * b, sf_cycle_list_t * list ) {
   sf_pool_update_t const * u = c->pool[pool].update;
   if( !u ) return;
   for( uint32_t side = 0; side < 2; side++ ) {
     uint32_t edge = 2 * pool + side, from = side ? u->token_b : u->token_a, to = side ? u->token_a : u->token_b;
     if( !( c->pool[pool].rate[side] > 0. ) ) continue;
-    if( from == c->base ) search_end( c, edge, to, TO, list );
-    else if( to == c->base ) search_end( c, edge, from, FROM, list );
-    else search_middle( c, edge, from, to, list );
+    if( from == c->base ) search_end( c, edge, to, TO, b, list );
+    else if( to == c->base ) search_end( c, edge, from, FROM, b, list );
+    else search_middle( c, edge, from, to, b, list );
   }
 }
 
 void sf_cycles_search( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list ) {
-  list->cnt = 0;
+  batch_t b;
+  b.cnt = b.weighed = 0;
+  list->cnt         = 0;
   if( c->base == SF_CYCLE_NONE || pool >= c->pool_end ) return;
   if( __builtin_expect( c->added_cnt || !c->listed, 0 ) ) {
     lists_make( c );
     for( uint32_t i = 0; i < c->added_cnt; i++ )
-      if( c->added[i] != pool ) search_pool( c, c->added[i], list );
+      if( c->added[i] != pool ) search_pool( c, c->added[i], &b, list );
     c->added_cnt = 0;
   }
-  search_pool( c, pool, list );
+  search_pool( c, pool, &b, list );
+  if( __builtin_expect( !b.cnt, 1 ) ) return;
+  batch_weigh( c, &b, list );
+  if( list->cnt ) prefetch( c, &list->cycle[0] );
 }
 
 /* -- all there are -------------------------------------------------------------- */
 
 static int tell( sf_cycles_t const * c, uint32_t const * edge, uint32_t n, sf_cycles_each_t * each, void * arg,
                  int * cnt ) {
-  sf_cycle_t cycle;
+  sf_cycle_t cycle = { .hop_cnt = n };
   sf_route_t route;
-  if( !cycle_weigh( c, edge, n, 0., &cycle ) || !sf_cycles_route_best( c, &cycle, &route ) ) return 0;
+  for( uint32_t h = 0; h < n; h++ ) cycle.edge[h] = edge[h];
+  cycle_weigh( c, &cycle );
+  if( !( cycle.profit > 0. ) || !sf_cycles_route_best( c, &cycle, &route ) ) return 0;
   ++*cnt;
   return each( arg, &route );
 }

@@ -6,7 +6,8 @@
 #define GOLDEN_HOT  24 /* steps of the golden section; each leaves 0.618 of the range */
 #define GOLDEN_FULL 100
 #define SPAN        4096 /* amounts of the coarsest token on the way that sf_cycles_all tries on both sides of the best */
-#define FAR_OFF     8    /* of these in a row that are not near the best end it */
+#define FAR_OFF     512   /* of these in a row that are not near the best end it */
+#define ONE_BY_ONE  16384 /* inputs on both sides of the best that are tried at last */
 
 /* Quotes the cycle forwards from `input`: what comes out, 0 if a hop fails. */
 static uint64_t forward( sf_cycles_t const * c, uint32_t const * edge, uint32_t n, uint64_t input, sf_route_t * out ) {
@@ -104,11 +105,23 @@ static uint64_t input_search( sf_cycles_t const * c, sf_cycle_t const * cycle, u
 
 static uint64_t to_amount( double v ) { return v >= 18446744073709549568. ? UINT64_MAX : (uint64_t)v; }
 
+/* The power of two that earns most; `input` if none earns more than it. */
+static uint64_t input_coarse( sf_cycles_t const * c, sf_cycle_t const * cycle, uint64_t input, uint64_t most ) {
+  sf_route_t r;
+  int64_t best = earned( c, cycle, input, &r );
+  for( uint32_t n = 0; n < 63 && 1UL << n <= most; n++ ) {
+    int64_t profit = earned( c, cycle, 1UL << n, &r );
+    if( profit > best ) input = 1UL << n, best = profit;
+  }
+  return input;
+}
+
 static int route_find( sf_cycles_t const * c, sf_cycle_t const * cycle, uint32_t steps, sf_route_t * out ) {
   uint64_t most = to_amount( c->max_input ), input = to_amount( cycle->input );
   if( !input ) input = 1;
   int found = forward( c, cycle->edge, cycle->hop_cnt, input, out ) != 0;
   if( cycle->capped || !found || steps > GOLDEN_HOT ) {
+    if( steps > GOLDEN_HOT ) input = input_coarse( c, cycle, input, most );
     input = input_search( c, cycle, input, most, steps );
     if( !input || !forward( c, cycle->edge, cycle->hop_cnt, input, out ) ) return 0;
   }
@@ -165,14 +178,14 @@ static uint64_t least_input( sf_cycles_t const * c, uint32_t const * edge, uint3
 }
 
 /* The best of all inputs is the least one for some amount of the coarsest token on the way: tries these amounts, from a
-   route's own upwards and downwards, as long as they are within two units' worth of the best. */
-static void route_refine( sf_cycles_t const * c, sf_route_t * route ) {
+   route's own upwards and downwards by `stride`, as long as they are within two units' worth of the best. */
+static void route_refine( sf_cycles_t const * c, sf_route_t * route, uint64_t stride ) {
   uint32_t hop   = coarsest( c, route );
   uint64_t start = given( c, route, hop );
   int64_t slack  = 2 * (int64_t)( route->expected_out / start + 1 );
   for( int up = 0; up < 2; up++ ) {
     uint32_t below = 0;
-    for( uint64_t d = 0; d < SPAN && ( up || d < start ) && below < FAR_OFF; d++ ) {
+    for( uint64_t d = 0; d < SPAN * stride && ( up || d < start ) && below < FAR_OFF; d += stride ) {
       sf_route_t other;
       uint64_t input = least_input( c, route->edge, hop + 1, up ? start + d : start - d );
       int64_t best = (int64_t)( route->expected_out - route->amount_in[0] ), profit = INT64_MIN / 2;
@@ -187,6 +200,21 @@ static void route_refine( sf_cycles_t const * c, sf_route_t * route ) {
 int sf_cycles_route_best( sf_cycles_t const * c, sf_cycle_t const * cycle, sf_route_t * out ) {
   route_find( c, cycle, GOLDEN_FULL, out );
   if( !out->expected_out ) return 0;
-  route_refine( c, out );
+  for( uint64_t stride = given( c, out, coarsest( c, out ) ) >> 22 | 1; stride; stride /= 16 )
+    route_refine( c, out,
+                  stride ); /* near the summit profit is level but for rounding: from far apart to side by side */
+  for( int better = 1; better; ) { /* wide steps first, then one by one; again from what is found */
+    better = 0;
+    for( uint64_t step = out->amount_in[0] / 8; step > 1; step = step * 7 / 8 ) {
+      uint64_t middle = out->amount_in[0];
+      if( step < middle ) better |= take_better( c, middle - step, out );
+      better |= take_better( c, middle + step, out );
+    }
+    uint64_t middle = out->amount_in[0];
+    for( uint64_t d = 1; d <= ONE_BY_ONE; d++ ) {
+      if( d < middle ) better |= take_better( c, middle - d, out );
+      better |= take_better( c, middle + d, out );
+    }
+  }
   return out->expected_out > out->amount_in[0];
 }

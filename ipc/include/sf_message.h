@@ -267,7 +267,7 @@ typedef struct sf_fill {
   uint64_t compute_units;
   uint64_t expected_out;     /* from the order, for slippage */
   uint64_t amount_in;        /* from the order */
-  int32_t  error;            /* custom program error if reverted, else 0 */
+  int32_t  error;            /* custom program error if reverted, SF_REFUSE_* if dropped, else 0 */
   uint32_t latency_us;       /* t_origin of the order to confirmation seen */
   uint8_t  signature[64];
   sf_leg_t leg[SF_LEG_MAX];  /* the tokens between the hops, as far as something of them stayed or went */

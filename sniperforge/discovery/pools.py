@@ -24,6 +24,7 @@ from sniperforge.rpc import RpcError
 REACH = 5
 """Arrays on each side of the price that are followed: three that a swap may use, and more for a price that moves."""
 
+CLOCK = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
 _BALANCE = (64, 8)
 _RANKED_PER_WANTED = 4
 """Pools whose vaults are read to choose from, for each that is wanted."""
@@ -254,7 +255,7 @@ def accounts(pools: Sequence[Pool]) -> list[Pubkey]:
 
 
 def accounts_file(pools: Sequence[Pool]) -> str:
-    """Text of the feed's accounts file: one address a line, in the order of `accounts`."""
+    """Text of the feed's accounts file: one address a line, the chain's clock, then those of `accounts` in order."""
     counts = Counter(pool.venue for pool in pools)
     told = ", ".join(f"{count} of {venue}" for venue, count in counts.items())
-    return f"# {len(pools)} pools: {told}\n" + "".join(f"{address}\n" for address in accounts(pools))
+    return f"# {len(pools)} pools: {told}\n" + "".join(f"{address}\n" for address in [CLOCK, *accounts(pools)])

@@ -45,6 +45,7 @@ from sniperforge.simnet.transactions import (
 
 _NATIVE_LOADER = Pubkey.from_string("NativeLoader1111111111111111111111111111111")
 _SYSVAR_OWNER = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
+_CLOCK = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
 _NONCE_CYCLE = 1 << 12
 _RETRY_SLOTS = 5
 _FEE_BLOCKS = 150
@@ -214,6 +215,10 @@ class Bank:
             self.ledger.snapshot(self.state())
         for listener in self.listeners:
             listener.advanced(info, self.chain.finalized)
+        clock: Changed = {_CLOCK: self.svm.get_account(_CLOCK)}
+        self.recent[-1].changed.update(clock)
+        for listener in self.listeners:
+            listener.executed(info.slot, (), clock)
         for block in list(self.recent):
             if old_confirmed < block.info.slot <= self.chain.confirmed:
                 self._commit("confirmed", block)

@@ -50,6 +50,7 @@ _ORDER = Record(
 )
 _WIRE = Record("sf_wire_t", ["order", "last_valid_block_height", "tx_len", "message_off", "tx"])
 _NUMBER = Record("sf_refused_t", ["order"])
+_REASON = Record("sf_refused_t", ["reason"])
 _FILL = Record("sf_fill_t")
 _BALANCE = Record("sf_balance_t", ["token", "amount", "slot", "mint"])
 
@@ -142,6 +143,8 @@ class Order(msgspec.Struct, kw_only=True):
     t_origin: int
     recovered: bool
     signature: str = ""
+    refused: int = 0
+    """SF_REFUSE_*."""
     sent: bool = False
 
 
@@ -230,6 +233,7 @@ class Orders:
         if order.sent:
             self.unexpected += 1  # it did leave: only the chain can tell
             return None
+        (order.refused,) = _REASON.unpack_from(payload)
         return self._end(self._open.pop(number), None)
 
     def _signed(self, order: Order, payload: bytes) -> Watch | None:
@@ -304,6 +308,7 @@ class Orders:
         about: dict[str, Any] = {}
         if news is None:
             outcome = int(lib.SF_FILL_DROPPED)
+            about = {"error": order.refused}
         elif isinstance(news, Expired):
             outcome = int(lib.SF_FILL_EXPIRED)
             about = {"slot": news.slot}

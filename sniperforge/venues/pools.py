@@ -173,11 +173,11 @@ def _whirlpool(dumps: Dumps, account: Account) -> Priced:
 
 
 def _dlmm(dumps: Dumps, account: Account) -> Priced:
-    loaded = golden_dlmm.load(dumps, account.address, newest=True)
+    loaded = golden_dlmm.load(dumps, account.address, newest=True, reserves_needed=False)
     python = replace(loaded.python, plain_accounts=(False, False))
     for side in (0, 1):
         loaded.work.head.plain_account[side] = 0
-    return _priced("meteora_dlmm", python.pair.mints, golden_dlmm.travel(loaded.work), python, [])
+    return _priced("meteora_dlmm", python.pair.mints, golden_dlmm.travel(loaded.work), python, [*loaded.notes])
 
 
 def _damm(dumps: Dumps, account: Account) -> Priced:

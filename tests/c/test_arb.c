@@ -184,6 +184,28 @@ static void test_under_way( void ) {
   sf_rig_close( rig );
 }
 
+/* A route that was too large for a transaction is left alone; others over its pools are not. */
+static void test_too_large( void ) {
+  open_rig();
+  first_gap();
+  assert( next() && got.i.intent == 1 );
+  sf_fill_t f = { .intent = 1, .bot = 5, .outcome = SF_FILL_DROPPED, .error = SF_REFUSE_BLOCKHASH };
+  ok( sf_rig_inject( rig, "fill", SF_MSG_FILL, 5, 0, &f, sizeof( f ) ) );
+  ok( sf_rig_settle( rig ) );
+  market( SF_MSG_POOL, pool( 1, 0, 2, 2000 * G, 1022 * G, 12 ), 4 );
+  assert( next() && got.i.intent == 2 ); /* dropped for another reason */
+  f.intent = 2;
+  f.error  = SF_REFUSE_SIZE;
+  ok( sf_rig_inject( rig, "fill", SF_MSG_FILL, 5, 0, &f, sizeof( f ) ) );
+  ok( sf_rig_settle( rig ) );
+  market( SF_MSG_POOL, pool( 1, 0, 2, 2000 * G, 1030 * G, 13 ), 5 );
+  assert( !next() );
+  market( SF_MSG_POOL, pool( 2, 0, 2, 2000 * G, 1020 * G, 14 ), 6 );
+  market( SF_MSG_POOL, pool( 2, 0, 2, 2000 * G, 1040 * G, 14 ), 7 );
+  assert( next() && got.i.intent == 3 && got.i.hop[0].pool == 0 && got.i.hop[1].pool == 2 );
+  sf_rig_close( rig );
+}
+
 static void test_refusals( void ) {
   char const * bad[] = { "base_mint=EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v", "max_hops=4", "slippage_bps=10000",
                          "bot=64", "cu_price_micro_lamports=0" };
@@ -294,6 +316,7 @@ int main( void ) {
   test_three_hops();
   test_under_way();
   test_hops();
+  test_too_large();
   test_refusals();
   uint64_t hash = run_market( 5, &first );
   assert( hash == run_market( 5, &second ) && first == second && first > 40 );

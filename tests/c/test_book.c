@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "solana/base58.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/rng.h"
@@ -266,6 +267,33 @@ static void test_forgotten( void ) {
   sf_rig_close( rig );
 }
 
+/* Time is the wall clock's until the chain's own is known, and then that one's, wherever it stands. */
+static void test_clock( void ) {
+  open_rig( 8, 8 );
+  first_read();
+  vault( 0, 0, 0, 1105, 12, 0 );
+  send_slot( SF_MSG_SLOT, 13 );
+  assert( next() == SF_MSG_POOL );
+  int64_t const old = 1234567;
+  assert( got.u.unix_s != (uint64_t)old );
+  memset( &account, 0, sizeof( account ) );
+  assert( !sf_pubkey_decode( "SysvarC1ock11111111111111111111111111111111", account.raw.pubkey ) );
+  account.raw.slot     = 13;
+  account.raw.data_len = 40;
+  memcpy( account.data + 32, &old, sizeof( old ) );
+  send();
+  assert( !next() && !counter( "malformed_accounts" ) && !counter( "unknown_accounts" ) );
+  vault( 0, 0, 0, 1205, 14, 0 );
+  send_slot( SF_MSG_SLOT, 15 );
+  assert( next() == SF_MSG_POOL && got.u.unix_s == (uint64_t)old );
+  account.raw.data_len = 39;
+  memset( account.raw.owner, 0, 32 );
+  assert( !sf_pubkey_decode( "SysvarC1ock11111111111111111111111111111111", account.raw.pubkey ) );
+  send();
+  assert( !next() && counter( "malformed_accounts" ) == 1 );
+  sf_rig_close( rig );
+}
+
 static void test_reset( void ) {
   open_rig( 8, 8 );
   first_read();
@@ -431,6 +459,7 @@ int main( void ) {
   test_coherence();
   test_bad();
   test_forgotten();
+  test_clock();
   test_reset();
   test_mints();
   test_opening();

@@ -45,7 +45,7 @@ def topology(state_dir: Path, params: dict[str, object], tokens: int = 64) -> To
     for name in ("book", "risk", "build", "sign", "send", "desk"):
         graph.tile(name, kind="test", group=None)
     graph.tile("confirm", kind="confirm", group="python", params=params, burst=64)
-    graph.link("order", producer="risk", depth=256, slot_bytes=256)
+    graph.link("order", producer="risk", depth=256, slot_bytes=320)
     graph.link("refused", producer="build", depth=64, slot_bytes=64)
     graph.link("wire", producer="sign", depth=64, slot_bytes=1344)
     graph.link("sent", producer="send", depth=64, slot_bytes=128)

@@ -198,6 +198,18 @@ def test_a_fixed_rate_beside_busy_programs_is_not_judged() -> None:
     assert "30%" in compare.disturbed(a, b) and not compare.disturbed(a)
 
 
+def test_a_short_run_is_held_against_the_baseline_loosely() -> None:
+    made = stages(random.Random(1))
+    expected = compare.baseline(made)["tick"]
+    assert set(expected) == {"book", "arb", "risk", "rate"}
+    case = stages(random.Random(2), delay=3.0).case("tick")
+    assert compare.rotten(case, expected) == []
+    assert compare.rotten(case, expected | {"gone": 1.0, "lossy-64 far": 1.0}) == ["tick: no result gone"]
+    case = stages(random.Random(2), delay=30.0).case("tick")
+    assert [line.split(":")[0] for line in compare.rotten(case, expected)] == ["tick arb"]
+    assert compare.rotten(case, {"arb": 0.01}) != [] and compare.rotten(case, {"book": 0.0}) == []
+
+
 # -- what a person sees ------------------------------------------------------------------------------------------------
 
 

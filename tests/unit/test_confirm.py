@@ -155,8 +155,9 @@ def test_a_refused_order_is_dropped_unless_it_was_sent(orders: Orders) -> None:
     orders.order(order_bytes(RUN | 2), 1)
     orders.message(lib.SF_MSG_WIRE, wire_bytes(RUN | 2, signature()))
     orders.message(lib.SF_MSG_SENT, SENT.build({"order": RUN | 2}))
-    refused = orders.message(lib.SF_MSG_REFUSED, REFUSED.build({"order": RUN | 1}))
-    assert fill_of(refused)["outcome"] == lib.SF_FILL_DROPPED
+    reason = int(lib.SF_REFUSE_SIZE)
+    refused = orders.message(lib.SF_MSG_REFUSED, REFUSED.build({"order": RUN | 1, "reason": reason}))
+    assert fill_of(refused)["outcome"] == lib.SF_FILL_DROPPED and fill_of(refused)["error"] == reason
     assert orders.message(lib.SF_MSG_REFUSED, REFUSED.build({"order": RUN | 2})) is None
     assert len(orders) == 1 and orders.unexpected == 1
 

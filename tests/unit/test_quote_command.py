@@ -149,6 +149,20 @@ def test_one_swap_of_each_venue(capsys: pytest.CaptureFixture[str]) -> None:
         assert back["amount_out"] >= wanted and back["amount_in"] <= amount
 
 
+def test_a_pair_without_its_reserves(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Discovery lists no reserves: then they are taken to hold what the bins say."""
+    pair = "EtAdVRLFH22rjWh3mcUasKFF27WtHhsaCvK27tPFFWig"
+    whole = data_dir("accounts") / "meteora_dlmm" / pair
+    for path in whole.glob("*.json"):
+        if not path.stem.startswith("reserve"):
+            shutil.copy(path, tmp_path)
+    with_reserves = quote(capsys, pair, SOL, 10**8, "--accounts", whole, "--at", "1760000000")
+    without = quote(capsys, pair, SOL, 10**8, "--accounts", tmp_path, "--at", "1760000000")
+    assert "notes" not in with_reserves and "reserves" in without["notes"][0]
+    same = ("status", "amount_in", "amount_out", "fee", "tick")
+    assert [without[key] for key in same] == [with_reserves[key] for key in same]
+
+
 def test_one_swap_of_a_concentrated_raydium_pool(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Dumps made of a capture: pool and tick arrays of mainnet, with a config account of the pool's rate."""
     folder = data_dir("accounts") / "raydium_clmm" / "sol_usdc_captures"

@@ -8,6 +8,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from solders.pubkey import Pubkey

@@ -24,6 +24,7 @@ from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
 NEWEST = "meteora_dlmm.so"
 TOKEN = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
 TOKEN_2022 = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
+UNKNOWN_RESERVE = 2**64 - 1
 EPOCH = 2**64 - 1
 """The rows do not say when they ran: of a mint's two transfer fees the newer is meant."""
 
@@ -34,6 +35,7 @@ class Loaded(NamedTuple):
     c: Any  #: sf_meteora_dlmm_state_t *
     python: dlmm.State
     work: Any  #: sf_meteora_dlmm_work_t *
+    notes: tuple[str, ...] = ()  #: what was taken for granted
 
 
 def travel(work: Any, arrays: int = 2**32 - 1, room: int = lib.SF_DLMM_STATE_MAX) -> Any:
@@ -44,8 +46,11 @@ def travel(work: Any, arrays: int = 2**32 - 1, room: int = lib.SF_DLMM_STATE_MAX
     return state
 
 
-def load(dumps: Dumps, address: str, newest: bool) -> Loaded:
-    """The pair at `address` with all of its bin arrays, reserves and mints among `dumps`."""
+def load(dumps: Dumps, address: str, newest: bool, reserves_needed: bool = True) -> Loaded:
+    """The pair at `address` with all of its bin arrays, reserves and mints among `dumps`.
+
+    Unless `reserves_needed`, reserves that are not there count as holding what the bins say.
+    """
     key = Pubkey.from_string(address)
     account = dumps.need(address, "pair").data
     pair = dlmm.decode_pair(account)
@@ -65,14 +70,15 @@ def load(dumps: Dumps, address: str, newest: bool) -> Loaded:
         else:
             continue
         check(lib.sf_meteora_dlmm_account(other.data, len(other.data), work))
-    fees, reserves, plain = [], [], []
+    fees, plain = [], []
+    reserves: tuple[int, int] | None = None
+    if reserves_needed or all(str(reserve) in dumps for reserve in pair.reserves):
+        reserves = _reserve(dumps, pair, 0), _reserve(dumps, pair, 1)
     for side in (0, 1):
-        program = bytes(TOKEN_2022 if pair.token_2022[side] else TOKEN)
-        reserve = dumps.need(str(pair.reserves[side]), "reserve").data
-        reserves.append(core.token_amount(program, reserve, bytes(pair.mints[side])))
         fees.append(_transfer_fee(dumps, pair, side, work.head))
         plain.append(pair.token_2022[side])
-        work.head.reserve[side], work.head.plain_account[side] = reserves[side], plain[side]
+        work.head.reserve[side] = reserves[side] if reserves else UNKNOWN_RESERVE
+        work.head.plain_account[side] = plain[side]
     work.head.newest = newest
     python = dlmm.State(
         pair,
@@ -80,10 +86,17 @@ def load(dumps: Dumps, address: str, newest: bool) -> Loaded:
         far,
         newest,
         transfer_fees=(fees[0], fees[1]),
-        reserves=(reserves[0], reserves[1]),
+        reserves=reserves,
         plain_accounts=(plain[0], plain[1]),
     )
-    return Loaded(travel(work), python, work)
+    notes = () if reserves else (f"reserves are not in {dumps.where}: taken to hold what the bins say",)
+    return Loaded(travel(work), python, work, notes)
+
+
+def _reserve(dumps: Dumps, pair: dlmm.Pair, side: int) -> int:
+    program = bytes(TOKEN_2022 if pair.token_2022[side] else TOKEN)
+    reserve = dumps.need(str(pair.reserves[side]), "reserve").data
+    return core.token_amount(program, reserve, bytes(pair.mints[side]))
 
 
 def _transfer_fee(dumps: Dumps, pair: dlmm.Pair, side: int, head: Any) -> TransferFee:
