@@ -510,6 +510,7 @@ typedef struct sf_pump_rates {
   uint32_t creator;
   uint32_t floor;
   uint64_t keep;
+  uint64_t on_top;
 } sf_pump_rates_t;
 void sf_pump_rates_ready( sf_pump_rates_t * r );
 typedef struct sf_pump_recipients {

@@ -33,7 +33,7 @@ def build(directory: Path, sources: list[str], declarations: str, glue: str = ""
             *(str(text), "-lm", "-o", str(library)),
         ],
         check=True,
-        timeout=120,
+        timeout=600,
     )
     ffi = FFI()
     ffi.cdef(abi.types() + declarations)

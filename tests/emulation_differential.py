@@ -88,15 +88,16 @@ class _Done(NamedTuple):
     outcomes: Counter[str]
     seconds: float
     failure: str
+    differs: bool = False
 
 
 def _work(chunk: _Chunk) -> _Done:
-    begun, outcomes, failure = time.monotonic(), Counter[str](), ""
+    begun = time.monotonic()
     try:
         outcomes = run(chunk.venue, chunk.cases, chunk.seed)
-    except Exception:
-        failure = traceback.format_exc()
-    return _Done(chunk, outcomes, time.monotonic() - begun, failure)
+    except Exception as error:
+        return _Done(chunk, Counter(), 0, traceback.format_exc(), isinstance(error, AssertionError))
+    return _Done(chunk, outcomes, time.monotonic() - begun, "")
 
 
 def _chunks(venues: Sequence[str], cases: int, seed: int) -> list[_Chunk]:
@@ -128,10 +129,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{asked.cases:,} cases of each of {len(venues)}: C core, Python reference and emulation on every one")
     with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
         for future in as_completed([pool.submit(_work, chunk) for chunk in _chunks(venues, asked.cases, asked.seed)]):
-            chunk, outcomes, taken, failure = future.result()
+            chunk, outcomes, taken, failure, differs = future.result()
             if failure:
                 again = f"VENUE={chunk.venue} CASES={chunk.cases} ARGS='--seed {chunk.seed}'"
-                print(f"{failure}\n{chunk.venue}: they differ; again: make differential {again}", file=sys.stderr)
+                what = "they differ" if differs else "it failed"
+                print(f"{failure}\n{chunk.venue}: {what}; again: make differential {again}", file=sys.stderr)
                 pool.shutdown(cancel_futures=True)
                 return 1
             sums[chunk.venue] += outcomes

@@ -170,7 +170,7 @@ class NativeProgram:
                 *("-Wno-clobbered", f"-I{ROOT / 'csrc'}", str(source), "-o", str(library)),
             ],
             check=True,
-            timeout=120,
+            timeout=600,
         )
         self.ffi = FFI()
         self.ffi.cdef(DECLARATIONS)

@@ -43,7 +43,7 @@ def build(directory: Path, declarations: str, glue: str) -> tuple[FFI, Any]:
             *(str(source), "-o", str(library)),
         ],
         check=True,
-        timeout=120,
+        timeout=600,
     )
     ffi = FFI()
     ffi.cdef(declarations)

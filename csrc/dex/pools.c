@@ -464,6 +464,8 @@ void sf_pools_account( sf_pools_t * p, sf_raw_account_t const * raw, uint64_t t_
   slot_seen( p, raw->slot, t_origin );
   sf_account_entry_t const * entry = sf_account_map_find( &p->map, raw->pubkey );
   uint32_t i                       = entry ? entry->index : 0;
+  if( entry && p->on_touch && ( entry->kind == ENTRY_POOL || entry->kind == ENTRY_VAULT ) )
+    p->on_touch( p->owner, entry->kind == ENTRY_POOL ? i : i / 2 );
   switch( entry ? entry->kind : 0 ) {
   case ENTRY_POOL: on_part( p, i, SF_PART_POOL, raw, t_origin, 0 ); return;
   case ENTRY_VAULT: on_part( p, i / 2, SF_PART_VAULT_A + i % 2, raw, t_origin, 0 ); return;

@@ -110,6 +110,7 @@ typedef struct sf_pools {
   /* told at once, if not NULL: a pool was met or became stale; a mint was met or read */
   void ( *on_pool )( void * owner, uint32_t pool );
   void ( *on_mint )( void * owner, uint32_t mint );
+  void ( *on_touch )( void * owner, uint32_t pool ); /* an account of a pool came: it may change soon */
   void * owner;
 } sf_pools_t;
 

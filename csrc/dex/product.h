@@ -51,7 +51,8 @@ static inline uint64_t sf_on_top( uint64_t v, uint64_t rate, uint64_t whole, uin
 
 /* sf_bps_up is ceil( v*bps / 10^4 ).  Assumes bps is at most 10^4. */
 static inline uint64_t sf_bps_up( uint64_t v, uint64_t bps ) {
-  return v / SF_BPS * bps + ( v % SF_BPS * bps + ( SF_BPS - 1 ) ) / SF_BPS;
+  uint32_t rest = (uint32_t)( v % SF_BPS ) * (uint32_t)bps + ( SF_BPS - 1 );
+  return v / SF_BPS * bps + rest / SF_BPS;
 }
 
 /* sf_product_impact is how much worse a swap of v into x is than the price before it, per 10^6, without fees. */

@@ -40,6 +40,7 @@ int sf_pump_rates_check( uint64_t lp, uint64_t protocol, uint64_t creator, char 
 void sf_pump_rates_ready( sf_pump_rates_t * r ) {
   uint64_t d = SF_BPS + r->lp + r->protocol + r->creator;
   r->keep    = d > SF_BPS ? (uint64_t)( ( (sf_u128_t)SF_BPS << 64 ) / d ) : 0;
+  r->on_top  = sf_on_top_ready( d - SF_BPS, SF_BPS );
 }
 
 int sf_pump_fields_check( uint8_t const * data, uint32_t len, uint32_t end, char const * what ) {

@@ -37,6 +37,7 @@ typedef struct sf_pump_rates {
   uint32_t creator; /* also cashback to the buyer, where a coin gives that instead */
   uint32_t floor;   /* 1: rounded down (2025-01) */
   uint64_t keep;    /* what is left of a budget, floor( 2^64*10^4 / (10^4+rates) ); 0: not worked out */
+  uint64_t on_top;  /* sf_on_top_ready of all rates; 0: not worked out */
 } sf_pump_rates_t;
 
 /* Who fees are paid to, as a program's global account says. */
@@ -75,7 +76,7 @@ int sf_pump_fee_rates( sf_pump_fee_config_t const * config, int pumps, uint8_t c
 /* sf_pump_rates_check returns 0, or SF_ERR_DATA if rates at `offset` of `what` are more than SF_PUMP_BPS_MAX. */
 int sf_pump_rates_check( uint64_t lp, uint64_t protocol, uint64_t creator, char const * what, uint32_t offset );
 
-/* sf_pump_rates_ready works out `keep`. */
+/* sf_pump_rates_ready works out `keep` and `on_top`. */
 void sf_pump_rates_ready( sf_pump_rates_t * r );
 
 /* sf_pump_fields_check says that bytes from `end`, the last field's end, to len are zero: room for fields that we do
@@ -125,12 +126,23 @@ static inline uint64_t sf_pump_net( sf_pump_rates_t const * r, uint64_t budget, 
 /* sf_pump_gross is an amount below or at the least of which `want` remains after fees: each that is rounded down may
    leave one more.  0 if it does not fit. */
 static inline uint64_t sf_pump_gross( sf_pump_rates_t const * r, uint64_t want ) {
-  uint64_t d = SF_BPS - r->lp - r->protocol - r->creator, whole;
+  uint64_t rates = r->lp + r->protocol + r->creator, d = SF_BPS - rates, whole;
   if( __builtin_expect( r->floor, 0 ) ) want = want > 3 ? want - 3 : 0;
-  if( __builtin_mul_overflow( want / d, (uint64_t)SF_BPS, &whole ) ||
-      __builtin_add_overflow( whole, ( want % d * SF_BPS + d - 1 ) / d, &whole ) )
+  if( __builtin_expect( r->on_top != 0, 1 ) ) {
+    if( __builtin_add_overflow( want, sf_on_top( want, rates, SF_BPS, r->on_top ), &whole ) ) return 0;
+  } else if( __builtin_mul_overflow( want / d, (uint64_t)SF_BPS, &whole ) ||
+             __builtin_add_overflow( whole, ( want % d * SF_BPS + d - 1 ) / d, &whole ) )
     return 0;
   return whole ? whole : 1;
+}
+
+/* sf_pump_short is how much less than `want` remains of the amount that sf_pump_gross says.  Each unit more leaves at
+   most one more, so the amount is short by at least so many.  May be 0 in any case. */
+static inline uint64_t sf_pump_short( sf_pump_rates_t const * r, uint64_t want, uint64_t gross ) {
+  if( __builtin_expect( !gross || gross > UINT64_MAX / 2, 0 ) ) return 0; /* so that the sum of both fits */
+  sf_pump_fees_t fees = sf_pump_fees_of( r, gross );
+  int64_t off         = (int64_t)( want - ( gross - sf_pump_fees_sum( &fees ) ) );
+  return (uint64_t)( off & ~( off >> 63 ) ); /* without a branch: every other amount is short */
 }
 
 #endif

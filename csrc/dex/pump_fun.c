@@ -166,11 +166,12 @@ static inline void buy( sf_pump_fun_state_t const * s, uint64_t tokens, sf_quote
   fill( s, 0, in, tokens, quote, &fees, q );
 }
 
-static inline uint32_t sell( sf_pump_fun_state_t const * s, uint64_t tokens, uint64_t * gross, sf_pump_fees_t * fees,
-                             uint64_t * out ) {
+/* What `tokens` bring in a sale.  If `known`, *gross is what comes out of the curve for them. */
+static inline uint32_t sell( sf_pump_fun_state_t const * s, uint64_t tokens, int known, uint64_t * gross,
+                             sf_pump_fees_t * fees, uint64_t * out ) {
   if( __builtin_expect( !tokens, 0 ) ) return SF_PUMP_FUN_ERR_SELL_ZERO;
   if( __builtin_expect( tokens > UINT64_MAX - s->virtual_token, 0 ) ) return SF_PUMP_FUN_ERR_OVERFLOW;
-  *gross       = s->virtual_quote ? sf_product_out( s->virtual_token, s->virtual_quote, tokens ) : 0;
+  if( !known ) *gross = s->virtual_quote ? sf_product_out( s->virtual_token, s->virtual_quote, tokens ) : 0;
   *fees        = sf_pump_fees_of( &s->rates, *gross );
   uint64_t all = fees->protocol + fees->creator;
   if( __builtin_expect( all > *gross || *gross > s->real_quote, 0 ) ) return SF_PUMP_FUN_ERR_OVERFLOW;
@@ -185,7 +186,7 @@ void sf_pump_fun_quote_in( sf_pump_fun_state_t const * s, int a_to_b, uint64_t a
   uint64_t gross, out;
   if( __builtin_expect( sf_pump_fun_over( s ), 0 ) ) return sf_quote_refuse( q, SF_PUMP_FUN_ERR_COMPLETE );
   if( a_to_b ) {
-    uint32_t error = sell( s, amount_in, &gross, &fees, &out );
+    uint32_t error = sell( s, amount_in, 0, &gross, &fees, &out );
     if( __builtin_expect( error, 0 ) ) return sf_quote_refuse( q, error );
     return fill( s, 1, amount_in, out, gross, &fees, q );
   }
@@ -208,14 +209,17 @@ void sf_pump_fun_quote_out( sf_pump_fun_state_t const * s, int a_to_b, uint64_t 
   if( __builtin_expect( sf_pump_fun_over( s ), 0 ) ) return sf_quote_refuse( q, SF_PUMP_FUN_ERR_COMPLETE );
   if( !a_to_b ) return buy( s, amount_out, q );
   if( __builtin_expect( !amount_out, 0 ) ) return sf_quote_refuse( q, SF_PUMP_FUN_ERR_SELL_ZERO );
+  /* the least input for a gross amount brings just that, unless a token is worth more than one of the quote */
+  int exact = s->virtual_quote <= s->virtual_token;
   /* what is paid rises with the gross amount but for rounding: at most a few steps */
-  for( gross = sf_pump_gross( &s->rates, amount_out );; gross++ ) {
+  gross = sf_pump_gross( &s->rates, amount_out );
+  for( gross += sf_pump_short( &s->rates, amount_out, gross );; gross++ ) {
     if( __builtin_expect( !gross || gross >= s->virtual_quote || gross > s->real_quote, 0 ) )
       return sf_quote_refuse( q, SF_PUMP_FUN_ERR_OVERFLOW );
     if( sf_product_in( s->virtual_token, s->virtual_quote, gross, &in, &rest ) ||
         __builtin_add_overflow( in, (uint64_t)( rest > 0 ), &in ) )
       return sf_quote_refuse( q, SF_PUMP_FUN_ERR_OVERFLOW );
-    uint32_t error = sell( s, in, &gross, &fees, &out );
+    uint32_t error = sell( s, in, exact, &gross, &fees, &out );
     if( error == SF_PUMP_FUN_ERR_OVERFLOW && in <= UINT64_MAX - s->virtual_token && gross <= s->real_quote )
       continue; /* the fees take more than all */
     if( __builtin_expect( error, 0 ) ) return sf_quote_refuse( q, error );

@@ -67,7 +67,6 @@ typedef struct sf_pump_fun_state {
   uint8_t mint[32];
   uint8_t program[2][32];          /* token programs; SPL Token unless set */
   sf_pump_recipients_t recipients; /* of the program's global account */
-  uint64_t _pad0;
 } sf_pump_fun_state_t;
 
 /* What an account is, by its discriminator. */

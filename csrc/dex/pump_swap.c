@@ -189,17 +189,46 @@ static inline void fill( sf_pump_swap_state_t const * s, int a_to_b, uint64_t in
   q->creator_fee  = fees->creator;
 }
 
-static inline uint32_t sell( sf_pump_swap_state_t const * s, uint64_t base, uint64_t * gross, sf_pump_fees_t * fees,
-                             uint64_t * out ) {
+/* What `base` brings in a sale.  If `known`, *gross is what comes out of the curve for it. */
+static inline uint32_t sell( sf_pump_swap_state_t const * s, uint64_t base, int known, uint64_t * gross,
+                             sf_pump_fees_t * fees, uint64_t * out ) {
   if( __builtin_expect( !base, 0 ) ) return SF_PUMP_SWAP_ERR_ZERO_BASE;
   if( __builtin_expect( base > s->room[0], 0 ) ) return SF_PUMP_SWAP_ERR_OVERFLOW;
-  *gross       = s->quote ? sf_product_out( s->base, s->quote, base ) : 0;
+  if( !known ) *gross = s->quote ? sf_product_out( s->base, s->quote, base ) : 0;
   *fees        = sf_pump_fees_of( &s->rates, *gross );
   uint64_t all = sf_pump_fees_sum( fees );
   if( __builtin_expect( all > *gross, 0 ) ) return SF_PUMP_SWAP_ERR_OVERFLOW;
   if( __builtin_expect( s->payable < *gross - fees->lp, 0 ) ) return SF_PUMP_SWAP_ERR_REAL_QUOTE;
   *out = *gross - all;
   return 0;
+}
+
+typedef struct sale {
+  uint64_t in;
+  uint64_t gross;
+  uint64_t out;
+  sf_pump_fees_t fees;
+} sale_t;
+
+/* The least sale that pays `want`, of those whose gross amount is at least `gross`.  What is paid rises with that but
+   for rounding: it takes a few steps at most, fewer if it goes `ahead` of amounts known to pay less. */
+static inline uint32_t sale_of( sf_pump_swap_state_t const * s, uint64_t want, uint64_t gross, int ahead,
+                                sale_t * sale ) {
+  /* the least input for a gross amount brings just that, unless a base token is worth more than one of the quote */
+  int known = s->quote <= s->base;
+  if( ahead && known ) gross += sf_pump_short( &s->rates, want, gross ); /* else it mostly brings more than is short */
+  for( ;; gross++ ) {
+    uint64_t rest;
+    if( __builtin_expect( !gross || gross >= s->quote, 0 ) ) return SF_PUMP_SWAP_ERR_REAL_QUOTE;
+    if( sf_product_in( s->base, s->quote, gross, &sale->in, &rest ) ||
+        __builtin_add_overflow( sale->in, (uint64_t)( rest > 0 ), &sale->in ) )
+      return SF_PUMP_SWAP_ERR_OVERFLOW;
+    uint32_t error = sell( s, sale->in, known, &gross, &sale->fees, &sale->out );
+    if( error == SF_PUMP_SWAP_ERR_OVERFLOW && sale->in <= s->room[0] ) continue; /* the fees take more than all */
+    if( __builtin_expect( error, 0 ) ) return error;
+    sale->gross = gross;
+    if( sale->out >= want ) return 0;
+  }
 }
 
 void sf_pump_swap_quote_in( sf_pump_swap_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
@@ -209,7 +238,7 @@ void sf_pump_swap_quote_in( sf_pump_swap_state_t const * s, int a_to_b, uint64_t
   uint64_t gross, out;
   if( a_to_b ) {
     if( __builtin_expect( s->no_sales, 0 ) ) return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_NO_SALES );
-    uint32_t error = sell( s, amount_in, &gross, &fees, &out );
+    uint32_t error = sell( s, amount_in, 0, &gross, &fees, &out );
     if( __builtin_expect( error, 0 ) ) return sf_quote_refuse( q, error );
     return fill( s, 1, amount_in, out, gross, &fees, q );
   }
@@ -229,22 +258,17 @@ void sf_pump_swap_quote_out( sf_pump_swap_state_t const * s, int a_to_b, uint64_
                              sf_quote_t * q ) {
   (void)now;
   sf_pump_fees_t fees;
-  uint64_t gross, out, rest, in;
+  uint64_t gross, rest, in;
   if( __builtin_expect( a_to_b ? s->no_sales : s->no_buys, 0 ) )
     return sf_quote_refuse( q, a_to_b ? SF_PUMP_SWAP_ERR_NO_SALES : SF_PUMP_SWAP_ERR_NO_BUYS );
   if( __builtin_expect( !amount_out, 0 ) ) return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_ZERO_BASE );
   if( a_to_b ) {
-    /* what is paid rises with the gross amount but for rounding: at most a few steps */
-    for( gross = sf_pump_gross( &s->rates, amount_out );; gross++ ) {
-      if( __builtin_expect( !gross || gross >= s->quote, 0 ) ) return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_REAL_QUOTE );
-      if( sf_product_in( s->base, s->quote, gross, &in, &rest ) ||
-          __builtin_add_overflow( in, (uint64_t)( rest > 0 ), &in ) )
-        return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_OVERFLOW );
-      uint32_t error = sell( s, in, &gross, &fees, &out );
-      if( error == SF_PUMP_SWAP_ERR_OVERFLOW && in <= s->room[0] ) continue; /* the fees take more than all */
-      if( __builtin_expect( error, 0 ) ) return sf_quote_refuse( q, error );
-      if( out >= amount_out ) return fill( s, 1, in, out, gross, &fees, q );
-    }
+    sale_t sale;
+    gross          = sf_pump_gross( &s->rates, amount_out );
+    uint32_t error = sale_of( s, amount_out, gross, 1, &sale );
+    if( __builtin_expect( error, 0 ) ) error = sale_of( s, amount_out, gross, 0, &sale ); /* which error is the first */
+    if( __builtin_expect( error, 0 ) ) return sf_quote_refuse( q, error );
+    return fill( s, 1, sale.in, sale.out, sale.gross, &sale.fees, q );
   }
   if( __builtin_expect( amount_out >= s->base, 0 ) ) return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_MORE_THAN_ALL );
   if( sf_product_in( s->quote, s->base, amount_out, &gross, &rest ) ||

@@ -198,6 +198,11 @@ int sf_tile_out( sf_tile_t * t, char const * link ) {
 
 sf_message_t * sf_tile_claim( sf_tile_t * t, uint32_t out ) { return sf_link_claim( t->out + out ); }
 
+void sf_tile_prefetch( sf_tile_t * t, uint32_t out, uint32_t bytes ) {
+  uint8_t const * slot = (uint8_t const *)sf_producer_slot( t->out + out, t->out[out].next );
+  for( uint32_t line = 0; line < bytes; line += SF_LINE ) __builtin_prefetch( slot + line, 1 );
+}
+
 void sf_tile_publish( sf_tile_t * t, uint32_t out, sf_message_t * slot, uint16_t kind, uint16_t length, uint32_t tag,
                       uint64_t t_origin ) {
   uint64_t t_pub = sf_clock_ns();

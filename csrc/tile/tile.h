@@ -57,6 +57,10 @@ uint32_t sf_tile_out_payload( sf_tile_t * t, uint32_t out );    /* largest paylo
    Never NULL within the burst; NULL if a reliable consumer is a ring behind. Hot. */
 sf_message_t * sf_tile_claim( sf_tile_t * t, uint32_t out );
 
+/* sf_tile_prefetch asks for the first bytes (header and payload) of the slot that sf_tile_claim returns next, which was
+   last touched a whole ring ago.  Leaves the slot as it is: a claimed one must be published.  Hot. */
+void sf_tile_prefetch( sf_tile_t * t, uint32_t out, uint32_t bytes );
+
 /* sf_tile_publish publishes the claimed slot now.  t_origin is the one of the
    message that caused this (0 = none).  Hot. */
 void sf_tile_publish( sf_tile_t * t, uint32_t out, sf_message_t * slot, uint16_t kind, uint16_t length, uint32_t tag,

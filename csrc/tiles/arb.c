@@ -212,13 +212,6 @@ static void intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, pl
   sf_tile_count( t, a->counter[C_INTENTS], 1 );
 }
 
-/* The slot an intent may go into was last touched a whole ring ago: fetched while the route is quoted. */
-static void intent_prefetch( sf_tile_t * t, arb_t * a ) {
-  uint8_t const * slot = (uint8_t const *)sf_tile_claim( t, a->out );
-  for( uint32_t line = 0; slot && line < sizeof( sf_message_t ) + sizeof( sf_intent_t ); line += SF_LINE )
-    __builtin_prefetch( slot + line, 1 );
-}
-
 /* -- messages ------------------------------------------------------------- */
 
 /* Which token is the base one: seen when a pool first names it. */
@@ -248,7 +241,7 @@ static void on_market( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
   sf_cycle_list_t list;
   sf_cycles_search( &a->cycles, u->pool, &list );
   if( __builtin_expect( !list.cnt, 1 ) ) return;
-  intent_prefetch( t, a );
+  sf_tile_prefetch( t, a->out, sizeof( sf_message_t ) + sizeof( sf_intent_t ) ); /* comes while the routes are quoted */
   plan_t best;
   plan_choose( a, &list, &best );
   sf_tile_count( t, a->counter[C_CANDIDATES], list.cnt );

@@ -9,6 +9,7 @@
    Time is that of the messages, so that a replay has the same: what the chain's Clock account last said, and as long as
    it has not come, the wall clock when the newest message came in. */
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -17,9 +18,10 @@
 #include "shm/table.h"
 #include "tile/tile.h"
 
-#define CLOCK_BYTES  40 /* of the Clock sysvar's account */
-#define CLOCK_UNIX_S 32 /* offset in it */
-#define DRAIN_MAX    64 /* messages published per message of raw; the burst must be as large */
+#define CLOCK_BYTES  40  /* of the Clock sysvar's account */
+#define CLOCK_UNIX_S 32  /* offset in it */
+#define DRAIN_MAX    64  /* messages published per message of raw; the burst must be as large */
+#define USUAL        512 /* bytes of an update and its state that are usually there */
 
 enum { G_POOLS, G_STALE, G_TOKENS, G_CNT };
 
@@ -39,6 +41,7 @@ static char const * const gauge_names[G_CNT] = { "pools_known", "pools_stale", "
 
 typedef struct book {
   sf_pools_t store;
+  sf_tile_t * tile;
   sf_table_t * pools;
   sf_table_t * tokens;
   uint64_t chain_s;        /* unix seconds by the Clock account; 0 = it has not come */
@@ -58,6 +61,20 @@ static void pool_row( void * owner, uint32_t p ) {
   sf_pool_row_t * row = sf_row_begin( b->pools, p );
   sf_pools_row( &b->store, p, row );
   sf_row_end( b->pools, p, row );
+}
+
+static void fetch( void const * at, uint32_t bytes ) {
+  for( uint32_t line = 0; line < bytes; line += SF_LINE ) __builtin_prefetch( (uint8_t const *)at + line, 1 );
+}
+
+/* What a change of this pool is written to was last touched long ago: fetched while its accounts come. */
+static void pool_fetch( void * owner, uint32_t p ) {
+  book_t * b = owner;
+  fetch( &b->store.at[p], USUAL );
+  fetch( sf_table_row( b->pools, p ), (uint32_t)offsetof( sf_pool_row_t, update ) + USUAL );
+  fetch( sf_table_row( b->pools, p ) + offsetof( sf_pool_row_t, pool ),
+         sizeof( sf_pool_row_t ) - (uint32_t)offsetof( sf_pool_row_t, pool ) );
+  sf_tile_prefetch( b->tile, b->out, sizeof( sf_message_t ) + USUAL );
 }
 
 static void token_row( void * owner, uint32_t token ) {
@@ -175,10 +192,12 @@ static int book_init( sf_tile_t * t ) {
     if( ( b->counter[i] = sf_tile_counter( t, counter_names[i] ) ) < 0 ) return b->counter[i];
   for( uint32_t i = 0; i < G_CNT; i++ )
     if( ( b->gauge[i] = sf_tile_gauge( t, gauge_names[i] ) ) < 0 ) return b->gauge[i];
-  err              = sf_pools_open( &b->store, b->pools->row_cnt, b->tokens->row_cnt, slots_per_epoch );
-  b->store.owner   = b;
-  b->store.on_pool = pool_row;
-  b->store.on_mint = token_row;
+  err               = sf_pools_open( &b->store, b->pools->row_cnt, b->tokens->row_cnt, slots_per_epoch );
+  b->store.owner    = b;
+  b->store.on_pool  = pool_row;
+  b->store.on_mint  = token_row;
+  b->store.on_touch = pool_fetch;
+  b->tile           = t;
   return err;
 }
 

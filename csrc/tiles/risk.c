@@ -110,19 +110,12 @@ static void publish( sf_tile_t * t, uint32_t out, uint16_t kind, void const * pa
   sf_tile_publish( t, out, slot, kind, length, bot, t_origin );
 }
 
-/* The slot an order goes into was last touched a whole ring ago: fetched while the gate checks. */
-static void order_prefetch( sf_tile_t * t, risk_tile_t * s ) {
-  uint8_t const * slot = (uint8_t const *)sf_tile_claim( t, s->out_order );
-  for( uint32_t line = 0; slot && line < sizeof( sf_message_t ) + sizeof( sf_order_t ); line += SF_LINE )
-    __builtin_prefetch( slot + line, 1 );
-}
-
 static void on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) {
   sf_intent_t const * intent = (sf_intent_t const *)( m + 1 );
   sf_risk_view_t * v         = &s->view;
   uint32_t hops              = m->length == sizeof( *intent ) && intent->hop_cnt <= SF_HOP_MAX ? intent->hop_cnt : 0;
   for( uint32_t h = 0; h < hops; h++ ) sf_pool_row_prefetch( s->pools, intent->hop[h].pool );
-  order_prefetch( t, s );
+  sf_tile_prefetch( t, s->out_order, sizeof( sf_message_t ) + sizeof( sf_order_t ) );
   tokens_meet( s );
   for( uint32_t h = 0; h < hops; h++ ) {
     v->pool_state[h] = pool_read( s->pools, intent->hop[h].pool, &s->pool[h] );

@@ -27,7 +27,7 @@ def test_a_difference_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(test_emulation_pump_swap, "compare_natively", differs)
     done = emulation_differential._work(emulation_differential._Chunk("pump_swap", 10, 3))
-    assert "one says 5" in done.failure and not done.outcomes
+    assert "one says 5" in done.failure and done.differs and not done.outcomes
 
 
 @pytest.mark.parametrize("argv", [["no_venue"], ["--cases", "0"]])
