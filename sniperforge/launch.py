@@ -101,6 +101,10 @@ class Launch:
         for mint, lot in self.recovered.lots.items():
             if mint in rows and lot.amount:
                 commands.lot(rows[mint], lot.amount, lot.cost_lamports)
+        for bot, by_mint in self.recovered.held.items():
+            for mint, held in by_mint.items():
+                if mint in rows and held.bought > held.sold:
+                    commands.held(rows[mint], held, bot=bot)
         if self.recovered.day == time.time_ns() // _DAY_NS:
             commands.day(self.recovered.day_lamports, self.recovered.day_fee_lamports)
         for order in self.recovered.open_orders:
