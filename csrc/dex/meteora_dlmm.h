@@ -43,7 +43,7 @@ extern struct sf_venue const sf_meteora_dlmm_venue; /* dex/venue.h */
 #define SF_DLMM_BITMAP_BYTES 1576
 #define SF_DLMM_ARRAY_BINS   70
 #define SF_DLMM_ARRAYS_MAX   12 /* kept of one pair */
-#define SF_DLMM_NEAR         8 /* first steps of a direction that always have what sf_dlmm_near_t is, more if there is room */
+#define SF_DLMM_NEAR         8 /* first bins of a direction that always have what sf_dlmm_near_t is, more if there is room */
 #define SF_DLMM_WAY_ARRAYS   3
 #define SF_DLMM_STATE_MIN    1024   /* bytes of a state: room for some steps */
 #define SF_DLMM_STATE_MAX    524288 /* room for all that can be known */
@@ -93,11 +93,18 @@ typedef struct sf_dlmm_step {
   uint8_t _pad0;
 } sf_dlmm_step_t;
 
-/* What else is worked out of the first steps. */
+/* What else is worked out of the first bins. */
 typedef struct sf_dlmm_near {
   uint64_t price[2];                /* Q64.64, y for x; low word first */
   uint64_t fee[SF_DLMM_REFERENCES]; /* of emptying the bin */
 } sf_dlmm_near_t;
+
+/* Stands behind that of a bin with orders, in the room of another one: all its layers together. */
+typedef struct sf_dlmm_whole {
+  uint64_t in;
+  uint64_t out;
+  uint64_t protocol[SF_DLMM_REFERENCES]; /* its part of the fee */
+} sf_dlmm_whole_t;
 
 /* What the fee of a bin depends on: three of them are possible, by the time since the last update. */
 typedef struct sf_dlmm_reference {
@@ -232,6 +239,9 @@ void sf_meteora_dlmm_near( sf_meteora_dlmm_state_t const * s, int a_to_b, uint64
 static inline sf_dlmm_step_t const * sf_meteora_dlmm_steps( sf_meteora_dlmm_state_t const * s, int up ) {
   return (sf_dlmm_step_t const *)( (uint8_t const *)s + s->way[up].step_at );
 }
+
+/* sf_meteora_dlmm_near_of is how many sf_dlmm_near_t a bin of so many layers takes. */
+static inline uint32_t sf_meteora_dlmm_near_of( uint32_t layers ) { return layers > 1 ? 2 : 1; }
 
 static inline sf_dlmm_near_t const * sf_meteora_dlmm_nears( sf_meteora_dlmm_state_t const * s, int up ) {
   return (sf_dlmm_near_t const *)( (uint8_t const *)s + s->way[up].near_at );

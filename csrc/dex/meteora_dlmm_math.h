@@ -10,6 +10,7 @@
 #define SF_DLMM_RATE_OF  1000000000UL
 #define SF_DLMM_RATE_MAX 100000000UL /* per SF_DLMM_RATE_OF */
 #define SF_DLMM_VFEE_OF  100000000000UL
+#define SF_DLMM_ORDER_FEE_BPS 5000U /* of the fee on filled orders: theirs, the rest is the protocol's */
 #define SF_DLMM_ALWAYS   static inline __attribute__( ( always_inline ) )
 
 SF_DLMM_ALWAYS uint64_t sf_dlmm_div_up( sf_u128_t n, uint64_t d ) {
@@ -67,6 +68,15 @@ SF_DLMM_ALWAYS int sf_dlmm_needs( sf_u128_t price, int a_to_b, uint64_t out, uin
   }
   *in = (uint64_t)v;
   return v >> 64 ? -1 : 0;
+}
+
+/* What of a fee is the protocol's, of a swap of `usable` of which the bin's own liquidity took `own`: orders get half
+   of theirs. */
+SF_DLMM_ALWAYS uint64_t sf_dlmm_protocol_of( sf_meteora_dlmm_state_t const * s, uint64_t fee, uint64_t own,
+                                             uint64_t usable ) {
+  uint64_t own_fee   = usable ? sf_dlmm_div_up( (sf_u128_t)fee * own, usable ) : 0,
+           order_fee = usable ? fee - own_fee : 0;
+  return order_fee - sf_bps_of( order_fee, SF_DLMM_ORDER_FEE_BPS ) + sf_bps_of( own_fee, s->protocol_bps );
 }
 
 /* Whether the fee is taken from the input. */

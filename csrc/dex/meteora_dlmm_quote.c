@@ -4,8 +4,6 @@
 
 #include "dex/meteora_dlmm_math.h"
 
-#define ORDER_FEE_BPS 5000U /* of the fee on filled orders: theirs, the rest is the protocol's */
-
 /* What varies between bins and quotes of one state. */
 typedef struct sf_dlmm_now {
   uint32_t fee_in; /* 1: fee from the input */
@@ -77,11 +75,9 @@ static int fill_layers( sf_dlmm_place_t const * p, sf_meteora_dlmm_state_t const
     fee = sf_dlmm_fee_inside( out, n->rate );
     out -= fee;
   }
-  uint64_t own_fee   = usable ? sf_dlmm_div_up( (sf_u128_t)fee * own, usable ) : 0,
-           order_fee = usable ? fee - own_fee : 0;
-  f->out             = out;
-  f->fee             = fee;
-  f->protocol        = order_fee - sf_bps_of( order_fee, ORDER_FEE_BPS ) + sf_bps_of( own_fee, s->protocol_bps );
+  f->out      = out;
+  f->fee      = fee;
+  f->protocol = sf_dlmm_protocol_of( s, fee, own, usable );
   return 0;
 }
 
@@ -190,8 +186,8 @@ SF_DLMM_ALWAYS void walk( sf_meteora_dlmm_state_t const * s, int a_to_b, int exa
   sf_dlmm_near_t const * near = sf_meteora_dlmm_nears( s, up );
   sf_dlmm_end_t last          = { SF_QUOTE_OK, 0, s->active };
   /* where a fee is added to the output wanted, that sum has to fit */
-  uint32_t near_cnt = !exact_in && !n.fee_in && left >> 63 ? 0 : way->near_cnt;
-  for( uint32_t i = 0; left; i += step[i].layers ) {
+  int fits = exact_in || n.fee_in || !( left >> 63 );
+  for( uint32_t i = 0, at = 0; left; at += sf_meteora_dlmm_near_of( step[i].layers ), i += step[i].layers ) {
     if( __builtin_expect( i == way->step_cnt, 0 ) ) {
       last = way->end;
       break;
@@ -199,16 +195,18 @@ SF_DLMM_ALWAYS void walk( sf_meteora_dlmm_state_t const * s, int a_to_b, int exa
     sf_dlmm_step_t const * b = &step[i];
     sf_dlmm_fill_t f;
     int drains = 0;
-    if( i < near_cnt && b->drained >> reference & 1 ) {
-      f.fee  = near[i].fee[reference];
-      f.in   = n.fee_in ? b->in + f.fee : b->in;
-      f.out  = n.fee_in ? b->out : b->out - f.fee;
-      drains = exact_in ? left > f.in + n.fee_in : left >= f.out + !n.fee_in;
+    if( b->drained >> reference & 1 && fits ) {
+      sf_dlmm_whole_t const * whole = (sf_dlmm_whole_t const *)&near[at + 1];
+      uint64_t all_in = b->layers > 1 ? whole->in : b->in, all_out = b->layers > 1 ? whole->out : b->out;
+      f.fee      = near[at].fee[reference];
+      f.in       = n.fee_in ? all_in + f.fee : all_in;
+      f.out      = n.fee_in ? all_out : all_out - f.fee;
+      f.protocol = b->layers > 1 ? whole->protocol[reference] : sf_bps_of( f.fee, s->protocol_bps );
+      drains     = exact_in ? left > f.in + n.fee_in : left >= f.out + !n.fee_in;
     }
-    if( drains ) f.protocol = sf_bps_of( f.fee, s->protocol_bps );
-    else {
-      sf_dlmm_place_t p = { b, i < way->near_cnt ? (sf_u128_t)near[i].price[1] << 64 | near[i].price[0]
-                                                 : sf_meteora_dlmm_price( b->id, s->bin_step ) };
+    if( !drains ) {
+      sf_dlmm_place_t p = { b, at < way->near_cnt ? (sf_u128_t)near[at].price[1] << 64 | near[at].price[0]
+                                                  : sf_meteora_dlmm_price( b->id, s->bin_step ) };
       n.rate            = sf_dlmm_rate_at( s, &s->reference[reference], b->id );
       if( exact_in )
         error =

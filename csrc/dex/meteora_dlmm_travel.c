@@ -76,17 +76,26 @@ static void references( sf_meteora_dlmm_state_t * s ) {
   s->reference[SF_DLMM_OLD]     = ( sf_dlmm_reference_t ){ s->active, 0, 0 };
 }
 
-/* Works out the fee of emptying a bin of one layer, which then is the same for every input that is more than enough and
-   every output that is all or more. */
-static void near_make( sf_meteora_dlmm_state_t const * s, int up, sf_u128_t price, sf_dlmm_step_t * b,
+/* Works out the fee of emptying a bin, which then is the same for every input that is more than enough and every output
+   that is all or more.  No `room`: just the price. */
+static void near_make( sf_meteora_dlmm_state_t const * s, int up, sf_u128_t price, int room, sf_dlmm_step_t * b,
                        sf_dlmm_near_t * near ) {
   *near = ( sf_dlmm_near_t ){ .price = { (uint64_t)price, (uint64_t)( price >> 64 ) } };
-  if( b->layers != 1 || b->overflow || b->in >> 63 || b->out == UINT64_MAX ) return;
+  sf_dlmm_whole_t whole = { 0 };
+  if( !room ) return;
+  for( uint32_t i = 0; i < b->layers; i++ )
+    if( b[i].overflow || __builtin_add_overflow( whole.in, b[i].in, &whole.in ) ||
+        __builtin_add_overflow( whole.out, b[i].out, &whole.out ) )
+      return;
+  if( whole.in >> 63 || whole.out == UINT64_MAX ) return;
   for( uint32_t r = 0; r < SF_DLMM_REFERENCES; r++ ) {
     uint64_t rate = sf_dlmm_rate_at( s, &s->reference[r], b->id );
-    near->fee[r]  = sf_dlmm_fee_in( s, !up ) ? sf_dlmm_fee_on_top( b->in, rate ) : sf_dlmm_fee_inside( b->out, rate );
-    if( sf_dlmm_fee_in( s, !up ) || near->fee[r] < b->out ) b->drained = (uint8_t)( b->drained | 1u << r );
+    near->fee[r] =
+        sf_dlmm_fee_in( s, !up ) ? sf_dlmm_fee_on_top( whole.in, rate ) : sf_dlmm_fee_inside( whole.out, rate );
+    if( sf_dlmm_fee_in( s, !up ) || near->fee[r] < whole.out ) b->drained = (uint8_t)( b->drained | 1u << r );
+    if( b->layers > 1 ) whole.protocol[r] = sf_dlmm_protocol_of( s, near->fee[r], b->in, whole.in );
   }
+  if( b->layers > 1 ) memcpy( near + 1, &whole, sizeof( whole ) );
 }
 
 /* Writes the steps and what is near of a direction for which there is room. */
@@ -95,15 +104,16 @@ static void way_write( sf_meteora_dlmm_work_t const * w, int up, uint32_t arrays
   sf_dlmm_step_t * step     = (sf_dlmm_step_t *)( (uint8_t *)s + way->step_at );
   sf_dlmm_near_t * near     = (sf_dlmm_near_t *)( (uint8_t *)s + way->near_at );
   sf_dlmm_find_t f          = find_first( w, up, arrays );
-  for( uint32_t at = 0; at < way->step_cnt; find_further( w, &f ) ) {
+  for( uint32_t at = 0, near_at = 0; at < way->step_cnt; find_further( w, &f ) ) {
     uint64_t out[SF_DLMM_LAYERS];
-    uint32_t layers = layers_of( s, f.bin, up, out ), first = at;
+    uint32_t layers = layers_of( s, f.bin, up, out ), first = at, more = sf_meteora_dlmm_near_of( layers );
     for( uint32_t i = 0; i < layers; i++, at++ ) {
       step[at]          = ( sf_dlmm_step_t ){ .out = out[i], .id = f.id, .layers = (uint8_t)layers };
       step[at].overflow = sf_dlmm_needs( f.bin->price, !up, out[i], &step[at].in ) != 0;
-      if( at < way->near_cnt ) near[at] = ( sf_dlmm_near_t ){ .price = { 0 } };
     }
-    if( first < way->near_cnt ) near_make( s, up, f.bin->price, &step[first], &near[first] );
+    if( near_at < way->near_cnt )
+      near_make( s, up, f.bin->price, near_at + more <= way->near_cnt, &step[first], &near[near_at] );
+    near_at += more;
   }
 }
 
@@ -111,7 +121,7 @@ uint32_t sf_meteora_dlmm_travel( sf_meteora_dlmm_work_t const * w, uint32_t arra
                                  sf_meteora_dlmm_state_t * s ) {
   *s = w->head;
   references( s );
-  uint32_t room = bytes - (uint32_t)sizeof( *s ), bins[2] = { 0, 0 }, open = 3;
+  uint32_t room = bytes - (uint32_t)sizeof( *s ), bins[2] = { 0, 0 }, nears[2] = { 0, 0 }, open = 3;
   sf_dlmm_find_t f[2] = { find_first( w, 0, arrays ), find_first( w, 1, arrays ) };
   for( int up = 0; up < 2; up++ ) {
     sf_dlmm_way_t * way = &s->way[up];
@@ -129,7 +139,7 @@ uint32_t sf_meteora_dlmm_travel( sf_meteora_dlmm_work_t const * w, uint32_t arra
     sf_dlmm_way_t * way = &s->way[up];
     uint64_t out[SF_DLMM_LAYERS];
     uint32_t layers = f[up].bin ? layers_of( s, f[up].bin, up, out ) : 0;
-    uint32_t near   = way->near_cnt < SF_DLMM_NEAR ? layers : 0;
+    uint32_t near   = bins[up] < SF_DLMM_NEAR ? sf_meteora_dlmm_near_of( layers ) : 0;
     uint32_t needed = layers * (uint32_t)sizeof( sf_dlmm_step_t ) + near * (uint32_t)sizeof( sf_dlmm_near_t );
     if( !layers || needed > room ) {
       way->end = layers ? ( sf_dlmm_end_t ){ SF_QUOTE_EXHAUSTED, 0, f[up].id } : f[up].end;
@@ -139,13 +149,14 @@ uint32_t sf_meteora_dlmm_travel( sf_meteora_dlmm_work_t const * w, uint32_t arra
     room -= needed;
     way->step_cnt += layers;
     way->near_cnt += near;
+    nears[up] += sf_meteora_dlmm_near_of( layers );
     bins[up]++;
     find_further( w, &f[up] );
   }
   for( int up = 0; up < 2; up++ ) {
-    uint32_t more = s->way[up].step_cnt - s->way[up].near_cnt,
+    uint32_t more = nears[up] - s->way[up].near_cnt,
              most = room / ( up ? 1 : 2 ) / (uint32_t)sizeof( sf_dlmm_near_t );
-    if( more > most ) more = most;
+    if( more > most ) more = most; /* may end within a bin: of that the price is there */
     s->way[up].near_cnt += more;
     room -= more * (uint32_t)sizeof( sf_dlmm_near_t );
   }
