@@ -228,7 +228,7 @@ int sf_meteora_dlmm_array_decode( uint8_t const * data, uint32_t len, sf_meteora
   if( k < 0 ) return 0;
   int again     = (uint32_t)k < w->array_cnt && w->array[k].index == index;
   array.index   = (int32_t)index;
-  array.updates = 1 + ( again ? w->array[k].updates : 0 );
+  array.updates = again ? w->array[k].updates + 1 : 0; /* one that is new has not changed */
   array.slot    = w->slot;
   if( (uint32_t)k == w->array_cnt ) w->array_cnt++;
   w->array[k] = array;
@@ -289,13 +289,17 @@ int sf_meteora_dlmm_account( uint8_t const * data, uint32_t len, sf_meteora_dlmm
                      len );
 }
 
-/* Swaps within one array change pair and array alike; one that goes further changes every array on its way. */
+/* Swaps within one array change pair and array alike; one that goes further changes every array on its way.  An array off
+   that way that changed is one whose pair is still to come, or somebody's deposit: its slot tells. */
 int sf_meteora_dlmm_whole( sf_meteora_dlmm_work_t const * w ) {
   int32_t from = sf_meteora_dlmm_array_of( w->priced ), to = sf_meteora_dlmm_array_of( w->head.active );
   int32_t lo = from < to ? from : to, hi = from < to ? to : from;
   for( uint32_t k = 0; k < w->array_cnt; k++ ) {
     sf_dlmm_array_t const * a = &w->array[k];
-    if( a->index < lo || a->index > hi ) continue;
+    if( a->index < lo || a->index > hi ) {
+      if( a->updates && ( a->updates > w->updates || a->slot != w->pair_slot ) ) return 0;
+      continue;
+    }
     if( lo == hi && a->updates != w->updates ) return 0;
     if( a->updates && w->updates ? a->slot != w->pair_slot : a->updates || w->updates ) return 0;
   }
