@@ -213,12 +213,25 @@ def baseline(
     if path.exists():
         _check_books(config, state, "genesis_hash", genesis_hash)
         _check_books(config, state, "wallet", str(wallet))
-        held: dict[str, int] = _saved_baseline(state)["balances"]
-        return held
+        return saved_balances(state)
     held = balances(rpc, wallet, commitment="processed")
     record = {"genesis_hash": genesis_hash, "wallet": str(wallet), "balances": held}
     state.write(path, msgspec.json.encode(record).decode())
     return held
+
+
+def saved_balances(state: StateDirectory) -> dict[str, int]:
+    """What the wallet held before the first order, without what was paid aside since."""
+    held: dict[str, int] = _saved_baseline(state)["balances"]
+    return held
+
+
+def paid_aside(state: StateDirectory, lamports: int) -> None:
+    """Notes lamports that the wallet paid for something that is no order, so that the books still equal the chain."""
+    if state.baseline_path.exists():
+        record = _saved_baseline(state)
+        record["balances"]["lamports"] -= lamports
+        state.write(state.baseline_path, msgspec.json.encode(record).decode())
 
 
 def lookup_tables(rpc: RpcClient, tables: Sequence[str]) -> dict[str, list[str]]:

@@ -63,7 +63,6 @@ class Launch:
     may_trade: bool
     rpc: RpcClient
     wallet: Pubkey
-    baseline: dict[str, int]
     recovered: recovery.State
     pools: list[Pool]
     ends: chain.Endpoints
@@ -123,7 +122,7 @@ class Launch:
         except (recovery.RecoveryError, CoreError, RpcError, RpcUnavailable) as error:
             self.say(f"the books could not be compared with the chain: {error}")
             return exits.FAILED
-        books = Books(baseline=self.baseline, held=held, journal=after)
+        books = Books(baseline=chain.saved_balances(self.state), held=held, journal=after)
         differences = compare_books(books)
         self.say(summary_text(final, books, differences, explained))
         told = summary(final, books, differences, explained)
@@ -179,7 +178,7 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
         made = lookup_tables.create(rpc, payer, tables, timeout_s=_FUNDING_TIMEOUT_S)
         state.add_lookup_tables(map(str, made))
         say(f"made {len(made)} lookup tables with {sum(map(len, tables))} accounts of {len(pools)} pools")
-    baseline = chain.baseline(config, rpc, wallet, state, rpc.call("getGenesisHash"))
+    chain.baseline(config, rpc, wallet, state, rpc.call("getGenesisHash"))
     with recovery.locked(state.journal_path):
         recovered = recovery.recover(state.journal_path)
         recovery.prune(state.journal_path, recovered, config.journal.keep_gb << 30)
@@ -201,7 +200,6 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
         may_trade=ends.simulated or config.chain.armed,
         rpc=rpc,
         wallet=wallet,
-        baseline=baseline,
         recovered=recovered,
         pools=pools,
         ends=ends,

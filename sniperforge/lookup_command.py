@@ -59,6 +59,7 @@ def _text(found: dict[str, Any]) -> str:
     lines = [f"{table['address'] or 'a new table'}: {len(table['accounts'])} accounts" for table in found["tables"]]
     if "rent_lamports" in found:
         lines.append(f"rent {found['rent_lamports']} lamports, given back when the tables are closed")
+        lines.append(f"fees {found['fee_lamports']} lamports")
         lines.append("made" if found["sent"] else "nothing was sent; --send makes them")
     return "\n".join(lines or ["no lookup tables; `sniperforge lookup-tables create` makes some"])
 
@@ -76,6 +77,7 @@ def _create(arguments: argparse.Namespace) -> dict[str, Any]:
     ends = chain.endpoints(config)
     if arguments.send and not (ends.simulated or config.chain.armed):
         raise ConfigError("chain.armed: is false, so nothing is sent to a chain that is no simnet; set it to true")
+    state = StateDirectory(config.state_dir)
     with _rpc(config, ends.rpc_url) as rpc:
         pools = launch.pools_of(config, rpc)
         contents = lookup_tables.contents(rpc, pools, keyfile.address(config.wallet_path))
@@ -83,13 +85,15 @@ def _create(arguments: argparse.Namespace) -> dict[str, Any]:
         if arguments.send:
             payer = keyfile.read(config.wallet_path, passphrase=lambda: passphrase(new=False))
             made = [str(table) for table in lookup_tables.create(rpc, payer, contents, timeout_s=_TIMEOUT_S)]
-            StateDirectory(config.state_dir).add_lookup_tables(made)
+            state.add_lookup_tables(made)
+            chain.paid_aside(state, lookup_tables.rent_lamports(contents) + lookup_tables.fee_lamports(contents))
     return {
         "tables": [
             {"address": table, "accounts": [str(key) for key in keys]}
             for table, keys in zip(made, contents, strict=True)
         ],
         "rent_lamports": lookup_tables.rent_lamports(contents),
+        "fee_lamports": lookup_tables.fee_lamports(contents),
         "sent": bool(arguments.send),
     }
 

@@ -43,6 +43,7 @@ _RECENT_SLOTS = 100
 _STATUSES = 256
 _BYTE_LAMPORTS = 6960
 _ACCOUNT_BYTES = 128
+_SIGNATURE_LAMPORTS = 5000
 _POLL_S = 0.02
 
 
@@ -107,6 +108,12 @@ def _named(payload: bytes, pool: Pool, wallet: Pubkey) -> Iterable[Pubkey]:
 def rent_lamports(tables: Sequence[Sequence[Pubkey]]) -> int:
     """What the tables' accounts hold, and give back when they are closed."""
     return sum(_BYTE_LAMPORTS * (_ACCOUNT_BYTES + _HEAD_BYTES + 32 * len(table)) for table in tables)
+
+
+def fee_lamports(tables: Sequence[Sequence[Pubkey]]) -> int:
+    """What the transactions that make the tables cost."""
+    extensions = sum(-(-len(table) // _ADDRESSES_PER_TRANSACTION) for table in tables)
+    return _SIGNATURE_LAMPORTS * (len(tables) + extensions)
 
 
 def create(rpc: RpcClient, payer: Keypair, tables: Sequence[Sequence[Pubkey]], *, timeout_s: float) -> list[Pubkey]:
