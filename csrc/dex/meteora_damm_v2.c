@@ -139,6 +139,23 @@ ALWAYS int leg_in( state_t const * s, int a_to_b, uint64_t in, int partial, leg_
                 : delta_a( s->liquidity, s->sqrt_price, leg->sqrt_price, 0, &leg->out );
 }
 
+/* The same of an output of token a: with A = out*P the price rises by ceil( A*P / (L-A) ). */
+ALWAYS int leg_small_out( state_t const * s, uint64_t out, leg_t * leg ) {
+  u128 l = s->liquidity, p = s->sqrt_price, low = (u128)out * (uint64_t)p,
+       high = ( low >> 64 ) + (u128)out * (uint64_t)( p >> 64 ), a = high << 64 | (uint64_t)low, d = l - a;
+  uint64_t moved, rest;
+  if( high >> 64 || a >= l ) return -1;
+  sf_u256_t n = sf_wide_mul( a, p );
+  if( n.w[3] ||
+      sf_quotient_rest( n.w[2], n.w[1], n.w[0], 0, (uint64_t)( d >> 64 ), (uint64_t)d, &moved, &rest ) ||
+      __builtin_add_overflow( moved, rest, &moved ) || __builtin_add_overflow( p, (u128)moved, &leg->sqrt_price ) )
+    return -1;
+  low     = (u128)(uint64_t)l * moved;
+  high    = ( low >> 64 ) + (u128)(uint64_t)( l >> 64 ) * moved;
+  leg->in = (uint64_t)( high >> 64 ) + ( ( (uint64_t)low | (uint64_t)high ) != 0 );
+  return 0;
+}
+
 ALWAYS int leg_out( state_t const * s, int a_to_b, uint64_t out, leg_t * leg ) {
   leg->out        = out;
   leg->left       = 0;
@@ -162,6 +179,8 @@ ALWAYS int leg_out( state_t const * s, int a_to_b, uint64_t out, leg_t * leg ) {
     return delta_a( s->liquidity, leg->sqrt_price, s->sqrt_price, 1, &leg->in );
   }
   if( out ) {
+    if( __builtin_expect( !leg_small_out( s, out, leg ), 1 ) )
+      return leg->sqrt_price > s->sqrt_max ? SF_DAMM_V2_ERR_RANGE : 0;
     u128 high = (u128)out * (uint64_t)( s->sqrt_price >> 64 ) +
                 ( (u128)out * (uint64_t)s->sqrt_price >> 64 ); /* of out*P; the low word is out*P modulo 2^64 */
     u128 moved = high << 64 | out * (uint64_t)s->sqrt_price;

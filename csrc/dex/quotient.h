@@ -19,10 +19,10 @@ SF_WIDE uint64_t sf_quotient_digit( uint64_t n2, uint64_t n1, uint64_t n0, sf_u1
   return digit + (uint64_t)below + (uint64_t)again;
 }
 
-/* sf_quotient writes floor( n/d ) of an n of three words.  Returns -1 if d has not two or three words, or if the
-   quotient may not fit; then nothing is written. */
-SF_WIDE int sf_quotient( uint64_t n2, uint64_t n1, uint64_t n0, uint64_t d2, uint64_t d1, uint64_t d0,
-                         uint64_t * out ) {
+/* sf_quotient_rest writes floor( n/d ) of an n of three words, and to *more whether that leaves a rest.  Returns -1 if d
+   has not two or three words, or if the quotient may not fit; then nothing is written. */
+SF_WIDE int sf_quotient_rest( uint64_t n2, uint64_t n1, uint64_t n0, uint64_t d2, uint64_t d1, uint64_t d0,
+                            uint64_t * out, uint64_t * more ) {
   sf_u128_t rest;
   if( !d2 ) {
     if( !d1 || n2 >= d1 ) return -1;
@@ -30,6 +30,7 @@ SF_WIDE int sf_quotient( uint64_t n2, uint64_t n1, uint64_t n0, uint64_t d2, uin
     uint64_t m2 = (uint64_t)( ( ( (sf_u128_t)n2 << 64 | n1 ) << bits ) >> 64 );
     sf_u128_t m = ( (sf_u128_t)n1 << 64 | n0 ) << bits;
     *out = sf_quotient_digit( m2, (uint64_t)( m >> 64 ), (uint64_t)m, ( (sf_u128_t)d1 << 64 | d0 ) << bits, &rest );
+    *more = rest != 0;
     return 0;
   }
   int bits      = __builtin_clzl( d2 );
@@ -42,7 +43,15 @@ SF_WIDE int sf_quotient( uint64_t n2, uint64_t n1, uint64_t n0, uint64_t d2, uin
   sf_u128_t taken = (sf_u128_t)digit * (uint64_t)next;
   uint64_t borrow = (uint64_t)( taken >> 64 ) + ( (uint64_t)taken > (uint64_t)low );
   *out            = digit - ( rest < borrow );
+  *more           = ( ( rest ^ borrow ) | ( (uint64_t)taken ^ (uint64_t)low ) ) != 0;
   return 0;
+}
+
+/* sf_quotient is that without the rest. */
+SF_WIDE int sf_quotient( uint64_t n2, uint64_t n1, uint64_t n0, uint64_t d2, uint64_t d1, uint64_t d0,
+                         uint64_t * out ) {
+  uint64_t more;
+  return sf_quotient_rest( n2, n1, n0, d2, d1, d0, out, &more );
 }
 
 #endif
