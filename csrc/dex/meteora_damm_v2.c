@@ -146,8 +146,7 @@ ALWAYS int leg_small_out( state_t const * s, uint64_t out, leg_t * leg ) {
   uint64_t moved, rest;
   if( high >> 64 || a >= l ) return -1;
   sf_u256_t n = sf_wide_mul( a, p );
-  if( n.w[3] ||
-      sf_quotient_rest( n.w[2], n.w[1], n.w[0], 0, (uint64_t)( d >> 64 ), (uint64_t)d, &moved, &rest ) ||
+  if( n.w[3] || sf_quotient_rest( n.w[2], n.w[1], n.w[0], 0, (uint64_t)( d >> 64 ), (uint64_t)d, &moved, &rest ) ||
       __builtin_add_overflow( moved, rest, &moved ) || __builtin_add_overflow( p, (u128)moved, &leg->sqrt_price ) )
     return -1;
   low     = (u128)(uint64_t)l * moved;

@@ -7,11 +7,11 @@
 #include "dex/meteora_dlmm.h"
 #include "dex/wide.h"
 
-#define SF_DLMM_RATE_OF  1000000000UL
-#define SF_DLMM_RATE_MAX 100000000UL /* per SF_DLMM_RATE_OF */
-#define SF_DLMM_VFEE_OF  100000000000UL
+#define SF_DLMM_RATE_OF       1000000000UL
+#define SF_DLMM_RATE_MAX      100000000UL /* per SF_DLMM_RATE_OF */
+#define SF_DLMM_VFEE_OF       100000000000UL
 #define SF_DLMM_ORDER_FEE_BPS 5000U /* of the fee on filled orders: theirs, the rest is the protocol's */
-#define SF_DLMM_ALWAYS   static inline __attribute__( ( always_inline ) )
+#define SF_DLMM_ALWAYS        static inline __attribute__( ( always_inline ) )
 
 SF_DLMM_ALWAYS uint64_t sf_dlmm_div_up( sf_u128_t n, uint64_t d ) {
   n += d - 1;

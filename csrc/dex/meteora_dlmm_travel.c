@@ -80,7 +80,7 @@ static void references( sf_meteora_dlmm_state_t * s ) {
    that is all or more.  No `room`: just the price. */
 static void near_make( sf_meteora_dlmm_state_t const * s, int up, sf_u128_t price, int room, sf_dlmm_step_t * b,
                        sf_dlmm_near_t * near ) {
-  *near = ( sf_dlmm_near_t ){ .price = { (uint64_t)price, (uint64_t)( price >> 64 ) } };
+  *near                 = ( sf_dlmm_near_t ){ .price = { (uint64_t)price, (uint64_t)( price >> 64 ) } };
   sf_dlmm_whole_t whole = { 0 };
   if( !room ) return;
   for( uint32_t i = 0; i < b->layers; i++ )
@@ -154,8 +154,7 @@ uint32_t sf_meteora_dlmm_travel( sf_meteora_dlmm_work_t const * w, uint32_t arra
     find_further( w, &f[up] );
   }
   for( int up = 0; up < 2; up++ ) {
-    uint32_t more = nears[up] - s->way[up].near_cnt,
-             most = room / ( up ? 1 : 2 ) / (uint32_t)sizeof( sf_dlmm_near_t );
+    uint32_t more = nears[up] - s->way[up].near_cnt, most = room / ( up ? 1 : 2 ) / (uint32_t)sizeof( sf_dlmm_near_t );
     if( more > most ) more = most; /* may end within a bin: of that the price is there */
     s->way[up].near_cnt += more;
     room -= more * (uint32_t)sizeof( sf_dlmm_near_t );

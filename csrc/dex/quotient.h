@@ -22,14 +22,14 @@ SF_WIDE uint64_t sf_quotient_digit( uint64_t n2, uint64_t n1, uint64_t n0, sf_u1
 /* sf_quotient_rest writes floor( n/d ) of an n of three words, and to *more whether that leaves a rest.  Returns -1 if d
    has not two or three words, or if the quotient may not fit; then nothing is written. */
 SF_WIDE int sf_quotient_rest( uint64_t n2, uint64_t n1, uint64_t n0, uint64_t d2, uint64_t d1, uint64_t d0,
-                            uint64_t * out, uint64_t * more ) {
+                              uint64_t * out, uint64_t * more ) {
   sf_u128_t rest;
   if( !d2 ) {
     if( !d1 || n2 >= d1 ) return -1;
     int bits    = __builtin_clzl( d1 );
     uint64_t m2 = (uint64_t)( ( ( (sf_u128_t)n2 << 64 | n1 ) << bits ) >> 64 );
     sf_u128_t m = ( (sf_u128_t)n1 << 64 | n0 ) << bits;
-    *out = sf_quotient_digit( m2, (uint64_t)( m >> 64 ), (uint64_t)m, ( (sf_u128_t)d1 << 64 | d0 ) << bits, &rest );
+    *out  = sf_quotient_digit( m2, (uint64_t)( m >> 64 ), (uint64_t)m, ( (sf_u128_t)d1 << 64 | d0 ) << bits, &rest );
     *more = rest != 0;
     return 0;
   }

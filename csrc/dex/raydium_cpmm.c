@@ -244,7 +244,8 @@ INLINE void quote_out( sf_raydium_cpmm_state_t const * s, int plain, int a_to_b,
   if( sf_product_in( k.x, k.y, gross, &v, &rest ) ) return sf_quote_refuse( q, 0 );
   /* up; but below one to the nearest */
   uint64_t up = v ? rest > 0 : rest >= k.y - gross - rest;
-  if( __builtin_add_overflow( v, up, &v ) || fee_before( s, plain, v, k.rate_in, &given ) ) return sf_quote_refuse( q, 0 );
+  if( __builtin_add_overflow( v, up, &v ) || fee_before( s, plain, v, k.rate_in, &given ) )
+    return sf_quote_refuse( q, 0 );
   if( no_rate( &k ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_ZERO );
   if( __builtin_expect( !given, 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_GREATER );
   in = given;

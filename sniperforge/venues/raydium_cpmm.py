@@ -248,5 +248,3 @@ def decode_config(data: bytes) -> Rates:
     if rates.protocol + rates.fund > PPM:
         raise VenueDataError(f"raydium cpmm config: shares {rates.protocol} and {rates.fund} at offset 20")
     return rates
-
-
