@@ -17,6 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from sniperforge.discovery.anatomy import VENUES, Venue
 
 _RETRY_S = (1.0, 30.0)
+_CLOSE_S = 0.2  # what a node may take to say good-bye: a restart waits for it
 _WAIT_S = 0.5
 _MOST = 100_000
 
@@ -58,9 +59,9 @@ class Arrivals:
             self._known.discard(str(address))
 
     def close(self) -> None:
-        """Ends the thread."""
+        """Ends the thread; one that is just connecting ends by itself a little later."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(_CLOSE_S)
 
     def _run(self) -> None:
         pause, longest = _RETRY_S
@@ -68,7 +69,7 @@ class Arrivals:
             begun = time.monotonic()
             with (
                 contextlib.suppress(OSError, WebSocketException, ValueError, KeyError, TypeError),
-                connect(self._url, ssl=self._tls, max_size=None) as socket,
+                connect(self._url, ssl=self._tls, max_size=None, close_timeout=_CLOSE_S) as socket,
             ):
                 self._follow(socket)
             pause = _RETRY_S[0] if time.monotonic() - begun > longest else min(2 * pause, longest)
