@@ -15,7 +15,7 @@
 #include "sf_message.h"
 #include "solana/token_account.h"
 
-#define SF_SWAPS_SETS 512
+#define SF_SWAPS_SETS 128
 #define SF_SWAPS_WAYS SF_HOP_MAX /* so that the hops of one order do not push each other out */
 
 /* What tells one swap from another. */

@@ -20,7 +20,9 @@ MOST_START_S = 2.0
 
 def _created_to_trading_ms(engine: Engine) -> int:
     """What the last run said about itself when it began to trade."""
-    return int(re.findall(r"is trading \((\d+) ms after its creation\)", engine.said())[-1])
+    line = re.compile(rf"run {engine.run_number()} is trading \((\d+) ms after its creation\)")
+    found = until("the line that says so", lambda: line.findall(engine.said()), 5.0)
+    return int(found[-1])
 
 
 def test_memory_and_start(instance_name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

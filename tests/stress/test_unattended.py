@@ -43,8 +43,9 @@ def test_left_alone(instance_name: str, tmp_path: Path, capsys: pytest.CaptureFi
         begun = time.monotonic()
         time.sleep(minutes * 60 * WARM_UP_SHARE)  # what is tested is time going by
         early = _sizes(engine)
-        while time.monotonic() - begun < minutes * 60 - 2:
-            time.sleep(min(5.0, minutes * 6))
+        step = min(5.0, minutes * 6)
+        while time.monotonic() - begun < minutes * 60 - 3 - step:
+            time.sleep(step)
             assert engine.trading() == run, engine.said()
         late = _sizes(engine)
         assert engine.process is not None and engine.process.stdout is not None
