@@ -22,6 +22,7 @@ import fcntl
 import os
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -444,10 +445,13 @@ def load(directory: Path) -> State:
     """
     path = directory / CHECKPOINT
     try:
-        state = msgspec.json.decode(path.read_bytes(), type=State)
+        text, _, checksum = path.read_bytes().partition(b"\n")
+        if checksum != b"%08x\n" % zlib.crc32(text):
+            raise ValueError("its second line is not the CRC-32 of its first")
+        state = msgspec.json.decode(text, type=State)
     except FileNotFoundError:
         return State()
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, ValueError, msgspec.DecodeError) as error:
         raise RecoveryError(
             f"{path}: cannot be used: {error}; remove it, then the whole journal is read again"
         ) from None
@@ -459,7 +463,7 @@ def load(directory: Path) -> State:
 
 
 def save(directory: Path, state: State) -> None:
-    """Writes the checkpoint durably, after the journal it speaks of."""
+    """Writes the checkpoint durably, after the journal it speaks of: a line of JSON and a line with its CRC-32."""
     place = state.place
     if place is not None:
         segment = directory / f"{place.run:08}-{place.segment:08}.sfj"
@@ -469,8 +473,9 @@ def save(directory: Path, state: State) -> None:
             os.close(fd)
     path = directory / CHECKPOINT
     part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    text = msgspec.json.encode(state)
     with part.open("wb") as file:
-        file.write(msgspec.json.encode(state))
+        file.write(b"%b\n%08x\n" % (text, zlib.crc32(text)))
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
@@ -483,7 +488,8 @@ def advance(directory: Path, state: State, cut: bool = False) -> State:
     """Reads on from `state.place` to the end of the journal; changes and returns `state`.
 
     Args:
-        cut: take a torn tail off; the caller holds the directory's lock (`locked`).
+        cut: take a torn tail off the last run; the caller holds the directory's lock (`locked`).  An earlier run has
+            none: the start of the run after it took it off.
 
     Raises:
         RecoveryError: the journal is damaged, or the checkpoint does not belong to it.
@@ -502,29 +508,27 @@ def advance(directory: Path, state: State, cut: bool = False) -> State:
                 f"{error.sentence}; the checkpoint is ahead of the journal: restore the file, or remove {CHECKPOINT}"
             ) from None
         with reader:
-            torn = _read_run(reader, state)
+            _read_run(reader, state)
             state.place = reader.place
-            if cut:
-                _cut(reader, state)
-            elif torn and run != pending[-1]:
+            if run != pending[-1]:
                 _refuse(reader.tail())
+            elif cut:
+                _cut(reader, state)
     return state
 
 
-def _read_run(reader: Reader, state: State) -> bool:
-    """Applies a run up to its end; returns whether that is a block that is not whole."""
+def _read_run(reader: Reader, state: State) -> None:
+    """Applies a run up to its end, which may be a block that is not whole."""
     try:
         for record in reader.records(KINDS):
             state.apply(record)
     except CoreError as error:
         if error.code != lib.SF_ERR_DATA:
             raise
-        return True
-    return False
 
 
 def _refuse(tail: Tail) -> None:
-    if tail.damaged:
+    if tail.residue_bytes:
         raise RecoveryError(
             f"journal {tail.file} is damaged at offset {tail.place.offset}: {tail.reason}; restore the file from a copy"
         )

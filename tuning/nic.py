@@ -5,7 +5,6 @@ Asked through pyroute2, which speaks the kernel's ethtool netlink family and fal
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,16 +23,16 @@ class NicError(Exception):
 @contextmanager
 def _ethtool(nic: str, what: str) -> Iterator[Any]:
     try:
-        library = importlib.import_module("pyroute2.ethtool.ethtool")
-        refusals = importlib.import_module("pyroute2.ethtool.ioctl")
+        from pyroute2.ethtool.ethtool import Ethtool
+        from pyroute2.ethtool.ioctl import NoSuchDevice, NotSupportedError
     except ImportError as error:
         raise NicError("pyroute2 is not installed (make deps)") from error
     try:
-        with library.Ethtool() as tool:
+        with Ethtool() as tool:
             yield tool
-    except refusals.NotSupportedError as error:
+    except NotSupportedError as error:
         raise NicError(f"the driver of {nic} has no {what} to read or set") from error
-    except refusals.NoSuchDevice as error:
+    except NoSuchDevice as error:
         raise NicError(f"there is no network card {nic}") from error
 
 

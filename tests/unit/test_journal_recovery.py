@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -259,6 +260,20 @@ def test_a_torn_tail_is_cut_once_and_recorded(tmp_path: Path) -> None:
         assert [o.order & 0xFF for o in recovery.recover(tmp_path).open_orders] == [2]
 
 
+def test_an_earlier_run_has_no_torn_tail(tmp_path: Path) -> None:
+    journal = JournalFiles(tmp_path, 1)
+    for n in range(1, 4):
+        journal.order(order_number(1, n))
+        journal.commit()
+    JournalFiles(tmp_path, 2).commit()
+    data = bytearray(journal.path.read_bytes())
+    data[journal.ends[1][1] + 70] ^= 1  # in its last block: what a power cut leaves in a last run
+    journal.path.write_bytes(data)
+    with recovery.locked(tmp_path), pytest.raises(RecoveryError, match=rf"damaged at offset {journal.ends[1][1]}"):
+        recovery.recover(tmp_path)
+    assert journal.path.read_bytes() == data
+
+
 def test_damage_is_not_cut(tmp_path: Path) -> None:
     journal = JournalFiles(tmp_path, 1)
     for n in range(1, 100):
@@ -282,12 +297,18 @@ def test_a_checkpoint_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / recovery.CHECKPOINT).write_bytes(b"{")
     with pytest.raises(RecoveryError, match=r"checkpoint\.json: cannot be used"):
         recovery.load(tmp_path)
-    (tmp_path / recovery.CHECKPOINT).write_bytes(b'{"format":9}')
+    (tmp_path / recovery.CHECKPOINT).write_bytes(b'{"format":9}\n%08x\n' % zlib.crc32(b'{"format":9}'))
     with pytest.raises(RecoveryError, match="has format 9"):
         recovery.load(tmp_path)
     (tmp_path / recovery.CHECKPOINT).unlink()
     state = read(tmp_path)
     recovery.save(tmp_path, state)
+    whole = (tmp_path / recovery.CHECKPOINT).read_bytes()
+    for at in range(len(whole)):
+        (tmp_path / recovery.CHECKPOINT).write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(RecoveryError, match="cannot be used"):
+            recovery.load(tmp_path)
+    (tmp_path / recovery.CHECKPOINT).write_bytes(whole)
     os.truncate(journal.path, 0)
     with pytest.raises(RecoveryError, match="the checkpoint is ahead of the journal"):
         recovery.advance(tmp_path, recovery.load(tmp_path))
