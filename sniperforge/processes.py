@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
 import os
 import resource
@@ -15,6 +16,8 @@ from typing import NoReturn
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
+#: the file system is full, or not to be written to
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 def die_with_parent(parent: int) -> None:
@@ -64,6 +67,12 @@ def _child(name: str, parent: int, run: Callable[[], int], mask: Iterable[int]) 
         code = run()
     except SystemExit as leave:
         code = leave.code if isinstance(leave.code, int) else 1
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            where = f": {error.filename}" if error.filename else ""
+            print(f"{name}: {error.strerror}{where}; free space, or name another instance.state_dir", file=sys.stderr)
+        else:
+            traceback.print_exc()
     except BaseException:
         traceback.print_exc()
     finally:

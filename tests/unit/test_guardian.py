@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -69,6 +70,15 @@ def test_the_code_of_a_child_that_was_stopped_is_that_of_the_run(tmp_path: Path)
             tmp_path, lambda g, c=child_code, n=note: g.add("one", lambda _: _until_term(c, n, "one")), 0.5
         )
         assert found == code
+
+
+def test_a_child_that_is_down_at_the_end_fails_the_run(tmp_path: Path) -> None:
+    def run(_: int) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    code, said = _guard(tmp_path, lambda g: g.add("child", run), 0.5)
+    assert code == exits.FAILED
+    assert "child ended with code 1; starting it again in 10 ms" in said
 
 
 def test_restarts_with_back_off_and_counts_the_starts(tmp_path: Path) -> None:
