@@ -133,11 +133,11 @@ class Guardian:
         self._say(f"{child.name} {how}; starting it again in {wait_ms} ms")
 
     def _stop_all(self) -> int:
-        """Stops the children in reverse order; returns the first exit code that is not 0, FAILED for one that is down."""
+        """Stops the children in reverse order; returns the first exit code that is not 0 (FAILED: it is down)."""
         code = exits.OK
         for child in reversed(self._children):
             if not child.pid:
-                if child.failures and not code:
+                if child.restart_at > child.started and not code:
                     code = exits.FAILED
                 continue
             os.kill(child.pid, signal.SIGTERM)
