@@ -30,7 +30,9 @@ _WAITS = {"spin": lib.SF_WAIT_SPIN, "yield": lib.SF_WAIT_YIELD, "park": lib.SF_W
 class Topology:
     """The graph of an instance while it is being built.  Order of calls is order of ports and indices."""
 
-    def __init__(self, *, state_dir: Path, huge_pages: bool = False, lock_memory: bool = False) -> None:
+    def __init__(
+        self, *, state_dir: Path, huge_pages: bool = False, lock_memory: bool = False, stay_awake: bool = False
+    ) -> None:
         self._topology: Any = ffi.gc(lib.sf_topology_alloc(), lib.sf_topology_free)
         path = str(state_dir.absolute()).encode()
         if len(path) >= ffi.sizeof(self._topology.state_dir):
@@ -38,6 +40,7 @@ class Topology:
         self._topology.state_dir = path
         self._topology.huge_pages = int(huge_pages)
         self._topology.lock_memory = int(lock_memory)
+        self._topology.stay_awake = int(stay_awake)
         self._validated = False
 
     def group(self, name: str, *, wait: Wait = "park", core: int | None = None, python: bool = False) -> None:

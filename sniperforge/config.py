@@ -129,6 +129,7 @@ class TableConfig(_Section, frozen=True):
 class TopologyConfig(_Section, frozen=True):
     huge_pages: bool
     lock_memory: bool
+    stay_awake: bool
     single: bool
     program: str
     groups: dict[Name, GroupConfig]

@@ -23,6 +23,7 @@ PYTHON_KINDS = {
     "strategies": "sniperforge.tiles.strategies:Strategies",
 }
 EXTERNAL_KINDS = frozenset({"supervisor"})
+_LATENCY_DEVICE = "/dev/cpu_dma_latency"
 
 #: tiles that every engine has, under these names, and what each has to have: in-links, out-links, tables
 _PARTS: Mapping[str, tuple[frozenset[str], frozenset[str], frozenset[str]]] = {
@@ -198,7 +199,8 @@ def check(config: Config) -> None:
 
 
 def build(config: Config, params: Params) -> tuple[Topology, list[str]]:
-    """The validated topology of `config`, and one sentence for each group whose wait fell back.
+    """The validated topology of `config`, and one sentence for each group whose wait fell back, and one if
+    the host refuses what `topology.stay_awake` asks for.
 
     Args:
         params: tile -> its parameters.
@@ -209,7 +211,12 @@ def build(config: Config, params: Params) -> tuple[Topology, list[str]]:
     """
     section = config.topology
     found = graph(config)
-    topology = Topology(state_dir=config.state_dir, huge_pages=section.huge_pages, lock_memory=section.lock_memory)
+    topology = Topology(
+        state_dir=config.state_dir,
+        huge_pages=section.huge_pages,
+        lock_memory=section.lock_memory,
+        stay_awake=section.stay_awake,
+    )
     groups = {tile.group for tile in found.tiles.values() if tile.kind not in EXTERNAL_KINDS}
     cores = sorted(os.sched_getaffinity(0), reverse=True)
     hot_cores = iter(cores[: max(len(cores) - 1, 1)])
@@ -239,4 +246,18 @@ def build(config: Config, params: Params) -> tuple[Topology, list[str]]:
     for name, tile in found.tiles.items():
         for table in tile.tables:
             topology.table(table, writer=name, layout=section.tables[table].row, rows=section.tables[table].rows)
-    return topology, topology.validate()
+    notes = topology.validate()
+    refused = _latency_refused() if section.stay_awake else ""
+    return topology, [*notes, refused] if refused else notes
+
+
+def _latency_refused() -> str:
+    """Why the processes of this user cannot keep cores from sleeping, as a sentence; empty if they can."""
+    try:
+        os.close(os.open(_LATENCY_DEVICE, os.O_WRONLY))
+    except OSError as error:
+        return (
+            f"topology.stay_awake: {_LATENCY_DEVICE}: {error.strerror}; wake-ups take as long as the host's idle "
+            "states: give this user the right to write it, or let sniperforge-dma-latency.service hold it"
+        )
+    return ""

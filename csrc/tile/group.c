@@ -124,7 +124,10 @@ static int loop( sf_group_t * g ) {
 }
 
 int sf_group_run( sf_group_t * g ) {
-  if( g->wait == SF_WAIT_PARK ) prctl( PR_SET_TIMERSLACK, 1UL, 0, 0, 0 );
+  if( g->wait == SF_WAIT_PARK ) {
+    prctl( PR_SET_TIMERSLACK, 1UL, 0, 0, 0 );
+    if( g->inst->topology->stay_awake ) sf_wait_stay_awake(); /* who starts the instance says if it is refused */
+  }
   int rc = sf_group_boot( g );
   if( !rc ) rc = loop( g );
   sf_group_finish( g );

@@ -32,7 +32,11 @@ int sf_ptile_open( sf_ptile_t ** out, sf_instance_t * inst, char const * name, u
   return 0;
 }
 
-int sf_ptile_start( sf_ptile_t * p ) { return sf_tile_boot( p->tile ); }
+int sf_ptile_start( sf_ptile_t * p ) {
+  int parks = p->wait == SF_WAIT_PARK && !( p->tile->spec->flags & SF_TILE_EXTERNAL );
+  if( parks && p->tile->inst->topology->stay_awake ) sf_wait_stay_awake(); /* as in a group in C */
+  return sf_tile_boot( p->tile );
+}
 
 uint32_t sf_ptile_stride( sf_ptile_t * p ) { return p->stride; }
 sf_tile_t * sf_ptile_tile( sf_ptile_t * p ) { return p->tile; }

@@ -1,12 +1,15 @@
 #include "tile/wait.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define BLOCKED_NS 20000UL /* sleep of a tile without credit: nothing announces credit */
+#define LATENCY_DEVICE "/dev/cpu_dma_latency"
+#define BLOCKED_NS     20000UL /* sleep of a tile without credit: nothing announces credit */
 
 static uint32_t no_waitv; /* 1 = the kernel has no futex_waitv */
 
@@ -90,4 +93,16 @@ int sf_wait_once( sf_tile_t * const * t, uint32_t cnt, uint32_t wait, uint64_t i
   else if( wait == SF_WAIT_SPIN || idle < SF_WAIT_SPINS ) sf_pause();
   else return park( t, cnt, until_ns );
   return 0;
+}
+
+int sf_wait_stay_awake( void ) {
+  static uint32_t held; /* 1 = this process holds it, or another thread of it is at it */
+  if( __atomic_exchange_n( &held, 1U, __ATOMIC_RELAXED ) ) return 0;
+  int32_t us = 0;
+  int fd     = open( LATENCY_DEVICE, O_WRONLY | O_CLOEXEC );
+  if( fd >= 0 && write( fd, &us, sizeof( us ) ) == sizeof( us ) ) return 0; /* stays open: closing it lets go */
+  int rc = sf_err_set( SF_ERR_SYS, LATENCY_DEVICE ": %m; wake-ups take as long as the host's idle states" );
+  if( fd >= 0 ) close( fd );
+  sf_store_relaxed( &held, 0U );
+  return rc;
 }

@@ -16,4 +16,9 @@
    work, and never beyond until_ns or the next housekeeping.  Returns 1 if it slept. */
 int sf_wait_once( sf_tile_t * const * t, uint32_t cnt, uint32_t wait, uint64_t idle, uint64_t until_ns );
 
+/* sf_wait_stay_awake holds /dev/cpu_dma_latency at 0 for the life of this process: no core of
+   the host enters an idle state that takes time to leave.  Calling it again does nothing.
+   Fails with SF_ERR_SYS if the host refuses; parking works as before. */
+int sf_wait_stay_awake( void );
+
 #endif

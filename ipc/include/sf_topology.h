@@ -85,7 +85,8 @@ typedef struct sf_topology {
   uint32_t    param_bytes;
   uint32_t    huge_pages;       /* 1 = ask for huge pages where the host has them */
   uint32_t    lock_memory;      /* 1 = mlock */
-  uint8_t     _pad0[32];
+  uint32_t    stay_awake;       /* 1 = processes that park hold /dev/cpu_dma_latency at 0 */
+  uint8_t     _pad0[28];
   char        state_dir[256];   /* absolute path of the state directory on disk */
   sf_topology_tile_t  tile[SF_TILE_MAX];
   sf_topology_link_t  link[SF_LINK_MAX];

@@ -7,8 +7,11 @@
 #include "check.h"
 #include "shm/cnc.h"
 #include "shm/instance.h"
+#include "tile/group.h"
 #include "tile/turn.h"
 #include "tile/wait.h"
+#include <dirent.h>
+#include <fcntl.h>
 #include <sys/wait.h>
 
 #if defined( __SANITIZE_THREAD__ ) || defined( __SANITIZE_ADDRESS__ )
@@ -20,10 +23,13 @@
 
 static char dir[128];
 
+static uint32_t stay_awake; /* of the instances that create makes */
+
 static void create( uint32_t links, uint32_t slot_bytes, uint32_t reliable ) {
   static char const * const names[LINKS_MAX] = { "a", "b", "c" };
   snprintf( dir, sizeof( dir ), "%s", test_dir( "wait" ) );
   sf_topology_t * t = sf_topology_alloc();
+  t->stay_awake     = stay_awake;
   sf_topology_group_add( t, "p", SF_WAIT_YIELD, SF_CORE_NONE, 0 );
   sf_topology_group_add( t, "c", SF_WAIT_PARK, SF_CORE_NONE, 0 );
   sf_topology_tile_add( t, "p", "x", 0, 0, 1 );
@@ -156,9 +162,56 @@ static void test_ends( void ) {
   CHECK( !sf_instance_remove( dir ) );
 }
 
+/* how often this process has /dev/cpu_dma_latency open */
+static int latency_fds( void ) {
+  int n = 0;
+  char path[64], to[64];
+  DIR * fds = opendir( "/proc/self/fd" );
+  CHECK( fds );
+  for( struct dirent * e; ( e = readdir( fds ) ); ) {
+    snprintf( path, sizeof( path ), "/proc/self/fd/%.16s", e->d_name );
+    ssize_t len = readlink( path, to, sizeof( to ) - 1 );
+    if( len > 0 ) n += !strncmp( to, "/dev/cpu_dma_latency", (size_t)len );
+  }
+  closedir( fds );
+  return n;
+}
+
+/* A parking group holds the device at 0 if the topology says so, once; who may not is told, and parks all the same. */
+static void test_stay_awake( void ) {
+  static sf_instance_t inst;
+  static sf_tile_ops_t const ops           = { .kind = "x" };
+  static sf_tile_ops_t const * const own[] = { &ops };
+  int fd                                   = open( "/dev/cpu_dma_latency", O_RDWR ), status;
+  if( fd >= 0 ) close( fd );
+  pid_t child = fork();
+  if( !child ) {
+    if( !geteuid() ) CHECK( !setuid( 65534 ) );
+    CHECK( sf_wait_stay_awake() == SF_ERR_SYS && sf_wait_stay_awake() == SF_ERR_SYS && !latency_fds() );
+    CHECK_SAYS( "/dev/cpu_dma_latency" );
+    _exit( 0 );
+  }
+  CHECK( waitpid( child, &status, 0 ) == child && !status );
+  for( int asked = 1; fd >= 0 && asked >= 0; asked-- ) {
+    stay_awake = (uint32_t)asked;
+    create( 1, 64, 1 );
+    child = fork();
+    if( !child ) {
+      sf_group_t * g;
+      CHECK( !sf_instance_open( &inst, dir ) && !sf_group_open_with( &g, &inst, 1, own, 1 ) );
+      sf_group_halt( g );
+      CHECK( !sf_group_run( g ) && latency_fds() == asked );
+      CHECK( !asked || ( !sf_wait_stay_awake() && latency_fds() == 1 ) );
+      _exit( 0 );
+    }
+    CHECK( waitpid( child, &status, 0 ) == child && !status && !sf_instance_remove( dir ) );
+  }
+}
+
 int main( void ) {
   sf_clock_init();
   test_ends();
+  test_stay_awake();
   both( 1, 64, 1 ); /* pair */
   both( 1, 128, 1 );
   both( 1, 128, 0 ); /* broadcast: busy words */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,9 +22,9 @@ from tests.graphs import created
 DEPTH = 64
 
 
-def graph(*, burst: int = 1, depth_out: int = DEPTH) -> Topology:
+def graph(*, burst: int = 1, depth_out: int = DEPTH, stay_awake: bool = False) -> Topology:
     """source --numbers, orders--> echo --echoes--> sink, all but echo external."""
-    topology = Topology(state_dir=Path("/nonexistent"))
+    topology = Topology(state_dir=Path("/nonexistent"), stay_awake=stay_awake)
     topology.group("python", python=True)
     topology.tile("source", kind="test", group=None)
     topology.tile("echo", kind="test", group="python", params={"factor": 3}, burst=burst)
@@ -145,6 +146,21 @@ def test_run_until_the_supervisor_says_halt(ends: Ends) -> None:
     assert not thread.is_alive()
     assert tile.calls[0] == "init" and "house" in tile.calls and tile.calls[-1] == "fini"
     assert cnc.state == "done" and ends.instance.control.kill == "run"
+
+
+@pytest.mark.skipif(not os.access("/dev/cpu_dma_latency", os.W_OK), reason="/dev/cpu_dma_latency cannot be written")
+@pytest.mark.parametrize("stay_awake", [True, False])
+def test_a_group_that_parks_keeps_the_host_awake_if_asked(instance_name: str, stay_awake: bool) -> None:
+    def held() -> bool:
+        return any(os.readlink(each.path) == "/dev/cpu_dma_latency" for each in os.scandir("/proc/self/fd"))
+
+    with created(graph(stay_awake=stay_awake), instance_name) as instance:
+        child = os.fork()  # it is held for the life of a process
+        if not child:
+            Echo(instance, "echo").boot()
+            os._exit(0 if held() == stay_awake else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert not held()
 
 
 def test_an_exception_is_state_fail_with_its_sentence(ends: Ends) -> None:

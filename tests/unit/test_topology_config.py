@@ -139,6 +139,21 @@ def test_more_spinners_than_cores_fall_back_and_say_so(data: dict[str, Any]) -> 
     assert notes and all("yield" in note or "park" in note for note in notes)
 
 
+def test_a_host_that_refuses_to_stay_awake_is_told_of_once(
+    data: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from sniperforge import topology
+
+    device = tmp_path / "cpu_dma_latency"
+    monkeypatch.setattr(topology, "_LATENCY_DEVICE", str(device))
+    assert not any("stay_awake" in note for note in topology.build(load(), {})[1])
+    data["topology"]["stay_awake"] = True
+    said = [note for note in topology.build(load(), {})[1] if "stay_awake" in note]
+    assert len(said) == 1 and str(device) in said[0]
+    device.touch()
+    assert not any("stay_awake" in note for note in topology.build(load(), {})[1])
+
+
 def test_a_thousand_wrong_graphs(data: dict[str, Any]) -> None:
     rng = random.Random(20_261_120)
     original = copy.deepcopy(data)
