@@ -27,7 +27,7 @@ from sniperforge.discovery import NoPoolError, Pool, accounts_file, discover, mi
 from sniperforge.funding import FundingError, fund
 from sniperforge.groups import PASSPHRASE_FD
 from sniperforge.params import Params, tile_params
-from sniperforge.report import Books, compare_books, summary, summary_text
+from sniperforge.report import Books, books_notes, compare_books, summary, summary_text
 from sniperforge.rpc import RpcClient, RpcError, RpcUnavailable
 from sniperforge.state import StateDirectory
 from sniperforge.topology import build
@@ -191,6 +191,9 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
     encrypted = keyfile.is_encrypted(config.wallet_path)
     params = tile_params(config, ends, str(wallet), state, passphrase_fd=PASSPHRASE_FD if encrypted else -1)
     topology, notes = build(config, params)
+    if not recovered.open_orders:  # what became of those is not booked yet
+        held = chain.balances(rpc, wallet, commitment="confirmed")
+        notes += books_notes(compare_books(Books(chain.saved_balances(state), held, recovered)))
     _record(config, state, run, params)
     return Launch(
         config=config,

@@ -51,6 +51,15 @@ def compare_books(books: Books) -> list[Difference]:
     return differences
 
 
+def books_notes(differences: Sequence[Difference]) -> list[str]:
+    """What a start says of balances that moved while nothing ran, or that a lost journal had booked."""
+    return [
+        f"before this run: {item.mint}: booked {item.booked:+d}, on the chain {item.changed:+d} base units; "
+        "the wallet was used elsewhere, or part of the journal is gone"
+        for item in differences
+    ]
+
+
 def _bot_lines(bots: list[dict[str, Any]]) -> list[str]:
     lines = []
     for bot in bots:

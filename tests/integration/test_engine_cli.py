@@ -399,7 +399,17 @@ def test_a_killed_guardian_leaves_a_stale_instance_that_the_next_start_cleans(
         print(f"start over a stale instance: {time.monotonic() - begun:.2f} s to trading")
         _first_order(engine)
         assert engine.end() == exits.OK, engine.said()
-    assert "books equal the chain" in engine.said()
+        assert "books equal the chain" in engine.said() and "before this run" not in engine.said()
+        assert not engine.left_behind()
+
+        run = engine.run_number()
+        for path in (engine.state_dir / "journal").glob("0*.sfj"):
+            path.unlink()
+        (engine.state_dir / "journal" / "checkpoint.json").unlink()
+        engine.start()
+        engine.await_trading(after=run)
+        assert "before this run: lamports: booked +0" in engine.said(), engine.said()
+        assert engine.end() == exits.DIFFERENT
     assert not engine.left_behind()
 
 
