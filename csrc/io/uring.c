@@ -6,10 +6,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#define RING_BYTES   4096 /* page-aligned memory of the buffer ring; 16 bytes an entry */
-#define BUFFER_BYTES ( (uint64_t)SF_MULTISHOT_BUFFERS * SF_MULTISHOT_BUFFER_BYTES )
-#define GROUP        0
-
 int sf_uring_open( sf_uring_t * u, uint32_t entries ) {
   static uint32_t const setups[] = {
     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
@@ -34,46 +30,46 @@ void sf_uring_close( sf_uring_t * u ) {
   u->open = 0;
 }
 
-/* -- multishot ------------------------------------------------------------ */
+/* -- buffers -------------------------------------------------------------- */
 
-static void give_back( sf_multishot_t * m, uint32_t buffer ) {
-  io_uring_buf_ring_add( m->buffer_ring, m->buffers + (uint64_t)buffer * SF_MULTISHOT_BUFFER_BYTES,
-                         SF_MULTISHOT_BUFFER_BYTES, (unsigned short)buffer,
-                         io_uring_buf_ring_mask( SF_MULTISHOT_BUFFERS ), 0 );
-  io_uring_buf_ring_advance( m->buffer_ring, 1 );
+static uint64_t ring_bytes( sf_uring_buffers_t const * b ) { return b->cnt * sizeof( struct io_uring_buf ); }
+
+int sf_uring_buffers_open( sf_uring_buffers_t * b, sf_uring_t * u, uint32_t cnt, uint32_t each ) {
+  *b       = ( sf_uring_buffers_t ){ .cnt = cnt, .each = each };
+  b->ring  = mmap( NULL, ring_bytes( b ), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0 );
+  b->bytes = mmap( NULL, (uint64_t)cnt * each, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 );
+  if( b->ring == MAP_FAILED || b->bytes == MAP_FAILED )
+    return sf_err_set( SF_ERR_SYS, "receive buffers of io_uring: %s", strerror( errno ) );
+  struct io_uring_buf_reg reg = { .ring_addr = (uint64_t)b->ring, .ring_entries = cnt, .bgid = SF_URING_GROUP };
+  int err                     = io_uring_register_buf_ring( &u->ring, &reg, 0 );
+  if( err ) return sf_err_set( SF_ERR_SYS, "io_uring refuses a ring of receive buffers: %s", strerror( -err ) );
+  io_uring_buf_ring_init( b->ring );
+  for( uint32_t i = 0; i < cnt; i++ ) sf_uring_buffer_give_back( b, i );
+  return 0;
 }
+
+void sf_uring_buffers_close( sf_uring_buffers_t * b ) {
+  if( b->ring && b->ring != MAP_FAILED ) munmap( b->ring, ring_bytes( b ) );
+  if( b->bytes && b->bytes != MAP_FAILED ) munmap( b->bytes, (uint64_t)b->cnt * b->each );
+  b->ring  = NULL;
+  b->bytes = NULL;
+}
+
+/* -- multishot ------------------------------------------------------------ */
 
 int sf_multishot_open( sf_multishot_t * m ) {
   memset( m, 0, sizeof( *m ) );
   m->fd   = -1;
   int err = sf_uring_open( &m->uring, 64 );
-  if( err ) return err;
-  m->buffer_ring = mmap( NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0 );
-  m->buffers     = mmap( NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 );
-  if( m->buffer_ring == MAP_FAILED || m->buffers == MAP_FAILED ) {
-    sf_multishot_close( m );
-    return sf_err_set( SF_ERR_SYS, "receive buffers of io_uring: %s", strerror( errno ) );
-  }
-  struct io_uring_buf_reg reg = { .ring_addr    = (uint64_t)m->buffer_ring,
-                                  .ring_entries = SF_MULTISHOT_BUFFERS,
-                                  .bgid         = GROUP };
-  err                         = io_uring_register_buf_ring( &m->uring.ring, &reg, 0 );
-  if( err ) {
-    sf_multishot_close( m );
-    return sf_err_set( SF_ERR_SYS, "io_uring refuses a ring of receive buffers: %s", strerror( -err ) );
-  }
-  io_uring_buf_ring_init( m->buffer_ring );
-  for( uint32_t i = 0; i < SF_MULTISHOT_BUFFERS; i++ ) give_back( m, i );
-  return 0;
+  if( !err ) err = sf_uring_buffers_open( &m->buffers, &m->uring, SF_MULTISHOT_BUFFERS, SF_MULTISHOT_BUFFER_BYTES );
+  if( err ) sf_multishot_close( m );
+  return err;
 }
 
 void sf_multishot_close( sf_multishot_t * m ) {
   sf_multishot_drop( m );
   sf_uring_close( &m->uring );
-  if( m->buffer_ring && m->buffer_ring != MAP_FAILED ) munmap( m->buffer_ring, RING_BYTES );
-  if( m->buffers && m->buffers != MAP_FAILED ) munmap( m->buffers, BUFFER_BYTES );
-  m->buffer_ring = NULL;
-  m->buffers     = NULL;
+  sf_uring_buffers_close( &m->buffers );
 }
 
 static void arm( sf_multishot_t * m ) {
@@ -81,7 +77,7 @@ static void arm( sf_multishot_t * m ) {
   if( !sqe ) return;
   io_uring_prep_recv_multishot( sqe, m->fd, NULL, 0, 0 );
   sqe->flags |= IOSQE_BUFFER_SELECT;
-  sqe->buf_group = GROUP;
+  sqe->buf_group = SF_URING_GROUP;
   io_uring_sqe_set_data64( sqe, m->generation );
   m->armed = io_uring_submit( &m->uring.ring ) >= 0;
 }
@@ -95,7 +91,7 @@ void sf_multishot_follow( sf_multishot_t * m, int fd ) {
 
 void sf_multishot_drop( sf_multishot_t * m ) {
   if( m->fd < 0 ) return;
-  if( m->from < m->to ) give_back( m, m->buffer );
+  if( m->from < m->to ) sf_uring_buffer_give_back( &m->buffers, m->buffer );
   m->from = m->to           = 0;
   struct io_uring_sqe * sqe = m->armed ? io_uring_get_sqe( &m->uring.ring ) : NULL;
   if( sqe ) {
@@ -127,7 +123,7 @@ static int next_buffer( sf_multishot_t * m ) {
         m->to     = (uint32_t)res;
         return 1;
       }
-      give_back( m, buffer );
+      sf_uring_buffer_give_back( &m->buffers, buffer );
     }
     if( ours && res == -EINVAL ) m->refused = 1;
     else if( ours && res <= 0 && res != -ENOBUFS && res != -EAGAIN && res != -EINTR ) m->broken = 1;
@@ -142,10 +138,10 @@ int64_t sf_multishot_receive( sf_multishot_t * m, void * p, uint64_t n ) {
     if( m->from == m->to && !next_buffer( m ) ) break;
     uint64_t part = m->to - m->from;
     if( part > n - got ) part = n - got;
-    memcpy( (uint8_t *)p + got, m->buffers + (uint64_t)m->buffer * SF_MULTISHOT_BUFFER_BYTES + m->from, part );
+    memcpy( (uint8_t *)p + got, sf_uring_buffer( &m->buffers, m->buffer ) + m->from, part );
     got += part;
     m->from += (uint32_t)part;
-    if( m->from == m->to ) give_back( m, m->buffer );
+    if( m->from == m->to ) sf_uring_buffer_give_back( &m->buffers, m->buffer );
   }
   if( got ) return (int64_t)got;
   return m->broken ? SF_ERR_IO : 0;

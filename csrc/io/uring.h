@@ -25,15 +25,42 @@ int sf_uring_open( sf_uring_t * u, uint32_t entries );
 void sf_uring_close( sf_uring_t * u );
 
 /* sf_uring_peek returns the oldest completion, or NULL if there is none.  Makes
-   a system call only when the kernel says that it holds completions back.  The
-   caller gives it back with io_uring_cqe_seen. */
+   a system call only when there is none and the kernel says that it holds some back.
+   The caller gives it back with io_uring_cqe_seen. */
 static inline struct io_uring_cqe * sf_uring_peek( sf_uring_t * u ) {
-  if( IO_URING_READ_ONCE( *u->ring.sq.kflags ) & ( IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW ) )
+  if( !io_uring_cq_ready( &u->ring ) &&
+      IO_URING_READ_ONCE( *u->ring.sq.kflags ) & ( IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW ) )
     io_uring_get_events( &u->ring );
   unsigned head;
   struct io_uring_cqe * cqe;
   io_uring_for_each_cqe( &u->ring, head, cqe ) return cqe;
   return NULL;
+}
+
+/* Buffers of equal size that the kernel takes for what comes in, and that are given
+   back when they have been read. */
+typedef struct sf_uring_buffers {
+  struct io_uring_buf_ring * ring; /* 16 bytes an entry, page-aligned */
+  uint8_t * bytes;
+  uint32_t cnt; /* a power of two */
+  uint32_t each;
+} sf_uring_buffers_t;
+
+#define SF_URING_GROUP 0 /* buf_group of a ring's buffers */
+
+/* sf_uring_buffers_open registers cnt buffers of `each` bytes with an open ring.  Returns 0
+   or SF_ERR_SYS with a sentence.  Close the ring before them. */
+int sf_uring_buffers_open( sf_uring_buffers_t * b, sf_uring_t * u, uint32_t cnt, uint32_t each );
+void sf_uring_buffers_close( sf_uring_buffers_t * b );
+
+static inline uint8_t * sf_uring_buffer( sf_uring_buffers_t const * b, uint32_t i ) {
+  return b->bytes + (uint64_t)i * b->each;
+}
+
+static inline void sf_uring_buffer_give_back( sf_uring_buffers_t * b, uint32_t i ) {
+  io_uring_buf_ring_add( b->ring, sf_uring_buffer( b, i ), b->each, (unsigned short)i, io_uring_buf_ring_mask( b->cnt ),
+                         0 );
+  io_uring_buf_ring_advance( b->ring, 1 );
 }
 
 /* Multishot receive: the kernel puts what comes in on one socket into buffers of
@@ -43,8 +70,7 @@ static inline struct io_uring_cqe * sf_uring_peek( sf_uring_t * u ) {
 
 typedef struct sf_multishot {
   sf_uring_t uring;
-  struct io_uring_buf_ring * buffer_ring;
-  uint8_t * buffers;
+  sf_uring_buffers_t buffers;
   int fd;              /* -1 = not following a socket */
   uint64_t generation; /* of the socket; completions of an earlier one are dropped */
   uint32_t armed;

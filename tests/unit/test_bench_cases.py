@@ -22,7 +22,7 @@ def test_the_baseline_has_every_case() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_short(name: str) -> None:
-    if name in ("link", "strategy") and len(os.sched_getaffinity(0)) < 2:
+    if name in ("link", "strategy", "udp") and len(os.sched_getaffinity(0)) < 2:
         pytest.skip("two cores are needed, there is one")
     case: Case = cases.measured(cases.module(name).measure, Floors(cases.HICCUP_MS_SHORT), short=True)
     assert case.name == name and case.method and case.results
