@@ -27,6 +27,7 @@
 #ifndef SF_DEX_METEORA_DAMM_V2_H
 #define SF_DEX_METEORA_DAMM_V2_H
 
+#include "dex/near.h"
 #include "dex/quote.h"
 #include "dex/transfer_fee.h"
 #include "solana/message.h"
@@ -50,6 +51,19 @@ extern uint8_t const sf_meteora_damm_v2_event_authority[32]; /* signs the event'
 #define SF_METEORA_DAMM_V2_EXACT_IN  0 /* amount in, least amount out */
 #define SF_METEORA_DAMM_V2_PARTIAL   1 /* the same, but stops at the end of the range */
 #define SF_METEORA_DAMM_V2_EXACT_OUT 2 /* amount out, most amount in */
+
+/* What quotes take from the rest of the state, worked out when that changes.  `liquidity` is 0 where swaps have to go by
+   more than that: compounding pools, numbers far from usual ones. */
+typedef struct sf_damm_v2_ready {
+  sf_u128_t liquidity;  /* times 2^bits, its highest bit is then bit 126 */
+  sf_u128_t sqrt_price; /* times 2^bits */
+  sf_near_t near;
+  uint64_t rate;     /* of the fee, once the base rate is fee_last for good */
+  uint64_t on_top;   /* sf_on_top_ready of it (dex/product.h) */
+  uint64_t schedule; /* that is when `point` is more than this above the activation */
+  uint32_t bits;
+  uint32_t _pad0;
+} sf_damm_v2_ready_t;
 
 typedef struct sf_meteora_damm_v2_state {
   sf_u128_t liquidity;
@@ -90,6 +104,7 @@ typedef struct sf_meteora_damm_v2_state {
   uint16_t compounding_bps;
   uint8_t mint[2][32];
   uint8_t vault[2][32];
+  sf_damm_v2_ready_t ready;
 
   /* the caller's; decode leaves them as said */
   uint8_t pubkey[32];                /* zero */

@@ -46,10 +46,8 @@ sf_u128_t sf_damm_v2_root( sf_u256_t n );
 
 /* sf_damm_v2_fee_of is ceil( v*rate / 10^9 ) of a rate of at most 10^9. */
 static inline uint64_t sf_damm_v2_fee_of( uint64_t v, uint64_t rate ) {
-  sf_u128_t n = (sf_u128_t)v * rate + ( SF_DAMM_V2_RATE_ONE - 1 );
-  if( __builtin_expect( !( n >> 64 ), 1 ) ) return (uint64_t)n / SF_DAMM_V2_RATE_ONE;
-  uint64_t rest;
-  return sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, SF_DAMM_V2_RATE_ONE, &rest );
+  uint64_t part = v % SF_DAMM_V2_RATE_ONE * rate; /* at most 10^18 */
+  return v / SF_DAMM_V2_RATE_ONE * rate + ( part + SF_DAMM_V2_RATE_ONE - 1 ) / SF_DAMM_V2_RATE_ONE;
 }
 
 /* sf_damm_v2_before_fee is the least amount of which v is left after the fee. */

@@ -169,13 +169,6 @@ ALWAYS int step_inside( sf_ticks_t const * t, sf_u128_t depth, sf_u128_t from, s
 
 /* -- the same in single words, and certain of nearly all ------------------------------------------- */
 
-/* The whole part of a quotient, which is in 2^-shift and off by less than `doubt`.  Returns 0, or -1 if not certain. */
-ALWAYS int whole_of( uint64_t quotient, int shift, uint64_t doubt, uint64_t * whole ) {
-  uint64_t low = ( quotient - doubt ) >> shift, high = ( quotient + doubt ) >> shift;
-  *whole = quotient >> shift;
-  return low == high ? 0 : -1;
-}
-
 /* 192 bits */
 typedef struct words {
   uint64_t w0;
@@ -227,20 +220,8 @@ ALWAYS int near_move( sf_near_t const * n, sf_u128_t depth, sf_u128_t price, uin
   uint64_t part = given << n->reserve_bits, rest;
   sf_u128_t num = (sf_u128_t)n->price * ( given << zeros ) >> ( in ? 2 : 3 );
   uint64_t q = sf_div_word( (uint64_t)( num >> 64 ), (uint64_t)num, in ? n->reserve + part : n->reserve - part, &rest );
-  if( whole_of( q, shift, in ? 16 : 40, delta ) ) move_exact( depth, price, given, in, delta );
+  if( sf_near_whole( q, shift, in ? 16 : 40, delta ) ) move_exact( depth, price, given, in, delta );
   else *delta += !in;
-  return 0;
-}
-
-/* Token a for a move of the price: reserve * delta / to, rounded down if it comes out, else up.  `to` is a mantissa. */
-ALWAYS int near_amount( sf_near_t const * n, uint64_t delta, uint64_t to, int to_top, int in, uint64_t * amount ) {
-  if( !delta ) return -1;
-  int zeros = __builtin_clzl( delta ), shift = zeros + n->reserve_bits + to_top - 63;
-  if( (unsigned)shift > 62 ) return -1;
-  sf_u128_t num = (sf_u128_t)n->reserve * ( delta << zeros );
-  uint64_t rest, q = sf_div_word( (uint64_t)( num >> 64 ), (uint64_t)num, to, &rest );
-  if( whole_of( q, shift, 16, amount ) ) return -1;
-  *amount += in;
   return 0;
 }
 
@@ -292,7 +273,7 @@ ALWAYS int near_step( sf_ticks_t const * t, sf_near_t const * n, sf_u128_t depth
   /* what token b moves by is depth * delta / 2^64 */
   sf_u128_t low = (sf_u128_t)(uint64_t)depth * delta,
             b   = (sf_u128_t)(uint64_t)( depth >> 64 ) * delta + (uint64_t)( low >> 64 );
-  if( a_to_b != exact_in && near_amount( n, delta, place->mantissa, place->top, a_to_b, &a ) ) return -1;
+  if( a_to_b != exact_in && sf_near_amount( n, delta, place->mantissa, place->top, a_to_b, &a ) ) return -1;
   if( exact_in ) {
     out->in  = a_to_b ? given : (uint64_t)b + ( (uint64_t)low != 0 );
     out->out = a_to_b ? (uint64_t)b : a;

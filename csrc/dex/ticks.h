@@ -27,10 +27,10 @@
 
 #include <string.h>
 
+#include "dex/near.h"
 #include "dex/quote.h"
 #include "dex/tick_math.h"
 #include "dex/transfer_fee.h"
-#include "dex/wide.h"
 
 struct sf_curve; /* dex/venue.h */
 
@@ -76,14 +76,6 @@ typedef struct sf_stretch {
   uint64_t fee; /* part of in */
   uint64_t flags;
 } sf_stretch_t;
-
-/* A price and the virtual reserve of token a there, in a word each, for swaps that end before the next tick. */
-typedef struct sf_near {
-  uint64_t price;   /* sqrt_price is price * 2^price_exp, rounded down, price's top bit is set */
-  uint64_t reserve; /* to 2^-61 of it; the reserve is reserve / 2^reserve_bits, the top bit but one is set */
-  int32_t price_exp;
-  int32_t reserve_bits; /* usable from 0 to 62 */
-} sf_near_t;
 
 /* Where a direction ends.  `index` is what the program takes for the tick there. */
 typedef struct sf_end {
@@ -164,18 +156,6 @@ static inline int sf_tick_fee_on( uint64_t in, uint32_t ppm, uint64_t * fee ) {
   if( (uint64_t)( n >> 64 ) >= d ) return -1;
   *fee = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, &rest );
   return 0;
-}
-
-/* sf_near_make works them out; depth is not 0. */
-static inline void sf_near_make( sf_u128_t depth, sf_u128_t sqrt_price, sf_near_t * n ) {
-  int deep, top;
-  uint64_t l = sf_mantissa( depth, &deep ), rest;
-  n->price   = sf_mantissa( sqrt_price, &top );
-  /* depth * 2^64 / price */
-  int bits        = l < n->price ? 63 : 62;
-  n->reserve      = sf_div_word( l >> ( 64 - bits ), l << bits, n->price, &rest );
-  n->reserve_bits = bits - 64 - deep + top;
-  n->price_exp    = top - 63;
 }
 
 /* sf_tick_impact is how much worse than `value` a swap was, per 10^6; `in` without fees. */

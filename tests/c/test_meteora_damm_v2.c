@@ -4,8 +4,7 @@
 #include "base/rng.h"
 #include "check.h"
 #include "dex/bytes.h"
-#include "dex/meteora_damm_v2.h"
-#include "dex/quotient.h"
+#include "dex/meteora_damm_v2_curve.h"
 
 #define POOLS 3
 
@@ -141,36 +140,64 @@ static void test_readers( void ) {
   }
 }
 
-/* Quotients of one word against the long division, all ones and zeros included. */
-static void test_quotients( void ) {
+/* Words of any size, all ones and zeros included. */
+static uint64_t word( sf_rng_t * rng ) {
+  uint64_t v = sf_rng_next( rng ) >> sf_rng_below( rng, 64 );
+  return sf_rng_below( rng, 6 ) ? v : sf_rng_below( rng, 2 ) ? UINT64_MAX : 0;
+}
+
+/* Quotients of one word against the long division. */
+static void test_digits( void ) {
   sf_rng_t rng;
   sf_rng_seed( &rng, 3 );
   uint32_t small = 0;
   for( uint32_t i = 0; i < 1000000; i++ ) {
-    uint64_t w[6], q;
-    for( int k = 0; k < 6; k++ ) {
-      w[k] = sf_rng_next( &rng ) >> sf_rng_below( &rng, 64 );
-      if( sf_rng_below( &rng, 6 ) == 0 ) w[k] = sf_rng_below( &rng, 2 ) ? UINT64_MAX : 0;
+    uint64_t n[3] = { word( &rng ), word( &rng ), word( &rng ) }, d0 = word( &rng ), d1 = word( &rng ) >> 1, q, up;
+    sf_u128_t d = (sf_u128_t)d1 << 64 | d0, exact = 0;
+    if( i & 1 && d1 ) n[2] %= d1;
+    int rest = sf_wide_div( ( sf_u256_t ){ { n[0], n[1], n[2], 0 } }, sf_wide_of( d ), &exact );
+    if( sf_damm_v2_digit( n[2], n[1], n[0], d, 0, &q ) ) {
+      CHECK( sf_damm_v2_digit( n[2], n[1], n[0], d, 1, &up ) );
+      CHECK( !d1 || n[2] >= d1 || exact + 1 >= d1 );
+      continue;
     }
-    if( i & 1 ) w[3] = 0;
-    if( i & 2 && w[4] ) w[0] %= w[4];
-    sf_u128_t long_one = 0;
-    int rest =
-        sf_wide_div( ( sf_u256_t ){ { w[2], w[1], w[0], 0 } }, ( sf_u256_t ){ { w[5], w[4], w[3], 0 } }, &long_one );
-    if( sf_quotient( w[0], w[1], w[2], w[3], w[4], w[5], &q ) )
-      CHECK( ( !w[3] && ( !w[4] || w[0] >= w[4] ) ) || rest < 0 );
-    else {
-      CHECK( rest >= 0 && long_one == q );
-      small++;
-    }
+    CHECK( !sf_damm_v2_digit( n[2], n[1], n[0], d, 1, &up ) );
+    CHECK( rest >= 0 && exact == q && up == q + (uint64_t)rest );
+    small++;
   }
-  CHECK( small > 500000 );
+  CHECK( small > 200000 );
+}
+
+/* What single words say of a swap in the range against 256 bits. */
+static void test_near( void ) {
+  sf_rng_t rng;
+  sf_rng_seed( &rng, 4 );
+  uint32_t common[4] = { 0 }, near[4] = { 0 };
+  for( uint32_t i = 0; i < 4000000; i++ ) {
+    sf_meteora_damm_v2_state_t s = { .collect_mode = SF_DAMM_V2_COLLECT_BOTH, .fee_max = 1 };
+    s.liquidity  = ( (sf_u128_t)sf_rng_next( &rng ) << 64 | sf_rng_next( &rng ) ) >> sf_rng_below( &rng, 128 );
+    s.sqrt_price = ( (sf_u128_t)( sf_rng_next( &rng ) >> 32 ) << 64 | sf_rng_next( &rng ) ) >> sf_rng_below( &rng, 64 );
+    if( s.sqrt_price < 4295048016UL ) continue;
+    s.sqrt_min = s.sqrt_price - ( s.sqrt_price - 4295048016UL ) / ( 1 + sf_rng_below( &rng, 8 ) );
+    s.sqrt_max = s.sqrt_price + ( ( (sf_u128_t)1 << 96 ) - s.sqrt_price ) / ( 1 + sf_rng_below( &rng, 8 ) );
+    int a_to_b = (int)( i & 1 ), in = (int)( i >> 1 & 1 );
+    uint64_t v = word( &rng );
+    sf_damm_v2_leg_t fast, slow;
+    sf_damm_v2_prepare( &s );
+    int err = in ? sf_damm_v2_leg_in( &s, a_to_b, v, 0, &slow ) : sf_damm_v2_leg_out( &s, a_to_b, v, &slow );
+    common[i & 3] += !err && slow.in && slow.out;
+    if( sf_damm_v2_leg_near( &s, a_to_b, in, v, &fast ) ) continue;
+    near[i & 3]++;
+    CHECK( !err && fast.in == slow.in && fast.out == slow.out && !slow.left && fast.sqrt_price == slow.sqrt_price );
+  }
+  for( int k = 0; k < 4; k++ ) CHECK( near[k] > 20000 && common[k] );
 }
 
 int main( void ) {
   uint8_t data[SF_METEORA_DAMM_V2_POOL_BYTES];
   test_readers();
-  test_quotients();
+  test_digits();
+  test_near();
   for( int i = 0; i < POOLS; i++ ) {
     if( dump( pools[i], data ) ) {
       printf( "test_meteora_damm_v2: readers hold; no recorded accounts, set SNIPERFORGE_DATA\n" );
@@ -179,6 +206,7 @@ int main( void ) {
     shake( data );
     scramble( data );
   }
-  printf( "test_meteora_damm_v2: lengths, flipped bits and random bytes of %d pools, readers\n", POOLS );
+  printf( "test_meteora_damm_v2: lengths, flipped bits and random bytes of %d pools, swaps in single words, readers\n",
+          POOLS );
   return 0;
 }

@@ -103,7 +103,7 @@ int event( uint8_t const * data, uint32_t len, uint64_t * out ) {
   return 0;
 }
 """
-SOURCES = ["dex/meteora_damm_v2.c", "dex/meteora_damm_v2_fee.c", "dex/meteora_damm_v2_swap.c"]
+SOURCES = [f"dex/meteora_damm_v2{part}.c" for part in ("", "_fee", "_quote", "_swap")]
 
 
 class Swap(NamedTuple):

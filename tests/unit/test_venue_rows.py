@@ -111,7 +111,7 @@ int row_swap( int a_to_b, uint64_t amount_in, uint64_t min_out, uint8_t const * 
 SOURCES = [
     *(f"dex/{name}.c" for name in ("raydium_amm_v4", "raydium_amm_v4_venue", "token", "transfer_fee")),
     *(f"dex/meteora_dlmm{part}.c" for part in ("", "_quote", "_swap", "_travel", "_venue")),
-    *(f"dex/meteora_damm_v2{part}.c" for part in ("", "_fee", "_swap", "_venue")),
+    *(f"dex/meteora_damm_v2{part}.c" for part in ("", "_fee", "_quote", "_swap", "_venue")),
     *(f"dex/{name}{part}.c" for name in ("pump_swap", "pump_fun") for part in ("", "_trade", "_venue")),
     "dex/pump_fee.c",
     "solana/address.c",
