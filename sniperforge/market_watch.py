@@ -38,6 +38,8 @@ class MarketWatch:
     ) -> None:
         self.news: deque[str] = deque()
         """What has happened, as sentences; whoever reads them takes them out."""
+        self.followed = len(pools)
+        """How many pools are followed now."""
         self._config = config
         self._ends = ends
         self._state = state
@@ -87,6 +89,7 @@ class MarketWatch:
                 continue
             self._state.write(self._state.accounts_path, text)
             now = set(watcher.pools)
+            self.followed = len(now)
             self.news.extend(f"pool {key} of {watcher.pools[key].venue} is new" for key in now - before)
             self.news.extend(f"pool {key} has not moved for long and made room" for key in before - now)
             before = now

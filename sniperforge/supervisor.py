@@ -223,6 +223,10 @@ class Supervisor:
         return self._progress
 
 
+#: pools that are no longer followed may hold this part of the rows before their room is needed
+_CROWDED = 8
+
+
 class _Loop:
     """The supervisor's loop: beats, watches, brings trading up, answers, and notices the end."""
 
@@ -269,6 +273,9 @@ class _Loop:
                 fault = self._fault()
                 if fault:
                     return self._fail(fault)
+                if self._crowded():
+                    self._stop()
+                    return exits.RESTART
             while self._watch.news:
                 self._commands.event("market", self._watch.news.popleft())
             if not self._trading:
@@ -352,6 +359,21 @@ class _Loop:
         silent_ms = silent_ms + watched_ms if heartbeat_ns == before else 0.0
         self._heard[name] = (heartbeat_ns, silent_ms)
         return silent_ms
+
+    def _crowded(self) -> bool:
+        """Whether a new pool found no room while pools that are no longer followed hold a share of it.
+
+        A row keeps its pool for the life of an instance, since orders, journal and bots name pools by row.
+        """
+        book = self._instance.cnc("book")
+        rows = self._config.topology.tables["pools"].rows
+        left = book.value("pools_known") - self._watch.followed
+        if not self._trading or left * _CROWDED < rows or not book.value("refused_no_room"):
+            return False
+        self._supervisor.say(
+            f"{left} of {rows} rows hold pools that are no longer followed: beginning anew without them"
+        )
+        return True
 
     def _fail(self, fault: str) -> int:
         """Fails the whole instance fast."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from sniperforge.discovery.anatomy import associated
 from sniperforge.discovery.reader import Reader as AccountReader
 from sniperforge.journal import Reader
 from sniperforge.journal.records import decode
-from sniperforge.rpc import RpcClient
+from sniperforge.rpc import RpcClient, RpcError
 from sniperforge.simnet.faucet import derive_keypair
 from sniperforge.simnet.market import Market
 from sniperforge.simnet.venue_pools import VENUES
@@ -73,6 +74,29 @@ def test_a_pool_made_while_the_engine_runs_is_traded(instance_name: str, tmp_pat
             until(f"a trade on {address}", partial(_landed_on, engine, run, number), 20.0, 0.2)
         assert engine.end() == exits.OK, engine.said()
     assert engine.summary()["books_equal_chain"] and engine.summary()["reverted"]["unexplained"] == 0
+
+
+def test_rows_of_pools_that_left_are_had_again(instance_name: str, tmp_path: Path) -> None:
+    """Cold pools leave, but their rows stay taken: when a new one finds none, the engine begins anew without them."""
+    crowded = ["pools.limit=8", "topology.tables.pools.rows=10", "pools.cold_s=1"]
+    engine = Engine(instance_name, tmp_path / "state", ["simnet.market.pools=8", "simnet.market.mints=4", *crowded])
+    with running(engine):
+        run, announced = engine.run_number(), engine.announced()
+        assert announced is not None
+        with RpcClient(announced.rpc_url, timeout_ms=10_000) as rpc:
+            made = ""
+            for venue in VENUES:
+                with contextlib.suppress(RpcError):  # it has every pool of these mints that it can have
+                    made = rpc.call("simnetAddPool", venue, [WSOL, USDC], 2_000_000, 0)["value"]
+                with contextlib.suppress(AssertionError):
+                    until("another run", lambda: engine.run_number() > run, 1.0, 0.05)
+                    break
+        assert engine.run_number() > run, engine.said()
+        engine.await_trading(after=run)
+        until(f"a price of {made}", partial(_number, engine, made), 20.0)
+        assert engine.end() == exits.OK, engine.said()
+    assert "rows hold pools that are no longer followed" in engine.said()
+    assert engine.summary()["books_equal_chain"]
 
 
 def _payload(engine: Engine, address: str) -> bytes:
