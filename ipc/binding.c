@@ -30,6 +30,7 @@
 #include "sf_journal.h"
 #include "tile/group.h"
 #include "tile/ptile.h"
+#include "tile/tape.h"
 #include "trade/cycles.h"
 #include <signal.h>
 

@@ -151,6 +151,18 @@ int sf_group_open( sf_group_t ** group, sf_instance_t * inst, uint32_t index );
 int sf_group_boot( sf_group_t * g );
 void sf_group_finish( sf_group_t * g );
 void sf_group_close( sf_group_t * g );
+uint32_t sf_group_tile_count( sf_group_t * g );
+sf_tile_t * sf_group_tile( sf_group_t * g, uint32_t i );
+
+/* tile: what a bot in a replay reads its primary in-link from (tile/tape.h) */
+#define SF_TAPE_ALIGN ...
+typedef struct sf_tape {
+  uint8_t const * bytes;
+  uint64_t used_bytes;
+  uint64_t loads;
+} sf_tape_t;
+int sf_tile_play( sf_tile_t * t, sf_tape_t const * tape );
+int sf_tile_tape_left( sf_tile_t * t );
 
 /* io: the journal's reader (io/reader.h, io/segment.h) */
 typedef struct sf_place {
@@ -174,11 +186,14 @@ typedef struct sf_tail {
   char reason[192];
 } sf_tail_t;
 typedef struct sf_reader sf_reader_t;
-#define SF_BLOCK_MAX     ...
-#define SF_BLOCK_RECORDS ...
+#define SF_BLOCK_MAX         ...
+#define SF_BLOCK_RECORDS     ...
+#define SF_READER_COPY_LEAST ...
 int sf_reader_open( sf_reader_t ** out, char const * dir, uint64_t run, sf_place_t const * from );
 void sf_reader_close( sf_reader_t * r );
 int sf_reader_next( sf_reader_t * r, sf_filter_t const * filter, uint32_t * off );
+int64_t sf_reader_copy( sf_reader_t * r, char const * link, uint32_t align, uint64_t * next_seq, void * out,
+                        uint64_t bytes );
 sf_journal_block_t const * sf_reader_block( sf_reader_t const * r );
 void sf_reader_place( sf_reader_t const * r, sf_place_t * out );
 void sf_reader_span( sf_reader_t const * r, uint64_t * first_ns, uint64_t * last_ns );

@@ -562,7 +562,10 @@ def prune(directory: Path, state: State, keep_bytes: int) -> list[int]:
 
     Runs that recovery still has to read, and the last one, stay.  Returns the deleted runs.
     """
-    files = {run: [directory / f"{run}.config.json", *paths] for run, paths in run_files(directory).items()}
+    beside = ("config.json", "tokens")
+    files = {
+        run: [*(directory / f"{run}.{name}" for name in beside), *paths] for run, paths in run_files(directory).items()
+    }
     sizes = {run: sum(path.stat().st_blocks * 512 for path in paths if path.exists()) for run, paths in files.items()}
     deleted = []
     for run in sorted(files):

@@ -115,6 +115,7 @@ class JournalConfig(_Section, frozen=True):
 
 
 class ReplayConfig(_Section, frozen=True):
+    tape_mb: Annotated[int, Meta(ge=2, le=1 << 20)]
     refresh_ms: Milliseconds
     drain_turns: Annotated[int, Meta(ge=1, le=1 << 30)]
 

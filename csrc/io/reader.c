@@ -264,6 +264,31 @@ int sf_reader_next( sf_reader_t * r, sf_filter_t const * filter, uint32_t * off 
   }
 }
 
+SF_ASSERT( SF_READER_COPY_LEAST >= 2UL * SF_BLOCK_MAX )
+
+int64_t sf_reader_copy( sf_reader_t * r, char const * link, uint32_t align, uint64_t * next_seq, void * out,
+                        uint64_t bytes ) {
+  uint64_t used = 0U;
+  while( bytes - used >= SF_READER_COPY_LEAST ) {
+    int got = reader_load( r );
+    if( got <= 0 ) return used ? (int64_t)used : got;
+    sf_journal_block_t const * b = sf_reader_block( r );
+    uint32_t index               = 0U;
+    while( index < SF_LINK_MAX && strcmp( r->link[index], link ) ) index++;
+    for( uint32_t o = sf_block_next( b, 0U ); o; o = sf_block_next( b, o ) ) {
+      sf_journal_record_t const * rec = (sf_journal_record_t const *)( (uint8_t const *)b + o );
+      if( rec->link != index ) continue;
+      if( rec->message.seq != *next_seq )
+        return sf_err_set( SF_ERR_DATA, "journal: link %s has message %lu where %lu has to come", link,
+                           rec->message.seq, *next_seq );
+      ++*next_seq;
+      memcpy( (uint8_t *)out + used, &rec->message, sizeof rec->message + rec->message.length );
+      used += ( sizeof rec->message + rec->message.length + align - 1U ) & ~( (uint64_t)align - 1U );
+    }
+  }
+  return (int64_t)used;
+}
+
 sf_journal_block_t const * sf_reader_block( sf_reader_t const * r ) {
   return (sf_journal_block_t const *)( r->window + r->block_off );
 }

@@ -16,7 +16,8 @@
 #define SF_READER_H
 #include "sf_journal.h"
 
-#define SF_READER_TEXT 192
+#define SF_READER_TEXT       192
+#define SF_READER_COPY_LEAST ( 2UL << 20 ) /* twice a block */
 
 /* Where a block has to begin. */
 typedef struct sf_place {
@@ -61,6 +62,13 @@ void sf_reader_close( sf_reader_t * r );
    sentence that names file and offset; SF_ERR_SYS.  The block stays valid until
    the next call.  Topology records are digested, not returned. */
 int sf_reader_next( sf_reader_t * r, sf_filter_t const * filter, uint32_t * off );
+
+/* sf_reader_copy goes on as long as there is room, and puts the messages of one link one behind the other into `out`:
+   headers as recorded, each at a multiple of `align` (a power of two).  Returns the bytes used; 0 at the end; SF_ERR_* like
+   sf_reader_next, once what was whole before has been returned; SF_ERR_DATA too where the link's seqs leave a gap, or
+   do not begin at *next_seq, which is kept up to date.  Assumes `bytes` is at least SF_READER_COPY_LEAST. */
+int64_t sf_reader_copy( sf_reader_t * r, char const * link, uint32_t align, uint64_t * next_seq, void * out,
+                        uint64_t bytes );
 
 /* sf_reader_block returns the block sf_reader_next stopped at. */
 sf_journal_block_t const * sf_reader_block( sf_reader_t const * r );

@@ -73,9 +73,11 @@ int sf_ptile_turn( sf_ptile_t * p, void * buffer, uint16_t * in, uint32_t max, u
     t->blocked = 0;
     t->count[SF_COUNTER_TURNS]++;
     while( n < max && sf_tile_ready( t, n + 1UL ) ) {
-      sf_message_t * m = (sf_message_t *)( (uint8_t *)buffer + (uint64_t)n * p->stride );
-      if( !sf_tile_take( t, m, p->stride, &from, !n ) ) break;
-      if( !n ) p->t_pub = m->t_pub;
+      sf_message_t * m         = (sf_message_t *)( (uint8_t *)buffer + (uint64_t)n * p->stride );
+      sf_message_t const * got = sf_tile_take( t, m, p->stride, &from, !n );
+      if( !got ) break;
+      if( got != m ) memcpy( m, got, sizeof( *m ) + got->length ); /* of a tape: its time is that of another run */
+      else if( !n ) p->t_pub = m->t_pub;
       in[n++] = (uint16_t)from;
     }
     sf_tile_wake( t );

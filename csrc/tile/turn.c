@@ -67,23 +67,62 @@ static int take_ordered( sf_tile_t * t, uint32_t i, sf_message_t * buffer, uint6
   return 1;
 }
 
+/* -- tapes ----------------------------------------------------------------- */
+
+int sf_tile_play( sf_tile_t * t, sf_tape_t const * tape ) {
+  if( t->replay_in == SF_TURN_NO_REPLAY )
+    return sf_err_set( SF_ERR_ARG, "tile %s follows no recorded turns; only such a one plays a tape", t->spec->name );
+  t->tape = tape;
+  return 0;
+}
+
+int sf_tile_tape_left( sf_tile_t * t ) {
+  return t->tape && ( t->tape_load != t->tape->loads || t->tape_off < t->tape->used_bytes );
+}
+
+static sf_message_t const * tape_next( sf_tile_t * t ) {
+  sf_tape_t const * tape = t->tape;
+  if( SF_UNLIKELY( t->tape_load != tape->loads ) ) {
+    t->tape_load = tape->loads;
+    t->tape_off  = 0;
+  }
+  if( SF_UNLIKELY( t->tape_off >= tape->used_bytes ) ) return 0;
+  sf_message_t const * m = (sf_message_t const *)( tape->bytes + t->tape_off );
+  if( SF_UNLIKELY( sizeof( *m ) + m->length > t->in[0].slot_bytes ) ) {
+    sf_tile_fail( t, "recorded message %lu of in-link %s has %u bytes; a slot takes %lu", m->seq,
+                  sf_tile_in_name( t, 0 ), m->length, t->in[0].slot_bytes - sizeof( *m ) );
+    return 0;
+  }
+  t->tape_off += ( sizeof( *m ) + m->length + SF_TAPE_ALIGN - 1 ) & ~( SF_TAPE_ALIGN - 1UL );
+  return m;
+}
+
 /* -- following recorded turns ---------------------------------------------- */
 
-/* Takes messages of in-link i until the one with seq; 1 when it is in buffer. */
-static int skip_to( sf_tile_t * t, uint32_t i, uint64_t seq, sf_message_t * buffer, uint64_t bytes ) {
-  for( uint32_t k = 0; k < SF_TURN_BATCH && receive( t, i, buffer, bytes ); k++ ) {
-    if( buffer->seq == seq ) return 1;
-    if( buffer->seq > seq ) {
+/* The next message of in-link i: in buffer, or on the tape. */
+static sf_message_t const * next_of( sf_tile_t * t, uint32_t i, sf_message_t * buffer, uint64_t bytes ) {
+  if( !i && t->tape ) return tape_next( t );
+  return receive( t, i, buffer, bytes ) ? buffer : 0;
+}
+
+/* Takes messages of in-link i until the one with seq, and returns that. */
+static sf_message_t const * skip_to( sf_tile_t * t, uint32_t i, uint64_t seq, sf_message_t * buffer, uint64_t bytes ) {
+  sf_message_t const * m;
+  for( uint32_t k = 0; k < SF_TURN_BATCH && ( m = next_of( t, i, buffer, bytes ) ); k++ ) {
+    if( m->seq == seq ) return m;
+    if( m->seq > seq ) {
       sf_tile_fail( t,
                     "the replay gives message %lu of in-link %s where its turns say %lu; the recording is not complete",
-                    buffer->seq, sf_tile_in_name( t, i ), seq );
+                    m->seq, sf_tile_in_name( t, i ), seq );
       return 0;
     }
   }
   return 0;
 }
 
-static int take_replayed( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh ) {
+static sf_message_t const * take_replayed( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in,
+                                           int fresh ) {
+  sf_message_t const * m;
   if( !t->replay_held ) {
     if( !receive( t, t->replay_in, buffer, bytes ) ) return 0;
     if( buffer->kind != SF_MSG_TURN || buffer->length < sizeof( sf_turn_t ) ) {
@@ -97,9 +136,9 @@ static int take_replayed( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, 
   sf_turn_t const * turn = &t->replay_turn;
   if( turn->in == SF_TURN_IN_END || t->primary_next < turn->primary_seq ) {
     *in = 0;
-    if( !receive( t, 0, buffer, bytes ) ) return 0;
-    t->primary_next = buffer->seq + 1;
-    return 1;
+    if( !( m = next_of( t, 0, buffer, bytes ) ) ) return 0;
+    t->primary_next = m->seq + 1;
+    return m;
   }
   if( !fresh ) return 0;
   if( turn->in >= t->replay_in ) {
@@ -108,17 +147,19 @@ static int take_replayed( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, 
     return 0;
   }
   *in = turn->in;
-  if( !skip_to( t, turn->in, turn->seq, buffer, bytes ) ) return 0;
+  if( !( m = skip_to( t, turn->in, turn->seq, buffer, bytes ) ) ) return 0;
   turn_record( t, turn );
-  if( !turn->in ) t->primary_next = buffer->seq + 1;
+  if( !turn->in ) t->primary_next = m->seq + 1;
   t->replay_held = 0;
-  return 1;
+  return m;
 }
 
-int sf_tile_take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh ) {
-  int got = 0;
+sf_message_t const * sf_tile_take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh ) {
+  sf_message_t const * m = buffer;
+  int got                = 0;
   if( SF_UNLIKELY( t->replay_in != SF_TURN_NO_REPLAY ) ) {
-    if( t->pass_cnt++ < t->batch ) got = take_replayed( t, buffer, bytes, in, fresh );
+    m   = t->pass_cnt++ < t->batch ? take_replayed( t, buffer, bytes, in, fresh ) : 0;
+    got = !!m;
     if( !got ) t->pass_cnt = 0;
   } else {
     while( t->pass_in < t->in_cnt ) {
@@ -138,7 +179,7 @@ int sf_tile_take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t
     if( !got ) t->pass_in = 0;
   }
   t->count[SF_COUNTER_MESSAGES_IN] += (uint64_t)got;
-  return got;
+  return got ? m : 0;
 }
 
 /* -- the turn -------------------------------------------------------------- */
@@ -184,11 +225,14 @@ int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
     ready = !work || sf_tile_ready( t, 1 );
   }
   if( ops->msg ) {
+    sf_message_t const * m;
     uint32_t in;
-    while( ready && !t->failed && sf_tile_take( t, t->message, t->message_bytes, &in, 1 ) && !t->failed ) {
-      ops->msg( t, in, t->message );
-      uint64_t done = sf_clock_ns();
-      if( done > t->message->t_pub ) sf_hist_add( &t->cnc->hist[SF_HIST_STAGE], done - t->message->t_pub );
+    while( ready && !t->failed && ( m = sf_tile_take( t, t->message, t->message_bytes, &in, 1 ) ) && !t->failed ) {
+      ops->msg( t, in, m );
+      if( SF_LIKELY( !t->tape ) ) { /* what a tape has was published in another run */
+        uint64_t done = sf_clock_ns();
+        if( done > m->t_pub ) sf_hist_add( &t->cnc->hist[SF_HIST_STAGE], done - m->t_pub );
+      }
       work++;
       ready = sf_tile_ready( t, 1 );
     }

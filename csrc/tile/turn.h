@@ -12,6 +12,7 @@
 #include "shm/cnc.h"
 #include "shm/control.h"
 #include "shm/instance.h"
+#include "tile/tape.h"
 #include "tile/tile.h"
 
 #define SF_TURN_BATCH     64
@@ -49,6 +50,9 @@ struct sf_tile {
   uint32_t replay_in;   /* in-link of recorded turns, or SF_TURN_NO_REPLAY */
   uint32_t replay_held; /* 1 = replay_turn is still to be followed */
   sf_turn_t replay_turn;
+  sf_tape_t const * tape;               /* where in-link 0 comes from; NULL: from its link */
+  uint64_t tape_load;                   /* `loads` of the tape that tape_off is of */
+  uint64_t tape_off;                    /* of the next message in it */
   uint64_t primary_next;                /* seq of the next primary message, jumps not yet recorded not counted */
   uint64_t count[SF_COUNTER_FIRST_OWN]; /* written to the cnc page by housekeeping */
   uint64_t jumped[SF_PORT_MAX];         /* messages jumped since the last one taken */
@@ -75,10 +79,10 @@ int sf_tile_boot( sf_tile_t * t );
    messages may publish.  Not even one is counted as backpressure. */
 int sf_tile_ready( sf_tile_t * t, uint64_t messages );
 
-/* sf_tile_take copies the next message of the pass into buffer and returns 1, or 0
-   when the pass is over.  fresh=0: a message that needs a turn record is left for
-   the next batch.  Assumes sf_tile_ready. */
-int sf_tile_take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh );
+/* sf_tile_take returns the next message of the pass, NULL when the pass is over: copied
+   into buffer, or where it stands on the tape.  fresh=0: a message that needs a turn
+   record is left for the next batch.  Assumes sf_tile_ready. */
+sf_message_t const * sf_tile_take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh );
 
 /* sf_tile_turn is one turn of a C tile at engine clock now; returns how much it did. */
 int sf_tile_turn( sf_tile_t * t, uint64_t now );

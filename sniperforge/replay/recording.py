@@ -12,7 +12,7 @@ import numpy as np
 from ipc._core import lib
 from ipc.errors import CoreError
 from sniperforge.config import Config
-from sniperforge.journal import Reader, run_files, runs
+from sniperforge.journal import Place, Reader, run_files, runs
 from sniperforge.tile_config import StrategyConfig
 from sniperforge.topology import Graph, graph
 
@@ -82,6 +82,11 @@ class Recording:
     size_bytes: int
     seconds: float
     end: str
+
+    @property
+    def tokens_path(self) -> Path:
+        """The file in which a replay leaves the rows of table `tokens`."""
+        return self.directory / f"{self.run}.tokens"
 
     @classmethod
     def open(cls, directory: Path, run: int | None = None, bots: list[str] | None = None) -> Recording:
@@ -172,5 +177,10 @@ def _scan(directory: Path, run: int) -> tuple[dict[str, int], int, float, str]:
                 raise
             end = error.sentence
         place, (first_ns, last_ns) = reader.place, reader.span_ns
-    sizes = [path.stat().st_size for path in run_files(directory)[run][: place.segment]]
-    return counts, sum(sizes) + place.offset, (last_ns - first_ns) / 1e9, end
+    return counts, bytes_before(directory, place), (last_ns - first_ns) / 1e9, end
+
+
+def bytes_before(directory: Path, place: Place) -> int:
+    """Bytes of a run's journal before a place of it."""
+    sizes = [path.stat().st_size for path in run_files(directory)[place.run][: place.segment]]
+    return sum(sizes) + place.offset

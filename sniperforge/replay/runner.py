@@ -1,10 +1,14 @@
 """Builds the graph of a replay, runs it in this thread, and compares what the bots want with what they wanted.
 
-    journal -> replay -> raw -> book -> market -> bots -> intent.* -> comparison with the journal
-    journal -> recorder -> fill, denied, turns.* -------^
+    from raw:     journal -> replay -> raw -> book -> market -> bots -> intent.* -> comparison with the journal
+    from market:  journal -> tape ----------------------------> bots -> intent.* -> comparison with the journal
+                  journal -> recorder -> fill, denied, turns.* -^
 
 `replay` is a tile in C, `recorder` and the comparison are this module.  What is small, and what decides the order
-in which a bot saw things, is put on its links before the first raw message: nobody can wait for it then.
+in which a bot saw things, is put on its links before the first message: nobody can wait for it then.
+
+From raw, all that the engine makes of the chain's bytes is made again. From market, the bots get what `book` had
+published: the same messages, many times faster. Only what table `tokens` holds comes from raw, once for each journal.
 """
 
 from __future__ import annotations
@@ -14,8 +18,8 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from ipc._core import ffi, lib
 from ipc.errors import CoreError, check
@@ -26,6 +30,10 @@ from ipc.views import Instance
 from sniperforge.groups import tile_class
 from sniperforge.journal import Reader, Record
 from sniperforge.replay.recording import PRIMARY, SIDE_KINDS, BotTile, Recording, ReplayError
+from sniperforge.replay.tape import Tape, keep_tokens, known_tokens, put_tokens
+
+Source = Literal["raw", "market"]
+"""What of the journal a replay begins with."""
 
 _TURN_END = 0xFFFFFFFF  # sf_turn_t.in: no more turns, the rest is primary
 _STEPS = 64  # turns of the C tiles in one call
@@ -74,8 +82,10 @@ class Result:
 
     Attributes:
         difference: the first one; None if there is none.
-        raw: messages put in.
-        market: messages that book made of them.
+        raw: messages put in; none from market.
+        market: messages that the bots were given.
+        seconds: from the first message on.
+        load_seconds: before it and between loads: what had to be read and verified so that the bots could go on.
     """
 
     run: int
@@ -85,6 +95,7 @@ class Result:
     market: int = 0
     recorded_seconds: float = 0.0
     seconds: float = 0.0
+    load_seconds: float = 0.0
     end: str = ""
 
     @property
@@ -102,28 +113,53 @@ class Result:
         return self.recorded_seconds / self.seconds if self.seconds else 0.0
 
     @property
+    def events(self) -> int:
+        """Messages put in: of raw, or from market."""
+        return self.raw or self.market
+
+    @property
     def events_per_second(self) -> float:
-        return self.raw / self.seconds if self.seconds else 0.0
+        return self.events / self.seconds if self.seconds else 0.0
 
 
 Progress = Callable[[float], None]
 
 
-def replay(recording: Recording, *, name: str | None = None, progress: Progress | None = None) -> Result:
+def replay(
+    recording: Recording, *, name: str | None = None, progress: Progress | None = None, source: Source = "raw"
+) -> Result:
     """Replays a recording and returns what was found; stops at the first difference.
 
     Args:
         name: of the private instance; made from the process id if None.
+        source: from market, the first replay of a journal goes over raw before, without the bots.
         progress: called now and then with the share that is done, 0 to 1.
 
     Raises:
         ReplayError: it came to a halt before its end.
         CoreError: a tile failed; the sentence says why.
     """
-    instance = _topology(recording).create(name or f"replay-{os.getpid()}")
+    name = name or f"replay-{os.getpid()}"
+    progress = progress or (lambda share: None)
+    tokens = None
+    if source == "market" and recording.tiles:
+        tokens = known_tokens(recording)
+        if tokens is None:
+            only_book = replace(recording, tiles=[])
+            with _running(only_book, None, name) as runner:
+                runner.run(lambda share: None)
+                tokens = keep_tokens(recording, runner.tokens)
+    with _running(recording, tokens, name) as runner:
+        return runner.run(progress)
+
+
+@contextlib.contextmanager
+def _running(recording: Recording, tokens: bytes | None, name: str) -> Iterator[_Runner]:
+    """A replay in an instance of its own: from market if there are tokens, else from raw."""
+    instance = _topology(recording, from_market=tokens is not None).create(name)
     try:
         with contextlib.ExitStack() as stack:
-            return _Runner(recording, instance, stack).run(progress or (lambda share: None))
+            yield _Runner(recording, instance, stack, tokens)
     finally:
         instance.remove()
 
@@ -132,33 +168,38 @@ def _power_of_two(least: int) -> int:
     return 1 << max(least - 1, 3).bit_length()
 
 
-def _topology(recording: Recording) -> Topology:
+def _topology(recording: Recording, *, from_market: bool) -> Topology:
     links = recording.config.topology.links
     tables = recording.config.topology.tables
     topology = Topology(state_dir=recording.directory.parent)
-    topology.group(_GROUP, wait="yield")
+    if not from_market or not all(tile.python for tile in recording.tiles):
+        topology.group(_GROUP, wait="yield")
     if any(tile.python for tile in recording.tiles):
         topology.group("python", wait="yield", python=True)
-    params = {"dir": recording.directory, "run": recording.run, "link": "raw"}
-    topology.tile("replay", kind="replay", group=_GROUP, params=params, burst=64)
-    topology.tile("book", kind="book", group=_GROUP, params=recording.book, burst=_burst(recording))
+    if not from_market:
+        params = {"dir": recording.directory, "run": recording.run, "link": "raw"}
+        topology.tile("replay", kind="replay", group=_GROUP, params=params, burst=64)
+        topology.tile("book", kind="book", group=_GROUP, params=recording.book, burst=_burst(recording))
+    book = "recorder" if from_market else "book"
     for tile in recording.tiles:
         group = "python" if tile.python else _GROUP
         topology.tile(tile.name, kind=tile.kind, group=group, params=tile.params, burst=tile.burst)
     topology.tile("recorder", kind="recorder", group=None)
 
-    topology.link("raw", producer="replay", depth=links["raw"].depth, slot_bytes=links["raw"].slot_bytes)
-    topology.link(PRIMARY, producer="book", depth=links[PRIMARY].depth, slot_bytes=links[PRIMARY].slot_bytes)
+    if not from_market:
+        topology.link("raw", producer="replay", depth=links["raw"].depth, slot_bytes=links["raw"].slot_bytes)
+        topology.edge("raw", consumer="book")
+    topology.link(PRIMARY, producer=book, depth=links[PRIMARY].depth, slot_bytes=links[PRIMARY].slot_bytes)
     for link in _side_links(recording):
         depth = _power_of_two(recording.counts.get(link, 0) + 1)
         topology.link(link, producer="recorder", depth=depth, slot_bytes=links[link].slot_bytes)
     for tile in recording.tiles:
         shape = links[tile.intents]
-        topology.link(tile.intents, producer=tile.name, depth=shape.depth, slot_bytes=shape.slot_bytes)
+        depth = max(shape.depth, _power_of_two(lib.IPC_TURN_MAX * (tile.burst + 1)) if tile.python else 0)
+        topology.link(tile.intents, producer=tile.name, depth=depth, slot_bytes=shape.slot_bytes)
         turns = _power_of_two(recording.counts.get(tile.intents, 0) + 2)
         topology.link(f"turns.{tile.name}", producer="recorder", depth=turns, slot_bytes=64)
 
-    topology.edge("raw", consumer="book")
     for tile in recording.tiles:
         for link in [*tile.inputs, f"turns.{tile.name}"]:
             topology.edge(link, consumer=tile.name)
@@ -166,7 +207,7 @@ def _topology(recording: Recording) -> Topology:
     if not recording.tiles:
         topology.edge(PRIMARY, consumer="recorder")
     for table in ("tokens", "pools"):
-        topology.table(table, writer="book", layout=tables[table].row, rows=tables[table].rows)
+        topology.table(table, writer=book, layout=tables[table].row, rows=tables[table].rows)
     return topology
 
 
@@ -188,6 +229,11 @@ class _Recorded:
         kinds = [lib.SF_MSG_INTENT, lib.SF_MSG_TURN]
         self._records = (r for r in _readable(reader, kinds) if r.link in links)
         self._waiting: dict[str, deque[Record]] = {link: deque() for link in links}
+
+    def read_all(self) -> None:
+        """Reads all of them now."""
+        for record in self._records:
+            self._waiting[record.link].append(record)
 
     def peek(self, link: str) -> Record | None:
         """The next one of a link, None behind the last."""
@@ -212,7 +258,9 @@ def _readable(reader: Reader, kinds: list[int]) -> Iterator[Record]:
 
 
 class _Runner:
-    def __init__(self, recording: Recording, instance: Instance, stack: contextlib.ExitStack) -> None:
+    def __init__(
+        self, recording: Recording, instance: Instance, stack: contextlib.ExitStack, tokens: bytes | None
+    ) -> None:
         self._recording = recording
         self._instance = instance
         for tile in instance.tiles:
@@ -231,8 +279,21 @@ class _Runner:
         if not recording.tiles:
             self._drain = stack.enter_context(instance.link(PRIMARY).consume("recorder"))
         self._recorded = _Recorded(recording, stack)
-        self._group = _open_group(instance, stack)
+        self.tokens = instance.table("tokens")
+        self._tape: Tape | None = None
+        if tokens is not None:
+            put_tokens(tokens, self.tokens)
+            self._tape = Tape(recording)
+            stack.callback(self._tape.close)
+        self._group = _open_group(instance, stack) if _GROUP in instance.groups else None
         self._python = [self._boot(tile, stack) for tile in recording.tiles if tile.python]
+        self._bots: list[Any] = [lib.sf_ptile_tile(tile.pointer) for tile in self._python]
+        if self._group is not None and self._tape is not None:
+            count = lib.sf_group_tile_count(self._group)
+            self._bots += [lib.sf_group_tile(self._group, number) for number in range(count)]
+        if self._tape is not None:
+            for bot in self._bots:
+                check(lib.sf_tile_play(bot, self._tape.pointer))
 
     def _boot(self, about: BotTile, stack: contextlib.ExitStack) -> Tile:
         tile = tile_class(about.kind)(self._instance, about.name)
@@ -272,43 +333,70 @@ class _Runner:
         result.end = self._recording.end
         begin = time.perf_counter()
         self._put_recorded()
-        page = self._instance.cnc("replay")
-        total = max(self._recording.size_bytes, 1)
+        if self._tape is not None:
+            self._recorded.read_all()
+            self._tape.load()
+        result.load_seconds = time.perf_counter() - begin
+        begin = worked = time.perf_counter()
         rounds = idle = 0
-        worked = begin
         while result.difference is None:
-            work = check(lib.ipc_group_steps(self._group, _STEPS))
-            for tile in self._python:
-                done = tile.turn(0)
-                if done < 0:
-                    raise ReplayError(f"tile {tile.name} ended: {self._instance.cnc(tile.name).error or 'halted'}")
-                work += done
-            work += self._compare(result)
-            if work:
+            if self._step(result):
                 idle, worked = 0, time.perf_counter()
+            elif self._tape is not None and not self._tape_left():
+                result.seconds += worked - begin
+                begin = time.perf_counter()
+                loaded = self._tape.load()
+                worked = time.perf_counter()
+                result.load_seconds += worked - begin
+                begin = worked
+                if not loaded:
+                    break
             elif time.perf_counter() - worked > _IDLE_S:
                 waiting = self._waiting()
-                if page.value("finished") and not waiting:
+                if self._tape is None and self._instance.cnc("replay").value("finished") and not waiting:
                     break
                 idle += 1
                 if idle > self._recording.config.replay.drain_turns:
                     raise ReplayError(f"the replay stands still: {'; '.join(waiting) or 'its input does not end'}")
             rounds += 1
             if rounds % 64 == 0:
-                progress(min(page.value("place_bytes") / total, 1.0))
-        result.seconds = worked - begin
+                progress(min(self._place_bytes() / max(self._recording.size_bytes, 1), 1.0))
+        result.seconds += worked - begin
         for tile in self._python:
             tile.close()
-        lib.sf_group_finish(self._group)
-        result.raw = self._instance.link("raw").published
-        result.market = self._instance.link(PRIMARY).published
+        if self._group is not None:
+            lib.sf_group_finish(self._group)
+        result.raw = 0 if self._tape is not None else self._instance.link("raw").published
+        result.market = self._tape.messages if self._tape is not None else self._instance.link(PRIMARY).published
         if result.difference is None:
             self._count_rest(result)
         progress(1.0)
         return result
 
+    def _step(self, result: Result) -> int:
+        """Some turns for every tile, and a look at what came of them."""
+        work = check(lib.ipc_group_steps(self._group, _STEPS)) if self._group is not None else 0
+        for tile in self._python:
+            done = tile.turn(0)
+            if done < 0:
+                raise ReplayError(f"tile {tile.name} ended: {self._instance.cnc(tile.name).error or 'halted'}")
+            work += done
+        return work + self._compare(result)
+
+    def _tape_left(self) -> bool:
+        """Whether a bot has still to read of the tape."""
+        return any(lib.sf_tile_tape_left(bot) for bot in self._bots)
+
+    def _place_bytes(self) -> int:
+        """How far the journal was read."""
+        if self._tape is not None:
+            return self._tape.place_bytes
+        return self._instance.cnc("replay").value("place_bytes")
+
     def _waiting(self) -> list[str]:
-        """What still has to be read of the links that a replay is made of."""
+        """What still has to be read of what a replay is made of."""
+        if self._tape is not None:
+            return [f"messages of {PRIMARY} wait for a bot"] if self._tape_left() else []
         return [
             f"{edge.lag} messages of {link} wait for {edge.consumer}"
             for link in ("raw", PRIMARY)

@@ -9,7 +9,6 @@ depend on the updates and their order only.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -101,14 +100,19 @@ class PoolUpdates:
     __slots__ = ("_memory", "_stride")
 
     def __init__(self, memory: bytes | bytearray | memoryview, stride: int) -> None:
-        self._memory = memory
+        self._memory = ffi.buffer(ffi.from_buffer(memory))  # of which a slice is bytes
         self._stride = stride
 
     def __len__(self) -> int:
         return len(self._memory) // self._stride
 
     def __iter__(self) -> Iterator[PoolUpdate]:
-        return map(self._at, range(0, len(self._memory), self._stride))
+        memory, unpack, new = self._memory, _unpack_update, tuple.__new__
+        to_payload, to_state = _HEADER_BYTES, _HEADER_BYTES + _UPDATE_BYTES
+        for offset in range(0, len(memory), self._stride):
+            fields = unpack(memory, offset)
+            payload = memory[offset + to_payload : offset + to_state + fields[-1]]
+            yield new(PoolUpdate, fields + (payload,))  # noqa: RUF005 (faster)
 
     def __getitem__(self, index: int) -> PoolUpdate:
         size = len(self)
@@ -117,9 +121,7 @@ class PoolUpdates:
         return self._at(index % size * self._stride)
 
     def _at(self, offset: int) -> PoolUpdate:
-        fields = _unpack_update(self._memory, offset)
-        begin = offset + _HEADER_BYTES
-        return _new_update((*fields, bytes(self._memory[begin : begin + _UPDATE_BYTES + fields[-1]])))
+        return next(iter(PoolUpdates(self._memory[offset : offset + self._stride], self._stride)))
 
     @property
     def headers(self) -> npt.NDArray[np.void]:
@@ -399,7 +401,6 @@ _ARRAYS = Record(
     "sf_pool_update_t",
     ["array_cnt", *(f"array[{side}][{number}]" for side in (0, 1) for number in range(_SWAP_ARRAYS))],
 )
-_new_update = functools.partial(tuple.__new__, PoolUpdate)
 _unpack_update = Record(
     "sf_pool_update_t",
     [

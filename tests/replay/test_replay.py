@@ -23,8 +23,23 @@ def recorder(tmp_path: Path, instance_name: str) -> Recorder:
     return made
 
 
-def replayed(recorder: Recorder, name: str) -> Result:
-    return replay(Recording.open(recorder.journal), name=name)
+def replayed(recorder: Recorder, name: str, *, torn: bool = False) -> Result:
+    """From raw; and from market, the same comes out, but for where a torn recording ends."""
+    recording = Recording.open(recorder.journal)
+    result = replay(recording, name=name)
+    from_market = replay(recording, name=name, source="market")
+    assert from_market.identical == result.identical
+    if torn:
+        assert from_market.market > 0
+    elif result.difference is None:
+        assert (from_market.raw, from_market.bots, from_market.intents) == (0, result.bots, result.intents)
+    else:
+        assert from_market.difference is not None
+        assert (from_market.difference.link, from_market.difference.seq) == (
+            result.difference.link,
+            result.difference.seq,
+        )
+    return result
 
 
 @pytest.mark.parametrize(
@@ -128,10 +143,32 @@ def test_a_torn_recording_is_replayed_as_far_as_it_goes(recorder: Recorder, inst
     size = path.stat().st_size
     for cut in (3, 2, 1):
         os.truncate(path, size * cut // 4 // 512 * 512)
-        result = replayed(recorder, instance_name)
+        result = replayed(recorder, instance_name, torn=True)
         assert result.identical, result.difference
         assert 0 < result.raw < whole.raw and result.intents <= whole.intents
         assert result.end == "" or "offset" in result.end
+
+
+def test_a_market_larger_than_the_tape_comes_in_several_loads(recorder: Recorder, instance_name: str) -> None:
+    path = recorder.journal / "1.config.json"
+    record = json.loads(path.read_text())
+    record["config"]["replay"]["tape_mb"] = 2  # a load is a block then
+    path.write_text(json.dumps(record))
+    result = replayed(recorder, instance_name)
+    assert result.identical and result.market > 600
+
+
+def test_tokens_left_by_an_earlier_replay_are_taken_as_long_as_they_are_of_this_journal(
+    recorder: Recorder, instance_name: str
+) -> None:
+    recording = Recording.open(recorder.journal)
+    first = replay(recording, name=instance_name, source="market")
+    rows = recording.tokens_path.read_bytes()
+    recording.tokens_path.write_bytes(bytes(8) + rows[8:])
+    assert replay(recording, name=instance_name, source="market").bots == first.bots
+    assert recording.tokens_path.read_bytes() == rows
+    recording.tokens_path.write_bytes(rows[:8])  # of this journal, and no token in it: no bot knows what it pays with
+    assert not replay(recording, name=instance_name, source="market").identical
 
 
 def test_only_one_bot(recorder: Recorder, instance_name: str) -> None:
@@ -151,6 +188,9 @@ def test_summary_and_command(recorder: Recorder, capsys: pytest.CaptureFixture[s
     told = json.loads(capsys.readouterr().out)
     assert told["identical"] and told["intents"] == recorder.intents and told["fills"]["fills"] == recorder.orders
     assert told["events_per_second"] > 0
+    assert cli.main([str(recorder.journal), "--json", "--from", "market"]) == exits.OK
+    from_market = json.loads(capsys.readouterr().out)
+    assert from_market["bots"] == told["bots"] and from_market["market_messages"] == told["market_messages"]
     assert cli.main([str(recorder.journal)]) == exits.OK
     text = capsys.readouterr()
     assert "identical" in text.out and "drawdown" in text.out and text.err == ""
