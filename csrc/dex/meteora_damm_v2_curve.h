@@ -46,18 +46,6 @@ typedef struct sf_damm_v2_leg {
 
 /* -- in the range, moving the price by one word ------------------------------------------------------ */
 
-/* n/d, rounded up if `up`, of an n of three words and a d of two.  Returns 0, or -1 if it is another case than that the
-   quotient is not above d's high word: then the digit that the high words give is at most one too large. */
-SF_WIDE int sf_damm_v2_digit( uint64_t n2, uint64_t n1, uint64_t n0, sf_u128_t d, int up, uint64_t * quotient ) {
-  uint64_t d1 = (uint64_t)( d >> 64 ), high;
-  if( __builtin_expect( n2 >= d1, 0 ) ) return -1;
-  uint64_t digit = sf_div_word( n2, n1, d1, &high );
-  if( __builtin_expect( digit > d1, 0 ) ) return -1;
-  sf_u128_t left = (sf_u128_t)high << 64 | n0, taken = (sf_u128_t)digit * (uint64_t)d;
-  *quotient = up ? digit + ( taken < left ) : digit - ( taken > left );
-  return 0;
-}
-
 /* How far v of token a moves the price: with A = v*P by A*P / (L+A) down if it goes in, by A*P / (L-A) up if it comes
    out. */
 SF_WIDE int sf_damm_v2_move_a( sf_meteora_damm_v2_state_t const * s, uint64_t v, int in, uint64_t * moved ) {
@@ -66,13 +54,13 @@ SF_WIDE int sf_damm_v2_move_a( sf_meteora_damm_v2_state_t const * s, uint64_t v,
   if( __builtin_expect( high >> 64 != 0, 0 ) ) return -1;
   if( __builtin_expect( in ? __builtin_add_overflow( l, a, &d ) : __builtin_sub_overflow( l, a, &d ), 0 ) ) return -1;
   sf_u256_t n = sf_wide_mul( a, s->sqrt_price );
-  return n.w[3] ? -1 : sf_damm_v2_digit( n.w[2], n.w[1], n.w[0], d, !in, moved );
+  return n.w[3] ? -1 : sf_near_digit( n.w[2], n.w[1], n.w[0], d, !in, moved );
 }
 
 /* How far v of token b moves the price: v*2^128 / L, up if it goes in, down if it comes out. */
 SF_WIDE int sf_damm_v2_move_b( sf_meteora_damm_v2_state_t const * s, uint64_t v, int in, uint64_t * moved ) {
   if( __builtin_expect( v >= (uint64_t)( s->liquidity >> 64 ), 0 ) ) return -1;
-  return sf_damm_v2_digit( v << s->ready.bits, 0, 0, s->ready.liquidity, !in, moved );
+  return sf_near_digit( v << s->ready.bits, 0, 0, s->ready.liquidity, !in, moved );
 }
 
 /* An exact input (`in`) or output of v on the state of a pool with a range.  Returns 0, or -1 if it has to go by

@@ -1,14 +1,13 @@
+/* gcc would gather neighbouring words of 256-bit numbers in vectors, and wait for them */
+#if defined( __GNUC__ ) && !defined( __clang__ )
+#pragma GCC optimize( "no-tree-slp-vectorize" )
+#endif
+
 #include "dex/meteora_dlmm.h"
 
 #include <string.h>
 
 #include "dex/meteora_dlmm_math.h"
-
-/* What varies between bins and quotes of one state. */
-typedef struct sf_dlmm_now {
-  uint32_t fee_in; /* 1: fee from the input */
-  uint64_t rate;   /* of the bin at hand */
-} sf_dlmm_now_t;
 
 /* One bin's part of a swap. */
 typedef struct sf_dlmm_fill {
@@ -18,16 +17,11 @@ typedef struct sf_dlmm_fill {
   uint64_t protocol;
 } sf_dlmm_fill_t;
 
-/* What a bin's own step and the price of it say together. */
-typedef struct sf_dlmm_place {
-  sf_dlmm_step_t const * step; /* as many as it has layers */
-  sf_u128_t price;
-} sf_dlmm_place_t;
+/* -- exact input of up to `left` in the bin whose steps begin at b: 0, or -1 if the program fails -- */
 
 /* Older builds: the bin's own liquidity, fee from the input. */
-SF_DLMM_ALWAYS int fill_older( sf_dlmm_place_t const * p, sf_meteora_dlmm_state_t const * s, uint64_t rate, int a_to_b,
-                               uint64_t left, sf_dlmm_fill_t * f ) {
-  sf_dlmm_step_t const * b = p->step;
+SF_DLMM_ALWAYS int fill_older( sf_meteora_dlmm_state_t const * s, sf_dlmm_step_t const * b, sf_u128_t price,
+                               uint64_t rate, int a_to_b, uint64_t left, sf_dlmm_fill_t * f ) {
   if( __builtin_expect( b->overflow, 0 ) ) return -1;
   /* left > in + fee on top, as a product; the sum must fit in any case */
   uint64_t d = SF_DLMM_RATE_OF - rate, sum;
@@ -40,39 +34,38 @@ SF_DLMM_ALWAYS int fill_older( sf_dlmm_place_t const * p, sf_meteora_dlmm_state_
   } else {
     f->in  = left;
     f->fee = sf_dlmm_fee_inside( left, rate );
-    if( sf_dlmm_gives( p->price, a_to_b, left - f->fee, &f->out ) ) return -1;
+    if( sf_dlmm_gives( price, a_to_b, left - f->fee, &f->out ) ) return -1;
     if( f->out > b->out ) f->out = b->out;
   }
   f->protocol = sf_bps_of( f->fee, s->protocol_bps );
   return 0;
 }
 
-/* The newest build with orders in the bin, or with the fee from the output. */
-static int fill_layers( sf_dlmm_place_t const * p, sf_meteora_dlmm_state_t const * s, sf_dlmm_now_t const * n,
-                        int a_to_b, uint64_t left, sf_dlmm_fill_t * f ) {
-  sf_dlmm_step_t const * b = p->step;
-  uint64_t fee = n->fee_in ? sf_dlmm_fee_inside( left, n->rate ) : 0, usable = left - fee, rest = usable, out = 0,
-           own = 0;
-  for( uint32_t i = 0; i < b->layers; i++ ) {
-    if( i && !rest ) break;
-    if( b[i].overflow ) return -1;
-    uint64_t in = b[i].in, got = b[i].out;
-    if( rest < in ) {
-      in = rest;
-      if( sf_dlmm_gives( p->price, a_to_b, rest, &got ) ) return -1;
-    }
-    rest -= in;
-    if( !i ) own = in;
-    if( __builtin_add_overflow( out, got, &out ) ) return -1;
+/* What `usable` gives in all layers of a bin; with `fee`, if that is from the input, it is what is paid. */
+SF_DLMM_ALWAYS int layers_give( sf_meteora_dlmm_state_t const * s, sf_dlmm_step_t const * b, sf_u128_t price,
+                                uint64_t rate, int a_to_b, uint64_t usable, uint64_t fee, sf_dlmm_fill_t * f ) {
+  uint64_t rest = usable, out = 0, own = usable < b->in ? usable : b->in;
+  int fee_in = sf_dlmm_fee_in( s, a_to_b );
+  f->in      = usable + fee;
+  /* the layers that it empties, then a part of one */
+  uint32_t i = 0;
+  for( ; i < b->layers && ( !i || rest ) && rest >= b[i].in; i++ ) {
+    if( b[i].overflow || __builtin_add_overflow( out, b[i].out, &out ) ) return -1;
+    rest -= b[i].in;
   }
-  f->in = left;
+  if( i < b->layers && ( !i || rest ) ) {
+    uint64_t got;
+    if( b[i].overflow || sf_dlmm_gives( price, a_to_b, rest, &got ) || __builtin_add_overflow( out, got, &out ) )
+      return -1;
+    rest = 0;
+  }
   if( rest ) {
     usable -= rest;
-    fee = n->fee_in ? sf_dlmm_fee_on_top( usable, n->rate ) : 0;
+    fee = fee_in ? sf_dlmm_fee_on_top( usable, rate ) : 0;
     if( __builtin_add_overflow( usable, fee, &f->in ) ) return -1;
   }
-  if( !n->fee_in ) {
-    fee = sf_dlmm_fee_inside( out, n->rate );
+  if( !fee_in ) {
+    fee = sf_dlmm_fee_inside( out, rate );
     out -= fee;
   }
   f->out      = out;
@@ -81,45 +74,45 @@ static int fill_layers( sf_dlmm_place_t const * p, sf_meteora_dlmm_state_t const
   return 0;
 }
 
-SF_DLMM_ALWAYS int fill_newest( sf_dlmm_place_t const * p, sf_meteora_dlmm_state_t const * s, sf_dlmm_now_t const * n,
-                                int a_to_b, uint64_t left, sf_dlmm_fill_t * f ) {
-  sf_dlmm_step_t const * b = p->step;
-  if( __builtin_expect( b->layers > 1 || !n->fee_in || b->overflow, 0 ) )
-    return fill_layers( p, s, n, a_to_b, left, f );
+/* The newest build with orders in the bin, or with the fee from the output. */
+SF_DLMM_ALWAYS int fill_layers( sf_meteora_dlmm_state_t const * s, sf_dlmm_step_t const * b, sf_u128_t price,
+                                uint64_t rate, int a_to_b, uint64_t left, sf_dlmm_fill_t * f ) {
+  uint64_t fee = sf_dlmm_fee_in( s, a_to_b ) ? sf_dlmm_fee_inside( left, rate ) : 0;
+  return layers_give( s, b, price, rate, a_to_b, left - fee, fee, f );
+}
+
+SF_DLMM_ALWAYS int fill_newest( sf_meteora_dlmm_state_t const * s, sf_dlmm_step_t const * b, sf_u128_t price,
+                                uint64_t rate, int a_to_b, uint64_t left, sf_dlmm_fill_t * f ) {
+  if( b->layers > 1 || !sf_dlmm_fee_in( s, a_to_b ) || b->overflow ) {
+    return fill_layers( s, b, price, rate, a_to_b, left, f );
+  }
   /* more than `in` is left of it after the fee, as a product */
-  if( (sf_u128_t)left * ( SF_DLMM_RATE_OF - n->rate ) >= ( (sf_u128_t)b->in + 1 ) * SF_DLMM_RATE_OF ) {
-    f->fee = sf_dlmm_fee_on_top( b->in, n->rate );
+  if( (sf_u128_t)left * ( SF_DLMM_RATE_OF - rate ) >= ( (sf_u128_t)b->in + 1 ) * SF_DLMM_RATE_OF ) {
+    f->fee = sf_dlmm_fee_on_top( b->in, rate );
     f->in  = b->in + f->fee;
     f->out = b->out;
   } else {
     f->in  = left;
-    f->fee = sf_dlmm_fee_inside( left, n->rate );
+    f->fee = sf_dlmm_fee_inside( left, rate );
     if( left - f->fee == b->in ) f->out = b->out;
-    else if( sf_dlmm_gives( p->price, a_to_b, left - f->fee, &f->out ) ) return -1;
+    else if( sf_dlmm_gives( price, a_to_b, left - f->fee, &f->out ) ) return -1;
   }
   /* nothing but a fee: the program splits none */
   f->protocol = left == f->fee ? 0 : sf_bps_of( f->fee, s->protocol_bps );
   return 0;
 }
 
-static uint64_t all_of( sf_dlmm_step_t const * b ) {
-  uint64_t all = 0;
-  for( uint32_t i = 0; i < b->layers; i++ )
-    if( __builtin_add_overflow( all, b[i].out, &all ) ) return UINT64_MAX;
-  return all;
-}
+/* -- exact output of up to `left`: 0, or the program's error -- */
 
-/* Exact output of up to `left`.  Returns 0 or the program's error. */
-SF_DLMM_ALWAYS uint32_t take_older( sf_dlmm_place_t const * p, sf_meteora_dlmm_state_t const * s, uint64_t rate,
-                                    int a_to_b, uint64_t left, sf_dlmm_fill_t * f ) {
-  sf_dlmm_step_t const * b = p->step;
+SF_DLMM_ALWAYS uint32_t take_older( sf_meteora_dlmm_state_t const * s, sf_dlmm_step_t const * b, sf_u128_t price,
+                                    uint64_t rate, int a_to_b, uint64_t left, sf_dlmm_fill_t * f ) {
   uint64_t in;
   if( left >= b->out ) {
     if( b->overflow ) return SF_DLMM_ERR_OVERFLOW;
     in     = b->in;
     f->out = b->out;
   } else {
-    if( sf_dlmm_needs( p->price, a_to_b, left, &in ) ) return SF_DLMM_ERR_OVERFLOW;
+    if( sf_dlmm_needs( price, a_to_b, left, &in ) ) return SF_DLMM_ERR_OVERFLOW;
     f->out = left;
   }
   f->fee      = sf_dlmm_fee_on_top( in, rate );
@@ -127,22 +120,65 @@ SF_DLMM_ALWAYS uint32_t take_older( sf_dlmm_place_t const * p, sf_meteora_dlmm_s
   return __builtin_add_overflow( in, f->fee, &f->in ) ? SF_DLMM_ERR_OVERFLOW : 0;
 }
 
-static uint32_t take_newest( sf_dlmm_place_t const * p, sf_meteora_dlmm_state_t const * s, sf_dlmm_now_t const * n,
-                             int a_to_b, uint64_t left, sf_dlmm_fill_t * f ) {
-  uint64_t all = all_of( p->step ), in, gross = left;
-  if( !n->fee_in && __builtin_add_overflow( left, sf_dlmm_fee_on_top( left, n->rate ), &gross ) )
-    return SF_DLMM_ERR_OVERFLOW;
+/* All that a bin's layers hold, UINT64_MAX if that is more. */
+SF_DLMM_ALWAYS uint64_t all_of( sf_dlmm_step_t const * b ) {
+  if( b->layers == 1 ) return b->out;
+  sf_u128_t all = (sf_u128_t)b[0].out + b[1].out + b[2].out;
+  return all >> 64 ? UINT64_MAX : (uint64_t)all;
+}
+
+/* The newest build works out the input and its fee, then what that input gives.  Of a part of a bin the fee taken
+   off again is the one put on, and leaves the same: what is paid is ceil( in*10^9 / (10^9-rate) ), and
+   floor( that*(10^9-rate) / 10^9 ) is `in`. */
+
+/* With orders in the bin, with the fee from the output, or all of the bin. */
+SF_DLMM_ALWAYS uint32_t take_layers( sf_meteora_dlmm_state_t const * s, sf_dlmm_step_t const * b, sf_u128_t price,
+                                     uint64_t rate, int a_to_b, uint64_t left, sf_dlmm_fill_t * f ) {
+  uint64_t all = all_of( b ), in, gross = left, fee = 0, paid;
+  int fee_in = sf_dlmm_fee_in( s, a_to_b );
+  if( !fee_in && __builtin_add_overflow( left, sf_dlmm_fee_on_top( left, rate ), &gross ) ) return SF_DLMM_ERR_OVERFLOW;
   if( gross >= all ) {
-    if( fill_newest( p, s, n, a_to_b, UINT64_MAX, f ) ) return SF_DLMM_ERR_OVERFLOW;
+    if( fill_newest( s, b, price, rate, a_to_b, UINT64_MAX, f ) ) return SF_DLMM_ERR_OVERFLOW;
     if( !f->out ) memset( f, 0, sizeof( *f ) ); /* all of it was the fee: the program passes the bin */
     return 0;
   }
-  if( sf_dlmm_needs( p->price, a_to_b, gross, &in ) ) return SF_DLMM_ERR_OVERFLOW;
-  if( n->fee_in && __builtin_add_overflow( in, sf_dlmm_fee_on_top( in, n->rate ), &in ) ) return SF_DLMM_ERR_OVERFLOW;
-  if( fill_newest( p, s, n, a_to_b, in, f ) ) return SF_DLMM_ERR_OVERFLOW;
+  if( sf_dlmm_needs( price, a_to_b, gross, &in ) ) return SF_DLMM_ERR_OVERFLOW;
+  if( fee_in ) fee = sf_dlmm_fee_on_top( in, rate );
+  if( __builtin_add_overflow( in, fee, &paid ) ) return SF_DLMM_ERR_OVERFLOW;
+  if( layers_give( s, b, price, rate, a_to_b, in, fee, f ) ) return SF_DLMM_ERR_OVERFLOW;
   if( f->out < left ) return SF_DLMM_ERR_UNDETERMINED;
   if( f->out - left > 1 ) f->protocol += f->out - left;
   f->out = left;
+  return 0;
+}
+
+/* What `in`, which is what `out` needs, gives beyond it; -1 if the sum does not fit. */
+SF_DLMM_ALWAYS int gives_beyond( sf_u128_t price, int a_to_b, uint64_t in, uint64_t out, uint64_t * beyond ) {
+  uint64_t all;
+  if( a_to_b ) {
+    if( sf_dlmm_gives( price, 1, in, &all ) ) return -1;
+    *beyond = all - out;
+    return 0;
+  }
+  /* in*2^64 is less than 2^64 above out*price: more than nothing at a price below one */
+  uint64_t rest = -( out * (uint64_t)price );
+  *beyond       = price >> 64 ? 0 : rest / (uint64_t)price;
+  return __builtin_add_overflow( out, *beyond, &all ) ? -1 : 0;
+}
+
+SF_DLMM_ALWAYS uint32_t take_newest( sf_meteora_dlmm_state_t const * s, sf_dlmm_step_t const * b, sf_u128_t price,
+                                     uint64_t rate, int a_to_b, uint64_t left, sf_dlmm_fill_t * f ) {
+  uint64_t in, beyond;
+  if( b->layers > 1 || !sf_dlmm_fee_in( s, a_to_b ) || b->overflow || left >= b->out ) {
+    return take_layers( s, b, price, rate, a_to_b, left, f );
+  }
+  if( sf_dlmm_needs( price, a_to_b, left, &in ) ) return SF_DLMM_ERR_OVERFLOW;
+  f->fee = sf_dlmm_fee_on_top( in, rate );
+  if( __builtin_add_overflow( in, f->fee, &f->in ) ) return SF_DLMM_ERR_OVERFLOW;
+  if( in == b->in ) beyond = b->out - left;
+  else if( gives_beyond( price, a_to_b, in, left, &beyond ) ) return SF_DLMM_ERR_OVERFLOW;
+  f->out      = left;
+  f->protocol = sf_bps_of( f->fee, s->protocol_bps ) + ( beyond > 1 ? beyond : 0 );
   return 0;
 }
 
@@ -165,9 +201,9 @@ static void refuse( sf_meteora_dlmm_state_t const * s, uint32_t error, sf_quote_
   q->tick   = s->active;
 }
 
-static uint32_t impact( double value, uint64_t in, uint64_t out ) {
-  double fair = (double)in * value;
-  return fair <= (double)out ? 0 : (uint32_t)( ( 1. - (double)out / fair ) * 1e6 );
+static inline uint32_t impact( double value, uint64_t in, uint64_t out ) {
+  double worse = ( 1. - (double)out / ( (double)in * value ) ) * 1e6;
+  return (uint32_t)(int64_t)( worse > 0 ? worse : 0 );
 }
 
 SF_DLMM_ALWAYS void walk( sf_meteora_dlmm_state_t const * s, int a_to_b, int exact_in, uint64_t amount, uint64_t now,
@@ -180,13 +216,13 @@ SF_DLMM_ALWAYS void walk( sf_meteora_dlmm_state_t const * s, int a_to_b, int exa
   uint64_t left = amount, in = 0, out = 0, fee = 0, protocol = 0;
   if( exact_in ) left -= sf_transfer_fee_of( withheld_in, amount );
   else if( sf_transfer_fee_before( withheld_out, amount, &left ) ) return refuse( s, SF_DLMM_ERR_OVERFLOW, q );
-  sf_dlmm_now_t n             = { .fee_in = (uint32_t)sf_dlmm_fee_in( s, a_to_b ) };
+  int fee_in                  = sf_dlmm_fee_in( s, a_to_b );
   sf_dlmm_way_t const * way   = &s->way[up];
   sf_dlmm_step_t const * step = sf_meteora_dlmm_steps( s, up );
   sf_dlmm_near_t const * near = sf_meteora_dlmm_nears( s, up );
   sf_dlmm_end_t last          = { SF_QUOTE_OK, 0, s->active };
   /* where a fee is added to the output wanted, that sum has to fit */
-  int fits = exact_in || n.fee_in || !( left >> 63 );
+  int fits = exact_in || fee_in || !( left >> 63 );
   for( uint32_t i = 0, at = 0; left; at += sf_meteora_dlmm_near_of( step[i].layers ), i += step[i].layers ) {
     if( __builtin_expect( i == way->step_cnt, 0 ) ) {
       last = way->end;
@@ -199,22 +235,21 @@ SF_DLMM_ALWAYS void walk( sf_meteora_dlmm_state_t const * s, int a_to_b, int exa
       sf_dlmm_whole_t const * whole = (sf_dlmm_whole_t const *)&near[at + 1];
       uint64_t all_in = b->layers > 1 ? whole->in : b->in, all_out = b->layers > 1 ? whole->out : b->out;
       f.fee      = near[at].fee[reference];
-      f.in       = n.fee_in ? all_in + f.fee : all_in;
-      f.out      = n.fee_in ? all_out : all_out - f.fee;
+      f.in       = fee_in ? all_in + f.fee : all_in;
+      f.out      = fee_in ? all_out : all_out - f.fee;
       f.protocol = b->layers > 1 ? whole->protocol[reference] : sf_bps_of( f.fee, s->protocol_bps );
-      drains     = exact_in ? left > f.in + n.fee_in : left >= f.out + !n.fee_in;
+      drains     = exact_in ? left > f.in + (uint64_t)fee_in : left >= f.out + !fee_in;
     }
     if( !drains ) {
-      sf_dlmm_place_t p = { b, at < way->near_cnt ? (sf_u128_t)near[at].price[1] << 64 | near[at].price[0]
-                                                  : sf_meteora_dlmm_price( b->id, s->bin_step ) };
-      n.rate            = sf_dlmm_rate_at( s, &s->reference[reference], b->id );
-      if( exact_in )
-        error =
-            ( s->newest ? fill_newest( &p, s, &n, a_to_b, left, &f ) : fill_older( &p, s, n.rate, a_to_b, left, &f ) )
-                ? SF_DLMM_ERR_OVERFLOW
-                : 0;
-      else if( s->newest ) error = take_newest( &p, s, &n, a_to_b, left, &f );
-      else error = take_older( &p, s, n.rate, a_to_b, left, &f );
+      sf_u128_t price = at < way->near_cnt ? (sf_u128_t)near[at].price[1] << 64 | near[at].price[0]
+                                           : sf_meteora_dlmm_price( b->id, s->bin_step );
+      uint64_t rate   = sf_dlmm_rate_at( s, &s->reference[reference], b->id );
+      if( !exact_in )
+        error = s->newest ? take_newest( s, b, price, rate, a_to_b, left, &f )
+                          : take_older( s, b, price, rate, a_to_b, left, &f );
+      else if( s->newest ? fill_newest( s, b, price, rate, a_to_b, left, &f )
+                         : fill_older( s, b, price, rate, a_to_b, left, &f ) )
+        error = SF_DLMM_ERR_OVERFLOW;
       if( __builtin_expect( error, 0 ) ) return refuse( s, error, q );
     }
     uint32_t over =
@@ -247,10 +282,10 @@ SF_DLMM_ALWAYS void walk( sf_meteora_dlmm_state_t const * s, int a_to_b, int exa
   q->reserve_b    = reserve[1];
   q->status       = last.status;
   q->error        = last.error;
-  q->fee_in_input = n.fee_in;
+  q->fee_in_input = (uint32_t)fee_in;
   q->tick         = last.id;
   q->crossed      = (uint32_t)( moved < 0 ? -moved : moved );
-  q->impact_ppm   = impact( way->value, n.fee_in ? in - fee : in, n.fee_in ? out : out + fee );
+  q->impact_ppm   = impact( way->value, fee_in ? in - fee : in, fee_in ? out : out + fee );
   q->sqrt_price   = 0;
   q->liquidity    = 0;
 }

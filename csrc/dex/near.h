@@ -37,6 +37,19 @@ SF_WIDE int sf_near_whole( uint64_t quotient, int shift, uint64_t doubt, uint64_
   return low == high ? 0 : -1;
 }
 
+/* sf_near_digit writes n/d, rounded up if `up`, of an n of three words and a d of two, without branches that depend on
+   amounts, which no predictor knows.  Returns 0, or -1 if the digit that the high words give is not below d's high word:
+   only then could it be more than one too large. */
+SF_WIDE int sf_near_digit( uint64_t n2, uint64_t n1, uint64_t n0, sf_u128_t d, int up, uint64_t * quotient ) {
+  uint64_t d1 = (uint64_t)( d >> 64 ), high;
+  if( __builtin_expect( n2 >= d1, 0 ) ) return -1;
+  uint64_t digit = sf_div_word( n2, n1, d1, &high );
+  if( __builtin_expect( digit >= d1, 0 ) ) return -1;
+  sf_u128_t left = (sf_u128_t)high << 64 | n0, taken = (sf_u128_t)digit * (uint64_t)d;
+  *quotient = up ? digit + ( taken < left ) : digit - ( taken > left );
+  return 0;
+}
+
 /* sf_near_amount writes the token a for a move of the price: reserve * delta / to, rounded down if it comes out, else up.
    `to` is a mantissa, its top bit is bit to_top.  Returns 0, or -1 if not certain. */
 SF_WIDE int sf_near_amount( sf_near_t const * n, uint64_t delta, uint64_t to, int to_top, int in, uint64_t * amount ) {

@@ -156,12 +156,12 @@ static void test_digits( void ) {
     sf_u128_t d = (sf_u128_t)d1 << 64 | d0, exact = 0;
     if( i & 1 && d1 ) n[2] %= d1;
     int rest = sf_wide_div( ( sf_u256_t ){ { n[0], n[1], n[2], 0 } }, sf_wide_of( d ), &exact );
-    if( sf_damm_v2_digit( n[2], n[1], n[0], d, 0, &q ) ) {
-      CHECK( sf_damm_v2_digit( n[2], n[1], n[0], d, 1, &up ) );
+    if( sf_near_digit( n[2], n[1], n[0], d, 0, &q ) ) {
+      CHECK( sf_near_digit( n[2], n[1], n[0], d, 1, &up ) );
       CHECK( !d1 || n[2] >= d1 || exact + 1 >= d1 );
       continue;
     }
-    CHECK( !sf_damm_v2_digit( n[2], n[1], n[0], d, 1, &up ) );
+    CHECK( !sf_near_digit( n[2], n[1], n[0], d, 1, &up ) );
     CHECK( rest >= 0 && exact == q && up == q + (uint64_t)rest );
     small++;
   }
