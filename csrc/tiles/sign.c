@@ -16,7 +16,6 @@
    hop before it gives at least, so that no order draws more from the wallet than
    its amount_in of token_in. */
 
-#include <sodium.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -25,9 +24,9 @@
 #include "base/err.h"
 #include "shm/pool_row.h"
 #include "solana/base58.h"
-#include "solana/keyfile.h"
 #include "solana/policy.h"
 #include "solana/program.h"
+#include "solana/signer.h"
 #include "tile/tile.h"
 #include "trade/plan.h"
 
@@ -55,7 +54,7 @@ typedef struct sign {
   int in_order;
   int out_wire;
   sf_table_t const * pools;
-  uint8_t * secret; /* 64 bytes in locked memory */
+  sf_signer_t signer;
   sf_policy_t policy;
   uint64_t max_amount_lamports;
   uint64_t signature_ns; /* 1 s / max_signatures_per_second */
@@ -107,18 +106,9 @@ static int key_load( sf_tile_t * t, sign_t * s ) {
   if( !err && has_passphrase ) err = sf_tile_param_u64( t, "key_passphrase_fd", 0, 1u << 20, &fd );
   if( err ) return err;
   if( setrlimit( RLIMIT_CORE, &no_core ) ) return sf_err_set( SF_ERR_SYS, "sign: core dumps cannot be turned off: %m" );
-  if( sodium_init() < 0 ) return sf_err_set( SF_ERR_CRYPTO, "sign: libsodium does not start" );
-  s->secret = sodium_malloc( 64 );
-  if( !s->secret ) return sf_err_set( SF_ERR_SYS, "sign: no locked memory for the key; raise `ulimit -l`" );
-  err = sf_keyfile_read( path, has_passphrase ? (int)fd : -1, s->secret );
-  if( err ) {
-    sodium_free( s->secret );
-    s->secret = NULL;
-    return err;
-  }
-  sodium_mprotect_readonly( s->secret );
-  memcpy( s->policy.wallet, s->secret + 32, 32 );
-  memcpy( s->wallet.wallet, s->secret + 32, 32 );
+  if( ( err = sf_signer_open( &s->signer, path, has_passphrase ? (int)fd : -1 ) ) ) return err;
+  memcpy( s->policy.wallet, s->signer.public_key, 32 );
+  memcpy( s->wallet.wallet, s->signer.public_key, 32 );
   return 0;
 }
 
@@ -155,8 +145,7 @@ static int sign_init( sf_tile_t * t ) {
 
 static void sign_fini( sf_tile_t * t ) {
   sign_t * s = sf_tile_state( t );
-  sodium_free( s->secret ); /* wipes it */
-  s->secret = NULL;
+  sf_signer_close( &s->signer );
 }
 
 /* The hops' swaps, made anew from the pools table where they are not kept or `anew` asks for it. */
@@ -279,7 +268,7 @@ static void message_finish( sf_tile_t * t, sign_t * s ) {
     return;
   }
   uint8_t * message = wire->tx + wire->message_off;
-  crypto_sign_detached( wire->tx + 1, NULL, message, (uint64_t)( wire->tx_len - wire->message_off ), s->secret );
+  sf_signer_sign( &s->signer, wire->tx + 1, message, (uint64_t)( wire->tx_len - wire->message_off ) );
   memcpy( slot + 1, wire, s->now.length );
   sf_tile_publish( t, (uint32_t)s->out_wire, slot, SF_MSG_WIRE, (uint16_t)s->now.length, wire->bot, s->now.t_origin );
   sf_tile_count( t, s->signed_messages, 1 );

@@ -17,6 +17,7 @@
 #include "solana/lookup.h"
 #include "solana/message.h"
 #include "solana/program.h"
+#include "solana/signer.h"
 #include "solana/transaction.h"
 
 #define WORD_MAX 512
@@ -177,13 +178,15 @@ static void do_keyfile( char ** word, uint32_t cnt ) {
   if( n ) {
     if( pipe( ends ) || write( ends[1], bytes, n ) != (long)n || close( ends[1] ) ) exit( 10 );
   }
-  if( sf_keyfile_read( word[1], ends[0], secret ) ) {
+  sf_signer_t signer;
+  if( cnt > 3 ? sf_signer_open( &signer, word[1], ends[0] ) : sf_keyfile_read( word[1], ends[0], secret ) ) {
     failed();
     return;
   }
   if( cnt > 3 ) {
     n = unhex( word[3], bytes, sizeof( bytes ) );
-    crypto_sign_detached( signature, NULL, bytes, n, secret );
+    sf_signer_sign( &signer, signature, bytes, n );
+    sf_signer_close( &signer );
     hex( signature, 64 );
   } else {
     hex( secret + 32, 32 );

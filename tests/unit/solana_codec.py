@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 ROOT = Path(__file__).resolve().parents[2]
-NOUNS = ("address", "base58", "keyfile", "lookup", "message", "program", "transaction")
+NOUNS = ("address", "base58", "keyfile", "lookup", "message", "program", "signer", "transaction")
 
 
 class Codec:
@@ -31,7 +31,7 @@ class Codec:
                 *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
                 *(f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'ipc/include'}"),
                 *map(str, sources),
-                *("-lsodium", "-o", str(program)),
+                *("-lsodium", "-lcrypto", "-o", str(program)),
             ],
             check=True,
             timeout=120,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import stat
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -83,6 +84,11 @@ def test_signatures_are_those_of_solders(codec: Codec, plain: Path, encrypted: P
             signature = keypair.sign_message(message)
             assert signature.verify(keypair.pubkey(), message)
             assert codec.ask("keyfile", str(path), passphrase.encode(), message) == bytes(signature).hex()
+    keypair = keyfile.read(plain)
+    for _ in range(300):
+        message = os.urandom(random.randint(0, 1167))
+        signed = bytes(keypair.sign_message(message))
+        assert codec.ask("keyfile", str(plain), b"", message) == signed.hex()
 
 
 def test_wrong_or_missing_passphrase_is_refused(codec: Codec, encrypted: Path) -> None:
