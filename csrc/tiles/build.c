@@ -1,9 +1,7 @@
 /* build: an order in, an unsigned v0 transaction out.
 
-   Per route (pools, directions, arrays, with or without a tip, creation of accounts, protection) a template is compiled
-   once; each order copies it and overwrites compute limit and price, tip,
-   amounts, least outputs and blockhash.  Templates stand in a cache of SETS x
-   WAYS, the least recently used of a set goes first.
+   The first order over a route (pools, directions, arrays, with or without a tip, creation of accounts, protection) makes its
+   form (trade/forms.h); the others fill it in.
 
      ComputeBudget limit | ComputeBudget price | [tip] | [create account] ... | swap | swap ...
 
@@ -17,9 +15,14 @@
 
    Two orders that are equal in everything else must not become the same
    transaction (one signature would stand for both), so the compute limit is
-   raised by 0..4095 units by the order's number.  Orders of one run differ for 4096
+   raised by 0..3071 units by the order's number.  Orders of one run differ for 3072
    orders; the run's number moves the sequence, so that the first orders after a
-   restart differ from the first ones before it. */
+   restart differ from the first ones before it.
+
+   With `ladder` the routes that were ordered last have a ladder (trade/ladder.h) around their last order that was no rung.
+   Its rungs are built for the newest blockhash while there is nothing else to do, one each AHEAD_NS, and sent to sign to be
+   signed ahead.  An order that says what a rung says becomes a message that names the rung.  A rung is used once, and then built
+   anew: rungs raise the compute limit by 3072..4095 units by their own number, at most DISTINCT_RUNGS for one blockhash. */
 
 #include <stddef.h>
 #include <string.h>
@@ -28,49 +31,42 @@
 #include "base/err.h"
 #include "shm/pool_row.h"
 #include "solana/base58.h"
-#include "solana/program.h"
-#include "solana/template.h"
 #include "tile/tile.h"
 #include "trade/cost.h"
-#include "trade/plan.h"
+#include "trade/forms.h"
+#include "trade/ladder.h"
 
-#define SETS   64
-#define WAYS   8
-#define ORDERS 1024 /* the latest ones, whose fills tell of their routes */
+#define ORDERS 1024 /* the latest ones, whose fills tell of their routes and around which a ladder may stand */
 
-#define PREFIX_LIMIT 0 /* instructions before the plan's */
-#define PREFIX_PRICE 1
-#define PREFIX_TIP   2
+#define DISTINCT_ORDERS 3072 /* together SF_COST_DISTINCT_UNITS + 1 */
+#define DISTINCT_RUNGS  1024
+#define MARGIN_PERCENT  15 /* over the most units that a route has used */
 
-#define DISTINCT_UNITS 4096
-#define MARGIN_PERCENT 15 /* over the most units that a route has used */
-
-#define ROUTE_TIP     1
-#define ROUTE_CREATE  2
-#define ROUTE_PROTECT 4
-
-/* What tells one template from another. */
-typedef struct route {
-  sf_swap_key_t hop[SF_HOP_MAX];
-  uint32_t hop_cnt;
-  uint32_t flags; /* ROUTE_* */
-} route_t;
-
-typedef struct entry {
-  uint64_t used; /* stamp of the last use, 0 = empty */
-  uint64_t made; /* stamp of when it was compiled: what came before it tells nothing of it */
-  route_t route;
-  uint32_t units; /* most that a fill has used, 0 = not known */
-  uint32_t create_cnt;
-  sf_template_t template;
-} entry_t;
+#define AHEAD_NS   15000 /* between two rungs: what sign takes for one */
+#define HOT_ORDERS 2     /* over a route, before it gets a ladder */
 
 /* An order on its way. */
 typedef struct built {
   uint64_t order;
-  uint64_t made; /* of the entry */
-  entry_t * entry;
+  uint64_t made; /* of the form */
+  sf_form_t * form;
 } built_t;
+
+/* What stands in a place of a ladder. */
+typedef struct rung {
+  uint64_t epoch; /* of the blockhash it was built for, 0 = not built */
+  uint32_t serial;
+  sf_intent_t terms;
+} rung_t;
+
+typedef struct ladder {
+  uint64_t used; /* stamp of the route's last order, 0 = empty */
+  uint64_t made; /* of the form */
+  uint64_t seed; /* order */
+  sf_form_t * form;
+  uint64_t amount_in[SF_LADDER_RUNGS]; /* of the rungs' terms; 0 = there is no such rung */
+  rung_t rung[SF_LADDER_RUNGS];
+} ladder_t;
 
 typedef struct build {
   int in_order;
@@ -82,22 +78,34 @@ typedef struct build {
   sf_cost_t cost;
   uint64_t max_blockhash_age_ns;
   int tip_configured;
-  uint8_t tip_account[32];
   int protect_configured;
-  uint8_t protect_account[32];
   int built_orders;
   int refused_orders;
   int compiled_templates;
-  uint64_t stamp;
+  int ladder_orders;
+  int ladder_hits;
+  int ladder_rungs;
   sf_chain_row_t chain_row;
   sf_pool_row_t pool_row;
   sf_swap_t * swap[SF_HOP_MAX]; /* of the order in work, in swaps */
   sf_plan_t plan;
   sf_token_accounts_t wallet;
-  sf_lookups_t lookups;
+  sf_form_common_t common;
   sf_swaps_t swaps;
   built_t built[ORDERS];
-  entry_t entry[SETS][WAYS];
+  sf_forms_t forms;
+
+  uint64_t with_ladder;
+  uint64_t newest_order;
+  uint64_t epoch; /* counts blockhashes */
+  uint8_t epoch_blockhash[32];
+  uint64_t epoch_rungs; /* built in it */
+  uint64_t next_ahead;  /* engine clock */
+  uint32_t serial;      /* of the last rung */
+  uint32_t to_build;    /* 1 = some rung may have to be built */
+  uint32_t at;          /* place that is looked at next */
+  uint64_t stamp;
+  ladder_t ladder[SF_LADDER_ROUTES];
 } build_t;
 
 /* Why an order is not built. */
@@ -126,7 +134,7 @@ static int build_init( sf_tile_t * t ) {
   b->pools = sf_tile_table( t, "pools" );
   if( !b->chain || !b->pools ) return SF_ERR_NOTFOUND;
 
-  uint64_t units_max = SF_COMPUTE_UNITS_MAX - DISTINCT_UNITS;
+  uint64_t units_max = SF_COMPUTE_UNITS_MAX - SF_COST_DISTINCT_UNITS;
   if( ( err = sf_tile_param_u64( t, "cu_limit_base", 0, units_max, &b->cost.cu_limit_base ) ) ||
       ( err = sf_tile_param_u64( t, "cu_limit_per_hop", 0, units_max, &b->cost.cu_limit_per_hop ) ) ||
       ( err =
@@ -136,39 +144,29 @@ static int build_init( sf_tile_t * t ) {
       ( err = param_key( t, "wallet", wallet, b->wallet.wallet ) ) )
     return err;
   b->max_blockhash_age_ns = age_ms * 1000000ul;
+  memcpy( b->common.wallet, b->wallet.wallet, 32 );
+  if( sf_tile_param( t, "ladder" ) && ( err = sf_tile_param_u64( t, "ladder", 0, 1, &b->with_ladder ) ) ) return err;
+  b->serial = (uint32_t)( 613ul * sf_tile_run( t ) );
 
   char const * tip  = sf_tile_param( t, "tip_account" );
   b->tip_configured = tip && *tip;
-  if( b->tip_configured && ( err = param_key( t, "tip_account", tip, b->tip_account ) ) ) return err;
+  if( b->tip_configured && ( err = param_key( t, "tip_account", tip, b->common.tip_account ) ) ) return err;
 
   char const * protect  = sf_tile_param( t, "protect_account" );
   b->protect_configured = protect && *protect;
-  if( b->protect_configured && ( err = param_key( t, "protect_account", protect, b->protect_account ) ) ) return err;
+  if( b->protect_configured && ( err = param_key( t, "protect_account", protect, b->common.protect_account ) ) )
+    return err;
   char const * lookups = sf_tile_param( t, "lookup_tables_path" );
-  if( lookups && *lookups && ( err = sf_lookups_read( &b->lookups, lookups ) ) ) return err;
+  if( lookups && *lookups && ( err = sf_lookups_read( &b->common.lookups, lookups ) ) ) return err;
 
   if( ( err = b->built_orders = sf_tile_counter( t, "built_orders" ) ) < 0 ||
       ( err = b->refused_orders = sf_tile_counter( t, "refused_orders" ) ) < 0 ||
-      ( err = b->compiled_templates = sf_tile_counter( t, "compiled_templates" ) ) < 0 )
+      ( err = b->compiled_templates = sf_tile_counter( t, "compiled_templates" ) ) < 0 ||
+      ( err = b->ladder_orders = sf_tile_counter( t, "ladder_orders" ) ) < 0 ||
+      ( err = b->ladder_hits = sf_tile_counter( t, "ladder_hits" ) ) < 0 ||
+      ( err = b->ladder_rungs = sf_tile_counter( t, "ladder_rungs" ) ) < 0 )
     return err;
   return 0;
-}
-
-static void route_of( sf_intent_t const * intent, uint32_t flags, route_t * out ) {
-  memset( out, 0, sizeof( *out ) );
-  out->hop_cnt = intent->hop_cnt;
-  out->flags   = flags;
-  for( uint32_t i = 0; i < intent->hop_cnt; i++ ) sf_swap_key( &intent->hop[i], &out->hop[i] );
-}
-
-static uint32_t route_set( route_t const * route ) {
-  uint64_t word, h = 0;
-  for( uint32_t at = 0; at + 8 <= sizeof( *route ); at += 8 ) {
-    memcpy( &word, (uint8_t const *)route + at, 8 );
-    h = ( h ^ word ) * 0x9e3779b97f4a7c15ul;
-    h ^= h >> 32;
-  }
-  return (uint32_t)( h >> 32 ) % SETS;
 }
 
 /* The hops' swaps; cold where they are not kept. */
@@ -182,63 +180,6 @@ static refusal_t swaps_get( build_t * b, sf_intent_t const * intent ) {
     if( !b->swap[i] ) return ( refusal_t ){ SF_REFUSE_MISMATCH, hop->pool };
   }
   return ( refusal_t ){ 0 };
-}
-
-/* Compiles the route of an order into e, over b->plan.  Cold: about 5 us. */
-static refusal_t entry_compile( sf_tile_t * t, build_t * b, entry_t * e ) {
-  uint8_t limit[SF_COMPUTE_LIMIT_BYTES], price[SF_COMPUTE_PRICE_BYTES], tip[SF_SYSTEM_TRANSFER_BYTES];
-  sf_account_meta_t tip_account[2] = { { .signer = 1, .writable = 1 }, { .writable = 1 } };
-  sf_account_meta_t protect        = { .signer = 0 };
-  sf_instruction_t instruction[SF_TEMPLATE_INSTRUCTION_MAX];
-  uint32_t cnt = PREFIX_TIP;
-
-  sf_compute_limit_data( limit, 0 );
-  sf_compute_price_data( price, 0 );
-  memcpy( protect.pubkey, b->protect_account, 32 );
-  uint16_t protect_cnt = ( e->route.flags & ROUTE_PROTECT ) != 0;
-  instruction[PREFIX_LIMIT] =
-      ( sf_instruction_t ){ sf_program_compute_budget, &protect, limit, protect_cnt, sizeof( limit ) };
-  instruction[PREFIX_PRICE] = ( sf_instruction_t ){ sf_program_compute_budget, NULL, price, 0, sizeof( price ) };
-  if( e->route.flags & ROUTE_TIP ) {
-    sf_system_transfer_data( tip, 0 );
-    memcpy( tip_account[0].pubkey, b->wallet.wallet, 32 );
-    memcpy( tip_account[1].pubkey, b->tip_account, 32 );
-    instruction[cnt++] = ( sf_instruction_t ){ sf_program_system, tip_account, tip, 2, sizeof( tip ) };
-  }
-  uint32_t static_cnt = cnt;
-  for( uint32_t i = 0; i < b->plan.cnt; i++ ) instruction[cnt++] = b->plan.instruction[i];
-  e->create_cnt = b->plan.create_cnt;
-  e->units      = 0;
-  e->made       = b->stamp;
-  sf_tile_count( t, b->compiled_templates, 1 );
-  int err = sf_template_compile( &e->template, b->wallet.wallet, instruction, cnt, &b->lookups, static_cnt );
-  if( err ) return ( refusal_t ){ err == SF_ERR_LIMIT ? SF_REFUSE_SIZE : SF_REFUSE_MISMATCH, e->route.hop_cnt };
-  return ( refusal_t ){ 0 };
-}
-
-/* Finds the route's template or makes it in place of the least recently used one of its set. */
-static refusal_t entry_get( sf_tile_t * t, build_t * b, sf_intent_t const * intent, uint32_t flags, entry_t ** out ) {
-  route_t route;
-  route_of( intent, flags, &route );
-  entry_t * set    = b->entry[route_set( &route )];
-  entry_t * oldest = set;
-  ++b->stamp;
-  for( uint32_t i = 0; i < WAYS; i++ ) {
-    if( set[i].used && !memcmp( &set[i].route, &route, sizeof( route ) ) ) {
-      set[i].used = b->stamp;
-      *out        = &set[i];
-      return ( refusal_t ){ 0 };
-    }
-    if( set[i].used < oldest->used ) oldest = &set[i];
-  }
-  oldest->used      = 0;
-  oldest->route     = route;
-  refusal_t refusal = entry_compile( t, b, oldest );
-  if( !refusal.reason ) {
-    oldest->used = b->stamp;
-    *out         = oldest;
-  }
-  return refusal;
 }
 
 static refusal_t blockhash_check( build_t * b ) {
@@ -259,49 +200,47 @@ static refusal_t kill_check( sf_tile_t * t, sf_intent_t const * intent ) {
   return ( refusal_t ){ SF_REFUSE_KILLED, kill };
 }
 
-static uint32_t units_of( build_t const * b, sf_order_t const * order, entry_t const * e ) {
-  uint64_t units    = order->intent.cu_limit;
-  uint64_t distinct = ( order->order + 2531ul * ( order->order >> 32 ) ) % DISTINCT_UNITS;
+static uint32_t units_of( build_t const * b, sf_intent_t const * intent, sf_form_t const * form, uint64_t distinct ) {
+  uint64_t units = intent->cu_limit;
   if( !units ) {
-    uint64_t learned = e->units + ( (uint64_t)e->units * MARGIN_PERCENT + 99 ) / 100;
-    units            = sf_cost_units( &b->cost, &order->intent );
-    if( e->units && learned < units ) units = learned;
+    uint64_t learned = form->units + ( (uint64_t)form->units * MARGIN_PERCENT + 99 ) / 100;
+    units            = sf_cost_units( &b->cost, intent );
+    if( form->units && learned < units ) units = learned;
   }
-  if( units > SF_COMPUTE_UNITS_MAX - DISTINCT_UNITS ) units = SF_COMPUTE_UNITS_MAX - DISTINCT_UNITS;
+  if( units > SF_COMPUTE_UNITS_MAX - SF_COST_DISTINCT_UNITS ) units = SF_COMPUTE_UNITS_MAX - SF_COST_DISTINCT_UNITS;
   return (uint32_t)( units + distinct );
 }
 
-/* Writes the transaction of an order. */
-static void wire_write( build_t const * b, sf_order_t const * order, entry_t const * e, uint64_t tip_lamports,
-                        sf_wire_t * wire ) {
-  sf_intent_t const * intent     = &order->intent;
-  sf_chain_row_t const * chain   = &b->chain_row;
-  sf_template_t const * template = &e->template;
-  uint32_t units                 = units_of( b, order, e );
-  uint64_t price                 = intent->cu_price_micro_lamports;
-  if( !price ) price = b->cost.cu_price_micro_lamports;
-
-  wire->order                   = order->order;
+/* Writes all of a message but the transaction. */
+static void wire_head( build_t const * b, uint64_t order, sf_intent_t const * intent, sf_wire_t * wire ) {
+  sf_chain_row_t const * chain  = &b->chain_row;
+  wire->order                   = order;
   wire->last_valid_block_height = chain->last_valid_block_height;
   wire->blockhash_slot          = chain->blockhash_slot;
-  wire->fee_lamports_max        = sf_fee_lamports( 1, price, units ) + tip_lamports;
+  wire->fee_lamports_max        = 0;
   wire->bot                     = intent->bot;
-  wire->tx_len                  = template->tx_len;
+  wire->tx_len                  = 0;
   wire->message_off             = SF_TEMPLATE_MESSAGE_OFF;
+  wire->rung                    = 0;
+  wire->rung_serial             = 0;
   memcpy( wire->blockhash, chain->blockhash, 32 );
-  memset( wire->_pad0, 0, sizeof( wire->_pad0 ) );
-
-  uint8_t * tx        = wire->tx;
-  uint16_t const * at = template->data_off;
-  memcpy( tx, template->tx, template->tx_len );
-  memcpy( tx + template->blockhash_off, chain->blockhash, 32 );
-  sf_compute_limit_data( tx + *at++, units );
-  sf_compute_price_data( tx + *at++, price );
-  if( e->route.flags & ROUTE_TIP ) sf_system_transfer_data( tx + *at++, tip_lamports );
-  at += e->create_cnt;
-  for( uint32_t i = b->plan.create_cnt; i < b->plan.cnt; i++ )
-    memcpy( tx + *at++, b->plan.instruction[i].data, b->plan.instruction[i].data_len );
 }
+
+/* Writes the transaction and what the message says of it. */
+static void wire_fill( build_t const * b, sf_intent_t const * intent, sf_form_t const * form, uint64_t distinct,
+                       sf_wire_t * wire ) {
+  sf_form_values_t values = { .intent               = intent,
+                              .blockhash            = b->chain_row.blockhash,
+                              .price_micro_lamports = intent->cu_price_micro_lamports,
+                              .tip_lamports         = form->tip_off ? intent->tip_lamports : 0,
+                              .units                = units_of( b, intent, form, distinct ) };
+  if( !values.price_micro_lamports ) values.price_micro_lamports = b->cost.cu_price_micro_lamports;
+  wire->fee_lamports_max = sf_fee_lamports( 1, values.price_micro_lamports, values.units ) + values.tip_lamports;
+  wire->tx_len           = form->template.tx_len;
+  sf_form_fill( form, &values, wire->tx );
+}
+
+static uint16_t wire_bytes( sf_wire_t const * wire ) { return (uint16_t)( offsetof( sf_wire_t, tx ) + wire->tx_len ); }
 
 static void order_refuse( sf_tile_t * t, build_t * b, sf_order_t const * order, refusal_t refusal, uint64_t t_origin ) {
   sf_message_t * slot    = sf_tile_claim( t, (uint32_t)b->out_refused );
@@ -314,52 +253,194 @@ static void order_refuse( sf_tile_t * t, build_t * b, sf_order_t const * order, 
 }
 
 static uint32_t flags_of( build_t const * b, sf_intent_t const * intent ) {
-  return ( b->tip_configured && intent->tip_lamports ? ROUTE_TIP : 0 ) |
-         ( intent->flags & SF_INTENT_CREATE ? ROUTE_CREATE : 0 ) |
-         ( intent->flags & SF_INTENT_PROTECTED ? ROUTE_PROTECT : 0 );
+  return ( b->tip_configured && intent->tip_lamports ? SF_FORM_TIP : 0 ) |
+         ( intent->flags & SF_INTENT_CREATE ? SF_FORM_CREATE : 0 ) |
+         ( intent->flags & SF_INTENT_PROTECTED ? SF_FORM_PROTECT : 0 );
 }
 
-/* The plan and the template of an order. */
-static refusal_t order_plan( sf_tile_t * t, build_t * b, sf_intent_t const * intent, entry_t ** e ) {
-  refusal_t refusal = kill_check( t, intent );
-  uint32_t flags    = flags_of( b, intent );
-  if( refusal.reason ) return refusal;
+/* The form of an order; cold where the route is new. */
+static refusal_t form_get( sf_tile_t * t, build_t * b, sf_intent_t const * intent, sf_form_t ** out ) {
+  sf_form_key_t key;
+  uint32_t flags = flags_of( b, intent );
   if( !intent->hop_cnt || intent->hop_cnt > SF_HOP_MAX ) return ( refusal_t ){ SF_REFUSE_MISMATCH, intent->hop_cnt };
-  if( flags & ROUTE_PROTECT && !b->protect_configured ) return ( refusal_t ){ SF_REFUSE_MISMATCH, ROUTE_PROTECT };
-  if( ( refusal = blockhash_check( b ) ).reason || ( refusal = swaps_get( b, intent ) ).reason ) return refusal;
-  if( sf_plan_make( &b->plan, intent, b->swap, b->wallet.wallet ) )
-    return ( refusal_t ){ SF_REFUSE_MISMATCH, intent->hop_cnt };
-  return entry_get( t, b, intent, flags, e );
+  if( flags & SF_FORM_PROTECT && !b->protect_configured ) return ( refusal_t ){ SF_REFUSE_MISMATCH, SF_FORM_PROTECT };
+  sf_form_key( intent, flags, &key );
+  if( ( *out = sf_forms_find( &b->forms, &key ) ) ) return ( refusal_t ){ 0 };
+  refusal_t refusal = swaps_get( b, intent );
+  if( refusal.reason ) return refusal;
+  sf_plan_make( &b->plan, intent, b->swap, b->wallet.wallet );
+  sf_tile_count( t, b->compiled_templates, 1 );
+  int err = sf_forms_make( &b->forms, &key, &b->common, &b->plan, b->swap, out );
+  if( err ) return ( refusal_t ){ err == SF_ERR_LIMIT ? SF_REFUSE_SIZE : SF_REFUSE_MISMATCH, intent->hop_cnt };
+  return ( refusal_t ){ 0 };
 }
+
+/* -- the ladder ---------------------------------------------------------------- */
+
+/* Rungs stand for one blockhash only.  chain_row has been read. */
+static void epoch_set( build_t * b ) {
+  if( !memcmp( b->epoch_blockhash, b->chain_row.blockhash, 32 ) ) return;
+  memcpy( b->epoch_blockhash, b->chain_row.blockhash, 32 );
+  b->epoch++;
+  b->epoch_rungs = 0;
+  b->to_build    = 1;
+}
+
+/* The ladder of a form, or NULL. */
+static ladder_t * ladder_of( build_t * b, sf_form_t const * form ) {
+  ladder_t * l = form->ladder ? &b->ladder[form->ladder - 1] : NULL;
+  return l && l->form == form && l->made == form->made ? l : NULL;
+}
+
+static rung_t * rung_find( ladder_t * l, sf_intent_t const * intent ) {
+  for( uint32_t i = 0; i < SF_LADDER_RUNGS; i++ )
+    if( l->amount_in[i] == intent->amount_in && sf_ladder_same( &l->rung[i].terms, intent ) ) return &l->rung[i];
+  return NULL;
+}
+
+/* Puts a ladder around an order; l is the route's, or NULL for one in place of that which was used least recently. */
+static void ladder_set( build_t * b, ladder_t * l, sf_order_t const * order, sf_form_t * form ) {
+  if( !l ) {
+    l = b->ladder;
+    for( uint32_t i = 1; i < SF_LADDER_ROUTES; i++ )
+      if( b->ladder[i].used < l->used ) l = &b->ladder[i];
+    form->ladder = 1 + (uint32_t)( l - b->ladder );
+  }
+  l->used = ++b->stamp;
+  l->made = form->made;
+  l->form = form;
+  l->seed = order->order;
+  for( uint32_t i = 0; i < SF_LADDER_RUNGS; i++ ) {
+    rung_t * r      = &l->rung[i];
+    int err         = sf_ladder_rung( &order->intent, i, &r->terms );
+    l->amount_in[i] = err ? 0 : r->terms.amount_in;
+    r->epoch        = 0;
+  }
+  b->to_build = 1;
+}
+
+/* The rung that an order of this form is, if it has been built; else the route may get a ladder around the order. */
+static rung_t * ladder_use( sf_tile_t * t, build_t * b, sf_order_t const * order, sf_form_t * form ) {
+  epoch_set( b );
+  b->newest_order = order->order;
+  sf_tile_count( t, b->ladder_orders, 1 );
+  ladder_t * l = ladder_of( b, form );
+  rung_t * r   = l ? rung_find( l, &order->intent ) : NULL;
+  if( !r ) {
+    if( l || ++form->orders >= HOT_ORDERS ) ladder_set( b, l, order, form );
+    return NULL;
+  }
+  l->used = ++b->stamp;
+  if( r->epoch != b->epoch ) return NULL;
+  sf_tile_count( t, b->ladder_hits, 1 );
+  r->epoch    = 0; /* used once */
+  b->to_build = 1;
+  return r;
+}
+
+static uint32_t rung_number( build_t const * b, rung_t const * r ) {
+  uint32_t ladder = (uint32_t)( ( (uint8_t const *)r - (uint8_t const *)b->ladder ) / sizeof( ladder_t ) );
+  return 1 + SF_LADDER_RUNGS * ladder + (uint32_t)( r - b->ladder[ladder].rung );
+}
+
+static void rung_build( sf_tile_t * t, build_t * b, ladder_t const * l, rung_t * r ) {
+  sf_message_t * slot = sf_tile_claim( t, (uint32_t)b->out_message );
+  sf_wire_t * wire    = (sf_wire_t *)( slot + 1 );
+  if( !++b->serial ) b->serial++;
+  b->epoch_rungs++;
+  r->epoch  = b->epoch;
+  r->serial = b->serial;
+  wire_head( b, l->seed, &r->terms, wire );
+  wire_fill( b, &r->terms, l->form, DISTINCT_ORDERS + b->serial % DISTINCT_RUNGS, wire );
+  wire->rung        = rung_number( b, r );
+  wire->rung_serial = r->serial;
+  sf_tile_publish( t, (uint32_t)b->out_message, slot, SF_MSG_AHEAD, wire_bytes( wire ), r->terms.bot, 0 );
+  sf_tile_count( t, b->ladder_rungs, 1 );
+}
+
+/* The next rung that is to be built, from b->at on; NULL if there is none. */
+static rung_t * rung_next( build_t * b, ladder_t ** ladder ) {
+  for( uint32_t n = 0; n < SF_LADDER_PLACES; n++ ) {
+    uint32_t at = ( b->at + n ) % SF_LADDER_PLACES, i = at % SF_LADDER_RUNGS;
+    ladder_t * l = &b->ladder[at / SF_LADDER_RUNGS];
+    if( !l->used || l->made != l->form->made || b->newest_order - l->seed >= ORDERS ) {
+      n += SF_LADDER_RUNGS - 1 - i;
+      continue;
+    }
+    if( !l->amount_in[i] || l->rung[i].epoch == b->epoch ) continue;
+    b->at   = at + 1;
+    *ladder = l;
+    return &l->rung[i];
+  }
+  return NULL;
+}
+
+/* Builds one rung. */
+static int build_poll( sf_tile_t * t ) {
+  build_t * b = sf_tile_state( t );
+  ladder_t * l;
+  if( !b->to_build ) return 0;
+  if( sf_tile_now( t ) < b->next_ahead ) {
+    sf_tile_wake_in( t, b->next_ahead - sf_tile_now( t ) );
+    return 0;
+  }
+  rung_t * r = rung_next( b, &l );
+  if( !r || b->epoch_rungs == DISTINCT_RUNGS || sf_tile_kill( t ) != SF_KILL_RUN || blockhash_check( b ).reason ) {
+    b->to_build = 0;
+    return 0;
+  }
+  epoch_set( b );
+  b->next_ahead = sf_tile_now( t ) + AHEAD_NS;
+  rung_build( t, b, l, r );
+  return 1;
+}
+
+/* Looks for a new blockhash. */
+static void build_house( sf_tile_t * t, uint64_t now_ns ) {
+  build_t * b = sf_tile_state( t );
+  (void)now_ns;
+  if( b->with_ladder && !blockhash_check( b ).reason ) epoch_set( b );
+}
+
+/* -- messages ------------------------------------------------------------------ */
 
 static void on_order( sf_tile_t * t, build_t * b, sf_message_t const * m ) {
   sf_order_t const * order   = (sf_order_t const *)( m + 1 );
   sf_intent_t const * intent = &order->intent;
-  entry_t * e                = NULL;
-  refusal_t refusal          = order_plan( t, b, intent, &e );
+  sf_form_t * form           = NULL;
+  refusal_t refusal          = kill_check( t, intent );
+  if( !refusal.reason ) refusal = blockhash_check( b );
+  if( !refusal.reason ) refusal = form_get( t, b, intent, &form );
   if( refusal.reason ) {
     order_refuse( t, b, order, refusal, m->t_origin );
     return;
   }
+  rung_t const * rung = b->with_ladder ? ladder_use( t, b, order, form ) : NULL;
   sf_message_t * slot = sf_tile_claim( t, (uint32_t)b->out_message );
   sf_wire_t * wire    = (sf_wire_t *)( slot + 1 );
-  wire_write( b, order, e, b->tip_configured ? intent->tip_lamports : 0, wire );
-  uint16_t length = (uint16_t)( offsetof( sf_wire_t, tx ) + wire->tx_len );
-  sf_tile_publish( t, (uint32_t)b->out_message, slot, SF_MSG_TX, length, intent->bot, m->t_origin );
+  wire_head( b, order->order, intent, wire );
+  if( rung ) {
+    wire->rung        = rung_number( b, rung );
+    wire->rung_serial = rung->serial;
+  } else {
+    wire_fill( b, intent, form, ( order->order + 2531ul * ( order->order >> 32 ) ) % DISTINCT_ORDERS, wire );
+  }
+  sf_tile_publish( t, (uint32_t)b->out_message, slot, rung ? SF_MSG_RUNG : SF_MSG_TX, wire_bytes( wire ), intent->bot,
+                   m->t_origin );
   sf_tile_count( t, b->built_orders, 1 );
-  b->built[order->order % ORDERS] = ( built_t ){ order->order, e->made, e };
+  b->built[order->order % ORDERS] = ( built_t ){ order->order, form->made, form };
 }
 
 /* A fill tells how many units its route uses, or that there is something wrong with it. */
 static void on_fill( build_t * b, sf_fill_t const * fill ) {
-  built_t * built = &b->built[fill->order % ORDERS];
-  entry_t * e     = built->entry;
-  if( !e || built->order != fill->order || !e->used || e->made != built->made ) return;
+  built_t * built  = &b->built[fill->order % ORDERS];
+  sf_form_t * form = built->form;
+  if( !form || built->order != fill->order || !form->made || form->made != built->made ) return;
   if( fill->outcome == SF_FILL_LANDED && fill->compute_units <= SF_COMPUTE_UNITS_MAX ) {
-    if( fill->compute_units > e->units ) e->units = (uint32_t)fill->compute_units;
+    if( fill->compute_units > form->units ) form->units = (uint32_t)fill->compute_units;
   } else if( fill->outcome == SF_FILL_REVERTED || fill->outcome == SF_FILL_DROPPED ) {
-    for( uint32_t i = 0; i < e->route.hop_cnt; i++ ) sf_swaps_forget( &b->swaps, &e->route.hop[i] );
-    e->used = 0;
+    for( uint32_t i = 0; i < form->key.hop_cnt; i++ ) sf_swaps_forget( &b->swaps, &form->key.hop[i] );
+    sf_forms_drop( &b->forms, form );
   }
 }
 
@@ -374,5 +455,7 @@ sf_tile_ops_t const sf_tile_build = {
   .kind        = "build",
   .state_bytes = sizeof( build_t ),
   .init        = build_init,
+  .poll        = build_poll,
   .msg         = build_msg,
+  .house       = build_house,
 };

@@ -12,6 +12,12 @@
    What the accounts of a swap are is derived once and kept (trade/swap.h): the pools table is read again only when the
    bytes do not agree, because a pool may have changed what it is made of.
 
+   With `ladder` build also sends rungs (trade/ladder.h): transactions of orders that may come, for the newest blockhash.  The
+   terms of a rung are made out here, from the order its ladder stands around, and its bytes are held against them as against
+   an order.  Rungs are signed when nothing else is to do.  What is signed ahead stays here until an order says what the
+   rung says: order, kill word, rate and the blockhash's life are looked at then.  It is handed out once, and a rung of
+   an older blockhash never.
+
    The amounts of an order must carry over: what a hop takes is at most what the
    hop before it gives at least, so that no order draws more from the wallet than
    its amount_in of token_in. */
@@ -28,13 +34,14 @@
 #include "solana/program.h"
 #include "solana/signer.h"
 #include "tile/tile.h"
+#include "trade/cost.h"
+#include "trade/ladder.h"
 #include "trade/plan.h"
 
 #define ORDERS          2048 /* the latest ones, a power of two */
 #define HELD            128  /* messages that wait for their order */
 #define HELD_NS_MAX     1000000000ul
 #define SECOND_NS       1000000000ul
-#define DISTINCT_UNITS  4096 /* how far build may raise an order's compute limit */
 #define WIRE_HEAD_BYTES offsetof( sf_wire_t, tx )
 
 typedef struct known_order {
@@ -46,9 +53,20 @@ typedef struct known_order {
 typedef struct held_message {
   uint64_t since_ns;
   uint64_t t_origin;
-  uint64_t length; /* of the payload */
+  uint32_t kind;   /* SF_MSG_TX, SF_MSG_AHEAD, SF_MSG_RUNG */
+  uint32_t length; /* of the payload */
   sf_wire_t wire;
 } held_message_t;
+
+/* A transaction that was checked, and is signed or will be. */
+typedef struct rung {
+  uint32_t serial; /* 0 = none */
+  uint8_t is_signed;
+  uint8_t is_queued; /* its place is in to_sign */
+  uint8_t _pad0[2];
+  sf_intent_t terms;
+  sf_wire_t wire;
+} rung_t;
 
 typedef struct sign {
   int in_order;
@@ -66,6 +84,10 @@ typedef struct sign {
   int signed_messages;
   int refused_messages;
   int held_messages;
+  int ahead_rungs;
+  int ahead_signed;
+  int ahead_used;
+  int ahead_refused;
   sf_token_accounts_t wallet;
   sf_pool_row_t row;
   sf_swap_t * swap[SF_HOP_MAX]; /* of the order in work, in swaps */
@@ -74,6 +96,15 @@ typedef struct sign {
   held_message_t now; /* the one in work */
   held_message_t held[HELD];
   known_order_t known[ORDERS];
+
+  sf_table_t const * chain; /* NULL = no ladder */
+  sf_chain_row_t chain_row;
+  uint8_t ahead_blockhash[32]; /* of the last rung that came: those of another one are not handed out any more */
+  uint32_t is_idle;            /* no message came since the last turn */
+  uint32_t to_sign_first;
+  uint32_t to_sign_end;
+  uint32_t to_sign[SF_LADDER_PLACES]; /* places, maybe of rungs that are not there any more */
+  rung_t rung[SF_LADDER_PLACES];
 } sign_t;
 
 /* Why a message is not signed. */
@@ -133,12 +164,19 @@ static int sign_init( sf_tile_t * t ) {
   if( lookups && *lookups && ( err = sf_lookups_read( &s->policy.lookups, lookups ) ) ) return err;
   if( !s->policy.program_cnt )
     return sf_err_set( SF_ERR_ARG, "%s.programs: is empty; name the programs that may swap", sf_tile_name( t ) );
+  uint64_t ladder = 0;
+  if( sf_tile_param( t, "ladder" ) && ( err = sf_tile_param_u64( t, "ladder", 0, 1, &ladder ) ) ) return err;
+  if( ladder && !( s->chain = sf_tile_table( t, "chain" ) ) ) return SF_ERR_NOTFOUND;
   s->signature_ns = SECOND_NS / rate;
   s->allowance_ns = SECOND_NS;
   s->allowance_at = sf_clock_ns();
   if( ( err = s->signed_messages = sf_tile_counter( t, "signed_messages" ) ) < 0 ||
       ( err = s->refused_messages = sf_tile_counter( t, "refused_messages" ) ) < 0 ||
-      ( err = s->held_messages = sf_tile_counter( t, "held_messages" ) ) < 0 )
+      ( err = s->held_messages = sf_tile_counter( t, "held_messages" ) ) < 0 ||
+      ( err = s->ahead_rungs = sf_tile_counter( t, "ahead_rungs" ) ) < 0 ||
+      ( err = s->ahead_signed = sf_tile_counter( t, "ahead_signed" ) ) < 0 ||
+      ( err = s->ahead_used = sf_tile_counter( t, "ahead_used" ) ) < 0 ||
+      ( err = s->ahead_refused = sf_tile_counter( t, "ahead_refused" ) ) < 0 )
     return err;
   return key_load( t, s );
 }
@@ -190,8 +228,7 @@ static refusal_t order_check( sign_t * s, sf_intent_t const * intent ) {
 /* The bytes say what the order says, and what stands beside them in the message. */
 static refusal_t bytes_check( sign_t * s, sf_intent_t const * intent, sf_wire_t const * wire ) {
   sf_policy_finding_t found;
-  if( sf_plan_make( &s->plan, intent, s->swap, s->wallet.wallet ) )
-    return ( refusal_t ){ SF_REFUSE_MISMATCH, intent->hop_cnt };
+  sf_plan_make( &s->plan, intent, s->swap, s->wallet.wallet );
   sf_policy_order_t const order = { .instruction  = s->plan.instruction,
                                     .cnt          = s->plan.cnt,
                                     .protect      = ( intent->flags & SF_INTENT_PROTECTED ) != 0,
@@ -200,7 +237,7 @@ static refusal_t bytes_check( sign_t * s, sf_intent_t const * intent, sf_wire_t 
     return ( refusal_t ){ found.reason, found.detail };
   if( intent->cu_price_micro_lamports && found.price_micro_lamports != intent->cu_price_micro_lamports )
     return ( refusal_t ){ SF_REFUSE_FEE, found.price_micro_lamports };
-  if( intent->cu_limit && found.units >= (uint64_t)intent->cu_limit + DISTINCT_UNITS )
+  if( intent->cu_limit && found.units > (uint64_t)intent->cu_limit + SF_COST_DISTINCT_UNITS )
     return ( refusal_t ){ SF_REFUSE_FEE, found.units };
   if( wire->message_off != found.message_off || wire->fee_lamports_max != found.fee_lamports + found.tip_lamports ||
       memcmp( wire->blockhash, wire->tx + found.blockhash_off, 32 ) )
@@ -232,11 +269,32 @@ static refusal_t rate_check( sign_t * s ) {
   return nothing_against;
 }
 
-/* All that can be held against the message in s->now. */
-static refusal_t message_check( sf_tile_t * t, sign_t * s ) {
+/* The payload is as long as it says. */
+static int length_fits( held_message_t const * m ) {
+  if( m->length < WIRE_HEAD_BYTES ) return 0;
+  if( m->kind == SF_MSG_RUNG ) return m->length == WIRE_HEAD_BYTES && !m->wire.tx_len;
+  return m->wire.tx_len <= SF_TX_MAX && m->length == WIRE_HEAD_BYTES + m->wire.tx_len;
+}
+
+/* The rung that a message names, if it may be handed out for this order. */
+static refusal_t rung_check( sign_t * s, sf_intent_t const * intent, sf_wire_t const * wire, rung_t ** out ) {
+  uint32_t place = wire->rung - 1;
+  if( !s->chain || place >= SF_LADDER_PLACES ) return ( refusal_t ){ SF_REFUSE_UNKNOWN, wire->rung };
+  rung_t * r = &s->rung[place];
+  if( !r->serial || r->serial != wire->rung_serial ) return ( refusal_t ){ SF_REFUSE_UNKNOWN, wire->rung };
+  if( !sf_ladder_same( &r->terms, intent ) ) return ( refusal_t ){ SF_REFUSE_MISMATCH, wire->rung };
+  sf_chain_row_t const * chain = &s->chain_row;
+  if( memcmp( r->wire.blockhash, s->ahead_blockhash, 32 ) || memcmp( r->wire.blockhash, wire->blockhash, 32 ) ||
+      sf_table_read( s->chain, 0, &s->chain_row ) || chain->block_height >= r->wire.last_valid_block_height )
+    return ( refusal_t ){ SF_REFUSE_BLOCKHASH, wire->rung };
+  *out = r;
+  return nothing_against;
+}
+
+/* All that can be held against the message in s->now; *rung becomes the one it names, or stays. */
+static refusal_t message_check( sf_tile_t * t, sign_t * s, rung_t ** rung ) {
   sf_wire_t const * wire = &s->now.wire;
-  if( s->now.length < WIRE_HEAD_BYTES || wire->tx_len > SF_TX_MAX || s->now.length != WIRE_HEAD_BYTES + wire->tx_len )
-    return ( refusal_t ){ SF_REFUSE_SIZE, s->now.length };
+  if( !length_fits( &s->now ) ) return ( refusal_t ){ SF_REFUSE_SIZE, s->now.length };
 
   known_order_t * known = &s->known[wire->order % ORDERS];
   if( !wire->order || known->number != wire->order || known->done )
@@ -249,15 +307,81 @@ static refusal_t message_check( sf_tile_t * t, sign_t * s ) {
     return ( refusal_t ){ SF_REFUSE_KILLED, kill };
   if( wire->bot != intent->bot ) return ( refusal_t ){ SF_REFUSE_MISMATCH, wire->bot };
 
-  refusal_t refusal = content_check( s, intent, wire );
+  refusal_t refusal =
+      s->now.kind == SF_MSG_RUNG ? rung_check( s, intent, wire, rung ) : content_check( s, intent, wire );
   if( !refusal.reason ) refusal = rate_check( s );
   return refusal;
 }
 
-/* Signs or refuses the message in s->now.  Publishes one message. */
+static void wire_sign( sign_t * s, sf_wire_t * wire ) {
+  sf_signer_sign( &s->signer, wire->tx + 1, wire->tx + wire->message_off,
+                  (uint64_t)( wire->tx_len - wire->message_off ) );
+}
+
+static void wire_publish( sf_tile_t * t, sign_t * s, sf_message_t * slot, sf_wire_t const * wire ) {
+  uint16_t length = (uint16_t)( WIRE_HEAD_BYTES + wire->tx_len );
+  memcpy( slot + 1, wire, length );
+  sf_tile_publish( t, (uint32_t)s->out_wire, slot, SF_MSG_WIRE, length, wire->bot, s->now.t_origin );
+  sf_tile_count( t, s->signed_messages, 1 );
+}
+
+/* -- rungs --------------------------------------------------------------------- */
+
+/* Checks the transaction in s->now and keeps it.  Publishes nothing, whatever is wrong with it. */
+static void rung_keep( sf_tile_t * t, sign_t * s ) {
+  sf_wire_t const * wire      = &s->now.wire;
+  uint32_t place              = wire->rung - 1;
+  known_order_t const * known = &s->known[wire->order % ORDERS];
+  if( !s->chain || place >= SF_LADDER_PLACES ) return;
+  rung_t * r  = &s->rung[place];
+  r->serial   = 0;
+  int refused = !length_fits( &s->now ) || !wire->order || known->number != wire->order || !wire->rung_serial ||
+                sf_ladder_rung( &known->order.intent, place % SF_LADDER_RUNGS, &r->terms ) ||
+                wire->bot != r->terms.bot || content_check( s, &r->terms, wire ).reason;
+  sf_tile_count( t, refused ? s->ahead_refused : s->ahead_rungs, 1 );
+  if( refused ) return;
+  memcpy( s->ahead_blockhash, wire->blockhash, 32 );
+  memcpy( &r->wire, wire, s->now.length );
+  r->serial    = wire->rung_serial;
+  r->is_signed = 0;
+  if( !r->is_queued ) s->to_sign[s->to_sign_end++ % SF_LADDER_PLACES] = place;
+  r->is_queued = 1;
+}
+
+/* Signs one rung ahead. */
+static int rung_sign( sf_tile_t * t, sign_t * s ) {
+  if( s->to_sign_first == s->to_sign_end || sf_tile_kill( t ) != SF_KILL_RUN ) return 0;
+  rung_t * r   = &s->rung[s->to_sign[s->to_sign_first++ % SF_LADDER_PLACES]];
+  r->is_queued = 0;
+  if( !r->serial || r->is_signed || memcmp( r->wire.blockhash, s->ahead_blockhash, 32 ) ) return 1;
+  wire_sign( s, &r->wire );
+  r->is_signed = 1;
+  sf_tile_count( t, s->ahead_signed, 1 );
+  return 1;
+}
+
+/* Hands out a rung for the order of s->now. */
+static void rung_use( sf_tile_t * t, sign_t * s, rung_t * r, sf_message_t * slot ) {
+  if( !r->is_signed ) wire_sign( s, &r->wire );
+  else sf_tile_count( t, s->ahead_used, 1 );
+  r->is_signed  = 1;
+  r->serial     = 0; /* once */
+  r->wire.order = s->now.wire.order;
+  r->wire.bot   = s->now.wire.bot;
+  wire_publish( t, s, slot, &r->wire );
+}
+
+/* -- messages ------------------------------------------------------------------ */
+
+/* Signs or refuses the message in s->now: publishes one message, but for a rung none. */
 static void message_finish( sf_tile_t * t, sign_t * s ) {
+  if( s->now.kind == SF_MSG_AHEAD ) {
+    rung_keep( t, s );
+    return;
+  }
   sf_wire_t * wire    = &s->now.wire;
-  refusal_t refusal   = message_check( t, s );
+  rung_t * rung       = NULL;
+  refusal_t refusal   = message_check( t, s, &rung );
   sf_message_t * slot = sf_tile_claim( t, (uint32_t)s->out_wire );
   if( refusal.reason ) {
     sf_refused_t * refused = (sf_refused_t *)( slot + 1 );
@@ -267,11 +391,12 @@ static void message_finish( sf_tile_t * t, sign_t * s ) {
     sf_tile_count( t, s->refused_messages, 1 );
     return;
   }
-  uint8_t * message = wire->tx + wire->message_off;
-  sf_signer_sign( &s->signer, wire->tx + 1, message, (uint64_t)( wire->tx_len - wire->message_off ) );
-  memcpy( slot + 1, wire, s->now.length );
-  sf_tile_publish( t, (uint32_t)s->out_wire, slot, SF_MSG_WIRE, (uint16_t)s->now.length, wire->bot, s->now.t_origin );
-  sf_tile_count( t, s->signed_messages, 1 );
+  if( rung ) {
+    rung_use( t, s, rung, slot );
+    return;
+  }
+  wire_sign( s, wire );
+  wire_publish( t, s, slot, wire );
 }
 
 /* Numbers only rise: one that does not is not a new order, and may have been signed. */
@@ -291,16 +416,19 @@ static int message_due( sign_t const * s, sf_wire_t const * wire, uint64_t run )
 
 static void sign_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   sign_t * s = sf_tile_state( t );
+  s->is_idle = 0;
   if( in == (uint32_t)s->in_order ) {
     if( m->kind == SF_MSG_ORDER && m->length >= sizeof( sf_order_t ) )
       order_remember( s, (sf_order_t const *)( m + 1 ) );
     return;
   }
-  if( m->kind != SF_MSG_TX || m->length < WIRE_HEAD_BYTES || m->length > sizeof( sf_wire_t ) ) return;
+  if( m->kind != SF_MSG_TX && m->kind != SF_MSG_AHEAD && m->kind != SF_MSG_RUNG ) return;
+  if( m->length < WIRE_HEAD_BYTES || m->length > sizeof( sf_wire_t ) ) return;
 
   /* a copy of our own: what is checked is what is signed, whatever happens to the link */
   s->now.since_ns = sf_tile_now( t );
   s->now.t_origin = m->t_origin;
+  s->now.kind     = m->kind;
   s->now.length   = m->length;
   memcpy( &s->now.wire, m + 1, m->length );
   if( s->held_first == s->held_end && message_due( s, &s->now.wire, sf_tile_run( t ) ) ) {
@@ -315,10 +443,16 @@ static void sign_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   if( full ) message_finish( t, s );
 }
 
-/* Finishes one held message whose time has come. */
+/* Finishes one held message whose time has come; signs a rung ahead where nothing else is to do. */
 static int sign_poll( sf_tile_t * t ) {
-  sign_t * s = sf_tile_state( t );
-  if( s->held_first == s->held_end ) return 0;
+  sign_t * s  = sf_tile_state( t );
+  int is_idle = s->is_idle;
+  s->is_idle  = 1;
+  if( s->held_first == s->held_end ) {
+    if( is_idle ) return rung_sign( t, s );
+    if( s->to_sign_first != s->to_sign_end ) sf_tile_wake_in( t, 1 );
+    return 0;
+  }
   held_message_t const * first = &s->held[s->held_first % HELD];
   if( !message_due( s, &first->wire, sf_tile_run( t ) ) && sf_tile_now( t ) - first->since_ns < HELD_NS_MAX ) return 0;
   s->now = *first;

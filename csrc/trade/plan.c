@@ -10,7 +10,7 @@ static void plan_create( sf_plan_t * p, sf_swap_t const * swap, uint8_t const wa
                                                    .data_len    = SF_CREATE_BYTES };
 }
 
-int sf_plan_make( sf_plan_t * out, sf_intent_t const * intent, sf_swap_t * const * swap, uint8_t const wallet[32] ) {
+void sf_plan_make( sf_plan_t * out, sf_intent_t const * intent, sf_swap_t * const * swap, uint8_t const wallet[32] ) {
   out->cnt = out->create_cnt = 0;
   for( uint32_t h = 0; intent->flags & SF_INTENT_CREATE && h < intent->hop_cnt; h++ ) {
     uint32_t k = 0;
@@ -18,14 +18,11 @@ int sf_plan_make( sf_plan_t * out, sf_intent_t const * intent, sf_swap_t * const
     if( k == h ) plan_create( out, swap[h], wallet );
   }
   for( uint32_t h = 0; h < intent->hop_cnt; h++ ) {
-    uint32_t len;
-    int err = sf_swap_data( swap[h], &intent->hop[h], out->data[h], &len );
-    if( err ) return err;
+    sf_swap_data( swap[h], &intent->hop[h], out->data[h] );
     out->instruction[out->cnt++] = ( sf_instruction_t ){ .program     = swap[h]->venue->program,
                                                          .account     = swap[h]->account,
                                                          .data        = out->data[h],
                                                          .account_cnt = (uint16_t)swap[h]->account_cnt,
-                                                         .data_len    = (uint16_t)len };
+                                                         .data_len    = swap[h]->data_len };
   }
-  return 0;
 }

@@ -21,8 +21,7 @@ typedef struct sf_plan {
   uint8_t data[SF_HOP_MAX][SF_SWAP_DATA_BYTES_MAX];
 } sf_plan_t;
 
-/* sf_plan_make fills the plan of an intent over these swaps, one for each hop.  Returns 0, or what the venue says of
-   amounts it cannot write.  Hot. */
-int sf_plan_make( sf_plan_t * out, sf_intent_t const * intent, sf_swap_t * const * swap, uint8_t const wallet[32] );
+/* sf_plan_make fills the plan of an intent over these swaps, one for each hop.  Hot. */
+void sf_plan_make( sf_plan_t * out, sf_intent_t const * intent, sf_swap_t * const * swap, uint8_t const wallet[32] );
 
 #endif

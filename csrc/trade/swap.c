@@ -12,12 +12,46 @@ void sf_swap_key( sf_hop_t const * hop, sf_swap_key_t * out ) {
   for( uint32_t i = 0; i < out->array_cnt; i++ ) out->array[i] = hop->array[i];
 }
 
-static sf_swap_ask_t ask_of( sf_swap_key_t const * key, sf_hop_t const * hop ) {
-  return ( sf_swap_ask_t ){ .amount_in = hop->amount_in,
-                            .min_out   = hop->min_out,
+static sf_swap_ask_t ask_of( sf_swap_key_t const * key, uint64_t amount_in, uint64_t min_out ) {
+  return ( sf_swap_ask_t ){ .amount_in = amount_in,
+                            .min_out   = min_out,
                             .a_to_b    = key->a_to_b,
                             .array_cnt = key->array_cnt,
                             .array     = { key->array[0], key->array[1], key->array[2] } };
+}
+
+/* Where the eight bytes of v stand in data, once and no more; UINT32_MAX otherwise. */
+static uint32_t place_of( uint64_t v, uint8_t const * data, uint32_t len ) {
+  uint32_t at = UINT32_MAX;
+  for( uint32_t i = 0; i + 8 <= len; i++ ) {
+    if( memcmp( data + i, &v, 8 ) ) continue;
+    if( at != UINT32_MAX ) return UINT32_MAX;
+    at = i;
+  }
+  return at;
+}
+
+/* The data, and where in it the amounts stand: found with one pair of amounts, tried with another. */
+static int data_make( sf_swap_t * out, void const * state ) {
+  uint8_t other[SF_SWAP_DATA_BYTES_MAX] = { 0 }, filled[SF_SWAP_DATA_BYTES_MAX];
+  sf_swap_ask_t one                     = ask_of( &out->key, 0x2f1d4c5b6a798897ul, 0x5a6b7c8d9eafb0c1ul );
+  sf_swap_ask_t two                     = ask_of( &out->key, 0x2f1d4c5b6a798896ul, 0xa5944d725e0bf03eul );
+  sf_hop_t const hop                    = { .amount_in = two.amount_in, .min_out = two.min_out };
+  uint32_t len, other_len;
+  memset( out->data, 0, sizeof( out->data ) );
+  int err = out->venue->swap_data( state, &one, out->data, &len );
+  if( !err ) err = out->venue->swap_data( state, &two, other, &other_len );
+  if( err ) return err;
+  uint32_t amount_off = place_of( one.amount_in, out->data, len ), least_off = place_of( one.min_out, out->data, len );
+  if( amount_off == UINT32_MAX || least_off == UINT32_MAX || len != other_len )
+    return sf_err_set( SF_ERR_ARG, "pool %u: the amounts do not stand in the data of its swap", out->key.pool );
+  out->data_len   = (uint8_t)len;
+  out->amount_off = (uint8_t)amount_off;
+  out->least_off  = (uint8_t)least_off;
+  sf_swap_data( out, &hop, filled );
+  if( memcmp( filled, other, sizeof( other ) ) )
+    return sf_err_set( SF_ERR_ARG, "pool %u: more than the amounts changes in the data of its swap", out->key.pool );
+  return 0;
 }
 
 /* The wallet's account for side a or b of the pool; copied, because the next call may take its place. */
@@ -45,17 +79,12 @@ int sf_swap_make( sf_swap_t * out, sf_hop_t const * hop, sf_pool_row_t const * r
   memcpy( out->mint_in, a_to_b ? row->mint_a : row->mint_b, 32 );
   memcpy( out->mint_out, a_to_b ? row->mint_b : row->mint_a, 32 );
   memcpy( out->program_out, a_to_b ? row->program_b : row->program_a, 32 );
-  memcpy( out->state, row->state, u->state_bytes );
-  sf_swap_ask_t ask = ask_of( &out->key, hop );
+  if( ( err = data_make( out, row->state ) ) ) return err;
+  sf_swap_ask_t ask = ask_of( &out->key, hop->amount_in, hop->min_out );
   ask.payer         = wallet->wallet;
   ask.user_in       = user_in;
   ask.user_out      = out->user_out;
-  return out->venue->swap_accounts( out->state, &ask, out->account, &out->account_cnt );
-}
-
-int sf_swap_data( sf_swap_t const * swap, sf_hop_t const * hop, uint8_t * out, uint32_t * len ) {
-  sf_swap_ask_t ask = ask_of( &swap->key, hop );
-  return swap->venue->swap_data( swap->state, &ask, out, len );
+  return out->venue->swap_accounts( row->state, &ask, out->account, &out->account_cnt );
 }
 
 /* -- kept --------------------------------------------------------------------- */

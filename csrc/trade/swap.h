@@ -4,18 +4,20 @@
      row of the pools table ────────┼─▶ venue ──▶ sf_swap_t: program, accounts ─┬─▶ instruction
      wallet's token accounts ───────┘               hop's amounts ──▶ data ─────┘
 
-   What does not depend on the amounts costs up to 200 us, because venues derive addresses.  sf_swaps_t keeps it by pool,
-   direction and arrays; what a pool is made of seldom changes, and who keeps it has to make it anew when the
+   What does not depend on the amounts costs up to 200 us, because venues derive addresses.  The amounts are two numbers of
+   eight bytes in the instruction's data; all else is kept.  sf_swaps_t keeps it by pool, direction and arrays; what a pool is made of seldom changes, and who keeps it has to make it anew when the
    chain or the bytes say that it did. */
 
 #ifndef SF_TRADE_SWAP_H
 #define SF_TRADE_SWAP_H
 
+#include <string.h>
+
 #include "dex/venue.h"
 #include "sf_message.h"
 #include "solana/token_account.h"
 
-#define SF_SWAPS_SETS 128
+#define SF_SWAPS_SETS 512
 #define SF_SWAPS_WAYS SF_HOP_MAX /* so that the hops of one order do not push each other out */
 
 /* What tells one swap from another. */
@@ -38,7 +40,10 @@ typedef struct sf_swap {
   uint8_t program_out[32]; /* token program of mint_out */
   uint8_t user_out[32];
   sf_account_meta_t account[SF_SWAP_ACCOUNT_MAX];
-  uint8_t state[SF_POOL_STATE_MAX]; /* the pool's when this was made */
+  uint8_t data[SF_SWAP_DATA_BYTES_MAX];
+  uint8_t data_len;
+  uint8_t amount_off; /* where in data the amounts stand: what goes in, and the least that comes out */
+  uint8_t least_off;
 } sf_swap_t;
 
 /* A set's keys stand together, so that looking for one touches two or three lines. */
@@ -57,11 +62,16 @@ typedef struct sf_swaps {
 void sf_swap_key( sf_hop_t const * hop, sf_swap_key_t * out );
 
 /* sf_swap_make fills `out` for a hop over the pool of `row`, from and to the wallet's associated token
-   accounts.  Returns 0, or SF_ERR_ARG if the hop's venue is not the row's or unknown.  Cold. */
+   accounts.  Returns 0, or SF_ERR_ARG if the hop's venue is not the row's or unknown, or its amounts do not stand in the data as
+   they are.  Cold. */
 int sf_swap_make( sf_swap_t * out, sf_hop_t const * hop, sf_pool_row_t const * row, sf_token_accounts_t * wallet );
 
-/* sf_swap_data writes the data of the hop's instruction (room for SF_SWAP_DATA_BYTES_MAX) and its length.  Hot. */
-int sf_swap_data( sf_swap_t const * swap, sf_hop_t const * hop, uint8_t * out, uint32_t * len );
+/* sf_swap_data writes the data of the hop's instruction, swap->data_len bytes.  Hot. */
+static inline void sf_swap_data( sf_swap_t const * swap, sf_hop_t const * hop, uint8_t out[SF_SWAP_DATA_BYTES_MAX] ) {
+  memcpy( out, swap->data, SF_SWAP_DATA_BYTES_MAX );
+  memcpy( out + swap->amount_off, &hop->amount_in, 8 );
+  memcpy( out + swap->least_off, &hop->min_out, 8 );
+}
 
 /* sf_swaps_find returns the swap of a hop if it is kept, else NULL.  Hot. */
 sf_swap_t * sf_swaps_find( sf_swaps_t * swaps, sf_hop_t const * hop );

@@ -22,6 +22,8 @@
 #define SF_MSG_TX       40 /* message: sf_wire_t, unsigned (signature area zero) */
 #define SF_MSG_WIRE     41 /* wire:    sf_wire_t, signed */
 #define SF_MSG_REFUSED  42 /* wire, sent: sf_refused_t: build, sign or send would not go on with an order */
+#define SF_MSG_AHEAD    43 /* message: sf_wire_t, unsigned, of rung `rung` of the ladder around `order`: to be signed ahead */
+#define SF_MSG_RUNG     44 /* message: sf_wire_t without tx: the order's transaction is rung `rung` */
 #define SF_MSG_SENT     50 /* sent:    sf_sent_t */
 #define SF_MSG_FILL     60 /* fill:    sf_fill_t */
 #define SF_MSG_BALANCE  61 /* fill:    sf_balance_t */
@@ -190,7 +192,8 @@ typedef struct sf_wire {
   uint16_t tx_len;            /* bytes at tx */
   uint16_t message_off;       /* where the message begins in tx (after the signatures) */
   uint8_t  blockhash[32];
-  uint8_t  _pad0[8];
+  uint32_t rung;              /* 1 + place of the rung that was signed ahead (trade/ladder.h); 0 = signed on the spot */
+  uint32_t rung_serial;       /* what distinguishes those that stood in that place; never 0 */
   uint8_t  tx[SF_TX_MAX];     /* compact-u16 signature count, signatures, message; send tx_len bytes */
 } sf_wire_t;
 SF_ASSERT( sizeof(sf_wire_t)==80+1232 )

@@ -29,6 +29,8 @@ LAYOUTS: dict[int, str] = {
     lib.SF_MSG_DENIED: "sf_denied_t",
     lib.SF_MSG_TX: "sf_wire_t",
     lib.SF_MSG_WIRE: "sf_wire_t",
+    lib.SF_MSG_AHEAD: "sf_wire_t",
+    lib.SF_MSG_RUNG: "sf_wire_t",
     lib.SF_MSG_REFUSED: "sf_refused_t",
     lib.SF_MSG_SENT: "sf_sent_t",
     lib.SF_MSG_FILL: "sf_fill_t",

@@ -211,7 +211,7 @@ static inline uint32_t plan_units( sf_order_t const * order ) {
   uint32_t creates = order->intent.flags & SF_INTENT_CREATE ? order->intent.hop_cnt : 0;
   uint32_t units   = order->intent.cu_limit ? order->intent.cu_limit
                                             : LIMIT_BASE + LIMIT_HOP * order->intent.hop_cnt + 40000 * creates;
-  return units + (uint32_t)( ( order->order + 2531ul * ( order->order >> 32 ) ) % 4096 );
+  return units + (uint32_t)( ( order->order + 2531ul * ( order->order >> 32 ) ) % 3072 );
 }
 
 static inline void plan_create( plan_t * p, fixture_t * f, uint32_t hop ) {
@@ -258,11 +258,11 @@ static inline void plan_make( plan_t * p, fixture_t * f, sf_order_t const * orde
   }
   p->first_swap = p->cnt;
   for( uint32_t i = 0; i < order->intent.hop_cnt; i++ ) {
-    uint32_t len;
-    sf_swap_t * swap = &p->swap[i];
-    CHECK( !sf_swap_data( swap, &order->intent.hop[i], p->data[i], &len ) );
-    p->instruction[p->cnt++] = ( sf_instruction_t ){ swap->venue->program, swap->account, p->data[i],
-                                                     (uint16_t)swap->account_cnt, (uint16_t)len };
+    sf_swap_t * swap                 = &p->swap[i];
+    sf_raydium_cpmm_swap_t const ask = { order->intent.hop[i].amount_in, order->intent.hop[i].min_out, 1 };
+    uint32_t len                     = sf_raydium_cpmm_swap_data( &ask, p->data[i] );
+    p->instruction[p->cnt++]         = ( sf_instruction_t ){ swap->venue->program, swap->account, p->data[i],
+                                                             (uint16_t)swap->account_cnt, (uint16_t)len };
   }
 }
 

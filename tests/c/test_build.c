@@ -270,7 +270,7 @@ static uint32_t units_built( sf_rig_t * rig, sf_order_t * order ) {
   uint16_t off = tx.instruction_off;
   sf_transaction_instruction( &tx, &off, &limit );
   CHECK( sf_compute_budget_read( limit.data, limit.data_len, &value ) == SF_COMPUTE_LIMIT );
-  return (uint32_t)value - (uint32_t)( ( order->order + 2531ul * ( order->order >> 32 ) ) % 4096 );
+  return (uint32_t)value - (uint32_t)( ( order->order + 2531ul * ( order->order >> 32 ) ) % 3072 );
 }
 
 static void fill_give( sf_rig_t * rig, uint64_t order, uint8_t outcome, uint64_t units ) {
