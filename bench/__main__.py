@@ -26,7 +26,7 @@ from bench.harness import cases, compare, figures, page, table
 from bench.harness.program import ProgramError
 from bench.harness.result import ROOT, Report
 
-CASES = ("link", "tick", "quote", "cycles", "strategy", "journal", "udp")
+CASES = ("link", "tick", "quote", "cycles", "strategy", "journal", "udp", "websocket", "bot")
 REPORTS = ROOT / "var" / "bench"
 BASELINE = ROOT / "bench" / "baseline.json"
 

@@ -1,4 +1,4 @@
-"""bench link: links beside the bare cache-line limit, a pipe and ZeroMQ ipc, in one run.
+"""bench link: links beside the bare cache-line limit, a pipe, and what Python would take instead, in one run.
 
     python -m bench.link [--short] [--json]
 
@@ -6,7 +6,8 @@ The C program `bench/c/link.c` measures on two pinned processes; its head says h
 other physical pages, and those alone move a ratio by a third). Latencies and streams are medians over all chunks of a
 regime, as ratios to the bare line right before and after each chunk; a regime (near: both cores share an L3; far) that
 the run did not see is not judged. `steady` is open loop: a message's latency begins when it was intended to be
-sent. ZeroMQ over ipc:// is half a round trip between two processes, called from Python.
+sent. `bench/link_peers.py` is what Python would take instead, half a round trip between two processes each: ZeroMQ over
+ipc://, iceoryx2, and the queues of multiprocessing.
 
 Public rings with 64-byte messages on the same kind of machine, ratio near and far, million messages a second near and
 far: MengRao SPSCQueueOPT in place 1.14, 1.28, 271, 141; Aeron C spsc ring 1.66, 1.25, 80, 18; rigtorp SPSCQueue 2.13,
@@ -15,16 +16,12 @@ far: MengRao SPSCQueueOPT in place 1.14, 1.28, 271, 141; Aeron C spsc ring 1.66,
 
 from __future__ import annotations
 
-import multiprocessing
 import statistics
 import sys
-import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-import zmq
-
+from bench import link_peers
 from bench.harness import cases, program
 from bench.harness.floor import Floors
 from bench.harness.hdr import Histogram
@@ -32,7 +29,6 @@ from bench.harness.program import Record
 from bench.harness.result import Case, Floor, Rate, Result, Target, latency, single
 
 TEXT = "one-way latency and streaming of both link kinds beside the bare cache line"
-ZMQ_TRIPS = 2000
 RUNS, CHUNKS, STEADY_S = 7, 4, 0.5
 REGIMES = ("near", "far")
 
@@ -49,32 +45,6 @@ RATIOS = {
     ("lossy-64", "far"): [Target("p50 at most 1.10 of the bare line", most=1.10, of="ratio")],
 }
 STREAMS = {("lossless-64", "near"): [Target("at least 200 M messages/s", least=200e6)]}
-
-
-def _zmq_answer(address: str) -> None:
-    with zmq.Context() as context, context.socket(zmq.PAIR) as socket:
-        socket.connect(address)
-        for _ in range(ZMQ_TRIPS):
-            socket.send(socket.recv())
-
-
-def zmq_latency() -> Histogram:
-    """Half the round trip of 64 bytes between two processes over ipc://, called from Python; the first tenth is
-    warm-up."""
-    with tempfile.TemporaryDirectory() as directory:
-        address = f"ipc://{directory}/link"
-        with zmq.Context() as context, context.socket(zmq.PAIR) as socket:
-            socket.bind(address)
-            other = multiprocessing.get_context("spawn").Process(target=_zmq_answer, args=(address,), daemon=True)
-            other.start()
-            halves = []
-            for _ in range(ZMQ_TRIPS):
-                begin = time.perf_counter_ns()
-                socket.send(bytes(64))
-                socket.recv()
-                halves.append((time.perf_counter_ns() - begin) / 2)
-            other.join(timeout=10)
-    return Histogram.of(halves[ZMQ_TRIPS // 10 :])
 
 
 def _limit(records: Sequence[Record]) -> float:
@@ -154,9 +124,11 @@ def measure(floors: Floors, *, short: bool = False) -> Case:
             case.skipped.append(f"{case_name} {regime}: the cores were never {regime} through a whole chunk")
     pipes = [record for record in records if record["what"] == "pipe"]
     beside = case.results[0].floor if case.results else None
+    peers, missing = link_peers.measure(short=short)
+    case.skipped += missing
     case.results += [
         latency("pipe", [program.histogram(record) for record in pipes], group="scale", peer=True, floor=beside),
-        latency("ZeroMQ ipc", [zmq_latency()], group="scale", peer=True, floor=beside),
+        *(latency(name, [trips], group="scale", peer=True, floor=beside) for name, trips in peers.items()),
     ]
     return case
 

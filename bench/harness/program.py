@@ -36,8 +36,17 @@ def run(name: str, arguments: Sequence[object] = (), *, timeout: float = 600.0) 
         ProgramError: it failed.
         SkippedError: this machine cannot run it.
     """
-    command = [build(name), *(str(argument) for argument in arguments)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=timeout)
+    return records(name, [build(name), *(str(argument) for argument in arguments)], timeout=timeout)
+
+
+def records(name: str, command: Sequence[str], *, timeout: float = 600.0) -> list[Record]:
+    """What a command prints, run in the checkout; `name` is what errors call it.
+
+    Raises:
+        ProgramError: it failed.
+        SkippedError: this machine cannot run it.
+    """
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=timeout, cwd=ROOT)
     if done.returncode == SKIPPED:
         raise SkippedError(done.stderr.strip() or f"{name} cannot run here")
     if done.returncode:
