@@ -27,7 +27,7 @@ import zmq
 
 from bench.harness.hdr import Histogram
 
-BYTES, TRIPS, TRIPS_SHORT = 64, 2000, 200
+BYTES, TRIPS, TRIPS_SHORT = 64, 2000, 60
 PREPARE_S = 20.0
 End = tuple[Callable[[bytes], object], Callable[[], bytes]]
 """To send with, and to receive with."""
