@@ -131,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for future in as_completed([pool.submit(_work, chunk) for chunk in _chunks(venues, asked.cases, asked.seed)]):
             chunk, outcomes, taken, failure, differs = future.result()
             if failure:
-                again = f"VENUE={chunk.venue} CASES={chunk.cases} ARGS='--seed {chunk.seed}'"
+                again = f"VENUE={chunk.venue} CASES={PROCESSES * chunk.cases} ARGS='--seed {chunk.seed}'"
                 what = "they differ" if differs else "it failed"
                 print(f"{failure}\n{chunk.venue}: {what}; again: make differential {again}", file=sys.stderr)
                 pool.shutdown(cancel_futures=True)

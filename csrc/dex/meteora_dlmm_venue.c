@@ -98,10 +98,17 @@ static void reserves( void const * state, uint64_t out[2] ) {
   out[1] = y < 0x1p64 ? (uint64_t)y : UINT64_MAX;
 }
 
+/* Those that the swap goes through, and where there is room the one behind: the price may get there before the swap does,
+   and then begins there.  The program finds arrays by their number. */
 static uint32_t arrays( void const * state, int a_to_b, int32_t out[SF_SWAP_ARRAYS] ) {
-  sf_dlmm_way_t const * way = &( (state_t const *)state )->way[!a_to_b];
+  sf_meteora_dlmm_state_t const * s = state;
+  sf_dlmm_way_t const *way = &s->way[!a_to_b], *back = &s->way[a_to_b != 0];
+  uint32_t cnt = way->array_cnt;
   memcpy( out, way->array, sizeof( way->array ) );
-  return way->array_cnt;
+  if( !cnt || cnt == SF_SWAP_ARRAYS || !back->array_cnt ) return cnt;
+  if( back->array[0] != out[0] ) out[cnt++] = back->array[0];
+  else if( back->array_cnt > 1 ) out[cnt++] = back->array[1];
+  return cnt;
 }
 
 static uint32_t open_time( void const * state ) {

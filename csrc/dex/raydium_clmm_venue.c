@@ -93,10 +93,19 @@ static void reserves( void const * state, uint64_t out[2] ) {
   sf_ticks_reserves( &s->ticks, out );
 }
 
+/* Those that the swap goes through, and where there is room the one behind: the price may get there before the swap does,
+   and then begins there.  The program looks for the first from the front, so that stands before the others. */
 static uint32_t arrays( void const * state, int a_to_b, int32_t out[SF_SWAP_ARRAYS] ) {
   sf_raydium_clmm_state_t const * s = state;
-  memcpy( out, s->array[!a_to_b], sizeof( s->array[0] ) );
-  return s->array_cnt[!a_to_b];
+  int32_t const *way = s->array[!a_to_b], *back = s->array[a_to_b != 0];
+  uint32_t cnt = s->array_cnt[!a_to_b], backs = s->array_cnt[a_to_b != 0], at = 0;
+  memset( out, 0, SF_SWAP_ARRAYS * sizeof( *out ) );
+  if( cnt && cnt < SF_SWAP_ARRAYS ) {
+    uint32_t skip = backs && back[0] == way[0];
+    if( skip < backs ) out[at++] = back[skip];
+  }
+  memcpy( out + at, way, cnt * sizeof( *out ) );
+  return at + cnt;
 }
 
 static uint32_t open_time( void const * state ) {

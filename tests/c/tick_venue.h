@@ -130,6 +130,8 @@ static void state_holds( tick_venue_t const * v, void const * whole, void const 
     uint32_t cnt = 0, len = 0, signers = 0, seen = 0;
     ask.array_cnt = row->arrays( state, a_to_b, ask.array );
     CHECK( ask.array_cnt <= SF_SWAP_ARRAYS );
+    for( uint32_t i = 1; i < ask.array_cnt; i++ )
+      for( uint32_t j = 0; j < i; j++ ) CHECK( ask.array[i] != ask.array[j] );
     if( fair ) {
       CHECK( row->swap_accounts( state, &ask, meta, &cnt ) == ( ask.array_cnt ? 0 : SF_ERR_STATE ) );
       CHECK( cnt <= SF_SWAP_ACCOUNT_MAX );

@@ -528,6 +528,21 @@ def test_opening_time(machine: Machine) -> None:
     machine.set_time(NOW)
 
 
+@pytest.mark.parametrize("zero_for_one", [True, False])
+def test_an_array_behind_may_be_named_first(machine: Machine, zero_for_one: bool) -> None:
+    """What swaps of ours name: the price may cross an array's edge towards them before they come."""
+    pool = open_pool(machine, LADDER, tick=-5 if zero_for_one else 5)
+    way = pool.arrays(zero_for_one)
+    behind = 0 if zero_for_one else -600
+    assert way[0] == (-600 if zero_for_one else 0)
+    for arrays in (way, [behind, *way]):
+        assert error_code(machine.send(pool.swap(zero_for_one, True, 10**6, arrays=arrays))) is None
+    assert error_code(machine.send(pool.swap(not zero_for_one, True, 10**10))) is None
+    assert pool.arrays(zero_for_one)[0] == behind
+    assert error_code(machine.send(pool.swap(zero_for_one, True, 10**6, arrays=way))) == 6028
+    assert error_code(machine.send(pool.swap(zero_for_one, True, 10**6, arrays=[behind, *way]))) is None
+
+
 def test_compute_units(machine: Machine) -> None:
     """A swap fits the units that callers of the real program ask for."""
     pool = open_pool(machine, LADDER)

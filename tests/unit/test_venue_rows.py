@@ -277,6 +277,13 @@ def test_meteora_dlmm(row: Row) -> None:
     assert data[:8] == bytes.fromhex("414b3f4ceb5b5b88") and data[8:] == struct.pack("<QQI", 258, 3, 0)
 
 
+def test_a_swap_names_the_array_behind_where_there_is_room(row: Row) -> None:
+    """Arrays -1, 0 (the active bin's) and 1 are marked."""
+    meet_dlmm(row, "EtAdVRLFH22rjWh3mcUasKFF27WtHhsaCvK27tPFFWig", True)
+    down, up = (row.swap(x_to_y, 258, 3, [bytes([i]) * 32 for i in (1, 2, 3)])[0][16:] for x_to_y in (True, False))
+    assert len(set(down)) == 3 and up == [down[0], down[2], down[1]]
+
+
 def test_a_pair_is_whole_when_its_arrays_have_followed(row: Row) -> None:
     address = "EtAdVRLFH22rjWh3mcUasKFF27WtHhsaCvK27tPFFWig"
     meet_dlmm(row, address, True)
