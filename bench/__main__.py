@@ -2,6 +2,7 @@
 
     python -m bench [CASE ...] [--short] [--json] [--out FILE]   measure, and write FILE and beside it .html and .hlog
     python -m bench compare A B [--fail-over 10%]                what became slower from report A to report B
+    python -m bench prove-compare [--trials 10]                  whether compare finds a tenth, and only that
     python -m bench baseline REPORT                              bench/baseline.json, which short runs are held against
     python -m bench html REPORT [FILE]                           the report as one page
     python -m bench figures [--check]                            the documents' figures from bench/report.json
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench import prove_compare
 from bench.harness import cases, compare, figures, page, table
 from bench.harness.program import ProgramError
 from bench.harness.result import ROOT, Report
@@ -85,6 +87,23 @@ def _compare(arguments: Sequence[str]) -> int:
     return int(any(each.verdict == "slower" for each in compared))
 
 
+def _prove_compare(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bench prove-compare", description=prove_compare.__doc__)
+    parser.formatter_class = argparse.RawTextHelpFormatter
+    parser.add_argument("--trials", type=int, default=10, metavar="N")
+    parser.add_argument("--stage", default="sign", help="book, arb, risk, build or sign")
+    parser.add_argument("--percent", type=compare.percent, default=0.1, help="how much longer it takes (10%%)")
+    options = parser.parse_args(arguments)
+    try:
+        proved = prove_compare.prove(
+            options.trials, options.stage, options.percent, lambda line: print(line, flush=True)
+        )
+    except (ProgramError, KeyError) as error:
+        print(f"bench prove-compare: {error}", file=sys.stderr)
+        return 2
+    return int(not proved)
+
+
 def _baseline(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench baseline", description="Ratios that short runs are held against.")
     parser.add_argument("report", type=Path)
@@ -127,6 +146,7 @@ def _figures(arguments: Sequence[str]) -> int:
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "compare": _compare,
+    "prove-compare": _prove_compare,
     "baseline": _baseline,
     "html": _html,
     "figures": _figures,

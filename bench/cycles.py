@@ -17,7 +17,7 @@ from bench.harness.result import Case, Target, latency
 from bench.tick import histograms
 
 TEXT = "the arbitrage search over 10,000 pools: build, quiet and busy updates, gaps"
-ROUNDS, UPDATES = 3, 50_000
+ROUNDS, UPDATES = 5, 50_000
 
 SEARCHES = {
     "quiet": "a random pool changes, no gap",

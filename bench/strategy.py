@@ -252,7 +252,7 @@ def _measure(
 
 
 TEXT = "updates delivered to a Python strategy, and event to its intent"
-SECONDS, ROUNDS, RATES = 1.0, 3, (1_000, 10_000)
+SECONDS, ROUNDS, RATES = 1.0, 5, (1_000, 10_000)
 DELIVERED: dict[type[Strategy], list[Target]] = {
     BatchNothing: [Target("over 1 M updates/s in batches", least=1e6)],
     Nothing: [],

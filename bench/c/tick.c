@@ -23,6 +23,7 @@
 
 #include "../../tests/c/cpmm_fixture.h"
 #include "base/rng.h"
+#include "delay.h"
 #include "rig.h"
 #include "shm/table.h"
 #include "solana/base58.h"
@@ -134,6 +135,7 @@ static void rig_open( int with_sign ) {
             "tip_accounts=\n",
             key_path );
   DO( sf_rig_new( &rig ) );
+  bench_delay_add( rig );
   sf_rig_tile( rig, "book", "book", "slots_per_epoch=432000\n" );
   sf_rig_tile( rig, "arb", "arb",
                "bot=1\nbase_mint=So11111111111111111111111111111111111111112\nmin_profit_lamports=1000\n"

@@ -2,14 +2,18 @@
 
 A result became slower if both its best and its median round did, by the threshold or more, as a ratio to the machine's
 floor and absolutely: a floor that was disturbed moves only ratios, a clock that ran slower only absolutes, and one
-disturbed round only one of best and median. Results of fewer than three rounds cannot be compared, nor runs at a fixed
-rate beside which other programs were busy; peers and floors are not.
+disturbed round only one of best and median. Beyond that its rounds must rank behind the other report's so clearly that
+rounds of one build would do so in `CHANCE` of all comparisons at most (Mann and Whitney's test, exact and one-sided):
+where rounds wander, a distance alone says nothing. And latencies must differ by more than a step of the clock, which
+one step of a median is no sign of. Results of fewer than five rounds cannot be compared, nor runs at a
+fixed rate beside which other programs were busy; peers and floors are not.
 """
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Literal, NamedTuple
 
 from bench.harness.floor import HICCUPS_HIGH
@@ -19,7 +23,10 @@ from bench.harness.table import value_text
 
 LOOSE = 10.0
 """How many times its baseline's ratio a short run may have on any machine, whatever else runs there."""
-LEAST_ROUNDS = 3
+LEAST_ROUNDS = 5
+CHANCE = 0.005
+"""Most that a change may be owed to chance: the rate of false alarms a result, before the threshold lowers it."""
+ROUNDING_NS = 1.0
 
 Verdict = Literal["slower", "faster", "same", "not judged"]
 
@@ -53,15 +60,16 @@ def _busy(case: Case) -> bool:
     return case.hiccups.get("share", 0.0) > HICCUPS_HIGH
 
 
-def _pairs(a: Report, b: Report) -> Iterator[tuple[str, Result, Result, bool]]:
-    """Name, both, and whether other programs were busy beside either."""
-    other = {f"{case.name} {result.name}": (result, _busy(case)) for case in b.cases for result in case.results}
+def _pairs(a: Report, b: Report) -> Iterator[tuple[str, Result, Result, bool, float]]:
+    """Name, both, whether other programs were busy beside either, and the clock's step in ns."""
+    other = {f"{case.name} {result.name}": (result, case) for case in b.cases for result in case.results}
     for case in a.cases:
         for result in case.results:
             name = f"{case.name} {result.name}"
             if not result.peer and name in other:
-                found, busy = other[name]
-                yield name, result, found, busy or _busy(case)
+                found, its_case = other[name]
+                step = max(each.clock.get("step_ns", 0.0) for each in (case, its_case))
+                yield name, result, found, _busy(its_case) or _busy(case), step
 
 
 def _changes(a: Result, b: Result) -> tuple[float, float]:
@@ -80,7 +88,42 @@ def _changes(a: Result, b: Result) -> tuple[float, float]:
     return best, median
 
 
-def _compared(name: str, a: Result, b: Result, busy: bool, over: float) -> Compared:
+@cache
+def _arrangements(greater: int, lesser: int, wins: int) -> int:
+    """Orders of `greater` and `lesser` values in which the former win exactly so many of all pairs."""
+    if wins < 0:
+        return 0
+    if not greater or not lesser:
+        return int(wins == 0)
+    return _arrangements(greater - 1, lesser, wins - lesser) + _arrangements(greater, lesser - 1, wins)
+
+
+def chance(greater: Sequence[float], lesser: Sequence[float]) -> float:
+    """How often values of one kind would rank as far apart as these or further, the first above the second."""
+    pairs = sum((x > y) + (x == y) / 2 for x in greater for y in lesser)
+    m, n = len(greater), len(lesser)
+    ways = [_arrangements(m, n, wins) for wins in range(m * n + 1)]
+    return sum(count for wins, count in enumerate(ways) if wins >= pairs) / sum(ways)
+
+
+def _ranked(a: Result, b: Result) -> tuple[float, float]:
+    """The chance that b ranks so far behind a, and so far before it, by ratio or absolutely: the greater."""
+    scale = (b.floor.value / a.floor.value) if a.floor and b.floor else 1.0
+    slower = faster = 0.0
+    for factor in {1.0, scale}:
+        high, low = [each * factor for each in b.rounds], list(a.rounds)
+        if a.unit == "per_second":
+            high, low = low, high
+        slower, faster = max(slower, chance(high, low)), max(faster, chance(low, high))
+    return slower, faster
+
+
+def _within_a_step(a: Result, b: Result, step_ns: float) -> bool:
+    """Whether the difference is no more than single readings of the clock can tell; those in ps are means of many."""
+    return a.unit == "ns" and a.histogram_unit == "ns" and abs(a.value - b.value) <= step_ns + ROUNDING_NS
+
+
+def _compared(name: str, a: Result, b: Result, busy: bool, step_ns: float, over: float) -> Compared:
     if a.failed or b.failed:
         return Compared(name, a, b, 0.0, 0.0, "not judged", a.failed or b.failed)
     if a.floor and b.floor and a.floor.name != b.floor.name:
@@ -90,10 +133,13 @@ def _compared(name: str, a: Result, b: Result, busy: bool, over: float) -> Compa
     if min(len(a.rounds), len(b.rounds)) < LEAST_ROUNDS:
         return Compared(name, a, b, 0.0, 0.0, "not judged", f"fewer than {LEAST_ROUNDS} rounds")
     best, median = _changes(a, b)
+    behind, before = _ranked(a, b)
     verdict: Verdict = "same"
-    if min(best, median) >= over:
+    if _within_a_step(a, b, step_ns):
+        return Compared(name, a, b, best, median, verdict)
+    if min(best, median) >= over and behind <= CHANCE:
         verdict = "slower"
-    elif max(best, median) <= -over:
+    elif max(best, median) <= -over and before <= CHANCE:
         verdict = "faster"
     return Compared(name, a, b, best, median, verdict)
 

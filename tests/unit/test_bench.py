@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,34 @@ def test_a_stage_slowed_by_a_tenth_is_found_and_the_same_build_passes() -> None:
         assert {each.verdict for each in compared} == {"same"}
         compared = compare.compare(stages(chosen, delay=0.1), stages(chosen), over=0.05)
         assert [each.name for each in compared if each.verdict == "faster"] == ["tick arb"]
+
+
+def test_the_chance_of_a_ranking_is_exact() -> None:
+    for greater, lesser in ((3, 4), (5, 5), (2, 6)):
+        orders = [set(chosen) for chosen in combinations(range(greater + lesser), greater)]
+        wins = [sum(x > y for x in order for y in set(range(greater + lesser)) - order) for order in orders]
+        for order, won in zip(orders, wins, strict=True):
+            rest = set(range(greater + lesser)) - order
+            exact = sum(other >= won for other in wins) / len(wins)
+            assert compare.chance(sorted(order), sorted(rest)) == pytest.approx(exact)
+    assert compare.chance([2.0] * 5, [1.0] * 5) == pytest.approx(1 / 252)
+    assert compare.chance([1.0] * 5, [1.0] * 5) > 0.5
+
+
+def test_rounds_that_wander_are_no_slowdown() -> None:
+    a, b = stages(random.Random(1)), stages(random.Random(1))
+    a.case("tick").find("arb").rounds = [50.0, 56.0, 60.0, 53.0, 58.0]
+    b.case("tick").find("arb").rounds = [54.0, 55.0, 64.0, 62.0, 69.0]  # best and median are slower, but they mix
+    assert {each.verdict for each in compare.compare(a, b, over=0.05)} == {"same"}
+
+
+def test_a_step_of_the_clock_is_no_slowdown() -> None:
+    a, b = stages(random.Random(1)), stages(random.Random(1), delay=0.1)
+    for one in (a, b):
+        one.case("tick").clock = {"step_ns": 10.0}
+    assert "slower" in {each.verdict for each in compare.compare(a, b, over=0.05)}
+    a.case("tick").clock = {"step_ns": 40.0}
+    assert {each.verdict for each in compare.compare(a, b, over=0.05)} == {"same"}
 
 
 def test_a_disturbed_floor_slows_nothing() -> None:
