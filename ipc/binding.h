@@ -33,6 +33,8 @@ int sf_topology_table_add( sf_topology_t * t, char const * name, uint32_t writer
 int sf_topology_params_set( sf_topology_t * t, uint32_t tile, char const * text );
 int sf_topology_validate( sf_topology_t * t );
 int sf_topology_validate_on( sf_topology_t * t, uint32_t const * core, uint32_t core_cnt );
+void sf_topology_place( sf_topology_t * t, uint32_t const * core, uint32_t const * node, uint32_t core_cnt );
+int sf_topology_is_pair( sf_topology_t const * t, uint32_t link );
 int sf_topology_notes( sf_topology_t const * t, char * out, uint64_t out_bytes );
 int sf_topology_layout( sf_topology_t * t );
 int sf_topology_tile_find( sf_topology_t const * t, char const * name );

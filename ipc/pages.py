@@ -12,7 +12,7 @@ from ipc.histogram import Histogram
 STATES = ("new", "boot", "run", "halt", "done", "fail")
 KILLS = ("run", "reduce", "halt")
 KILLED_BY = ("none", "person", "signal", "supervisor", "risk")
-HISTOGRAMS = ("turn", "stage", "origin")
+HISTOGRAMS = ("turn", "stage", "origin", "wait")
 
 
 def now_ns() -> int:

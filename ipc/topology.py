@@ -102,6 +102,21 @@ class Topology:
         check(lib.sf_topology_notes(self._topology, notes, len(notes)))
         return text(notes).splitlines()
 
+    def place(self, node_of_core: Mapping[int, int]) -> dict[str, int]:
+        """Gives each workspace its NUMA node on a machine of these cores, as `validate` does on this one.
+
+        Returns the nodes by tile, and of `link <name>` for links in a file of their own.  After `validate`.
+        """
+        lib.sf_topology_place(self._topology, list(node_of_core), list(node_of_core.values()), len(node_of_core))
+        topology = self._topology
+        tiles = {text(topology.tile[i].name): int(topology.tile[i].numa_node) for i in range(topology.tile_cnt)}
+        links = {
+            f"link {text(topology.link[i].name)}": int(topology.link[i].numa_node)
+            for i in range(topology.link_cnt)
+            if lib.sf_topology_is_pair(topology, i)
+        }
+        return tiles | links
+
     def create(self, name: str) -> Instance:
         """Validates if that was not done, creates the instance and opens it; this process is its owner.
 

@@ -120,7 +120,7 @@ static int files_make( char const * dir, sf_topology_t const * t ) {
     char name[64];
     pair_name( name, t, i );
     rc = sf_workspace_create( &ws, dir, name, sf_link_bytes( t->link[i].depth, t->link[i].slot_bytes ),
-                              t->tile[t->link[i].producer].numa_node, huge );
+                              t->link[i].numa_node, huge );
     if( rc ) break;
     if( !link_make( &ws, t, i ) ) rc = SF_ERR_ARG;
     sf_workspace_close( &ws );

@@ -43,6 +43,13 @@ int sf_topology_validate( sf_topology_t * t );
 /* sf_topology_validate_on is sf_topology_validate on the given cores. */
 int sf_topology_validate_on( sf_topology_t * t, uint32_t const * core, uint32_t core_cnt );
 
+/* sf_topology_place gives every workspace its NUMA node, core[k] being on node[k]:
+   that of the pinned tiles which read the most bytes of its links, since they
+   wait for these lines and their writer does not; the writer's own where none is
+   pinned or as many bytes are read there.  A pair link's file goes to its
+   consumer.  Pure; part of sf_topology_validate. */
+void sf_topology_place( sf_topology_t * t, uint32_t const * core, uint32_t const * node, uint32_t core_cnt );
+
 /* sf_topology_notes writes one line per group whose wait fell back, and returns
    the number of lines. */
 int sf_topology_notes( sf_topology_t const * t, char * out, uint64_t out_bytes );

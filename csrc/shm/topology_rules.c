@@ -253,11 +253,52 @@ int sf_topology_validate_on( sf_topology_t * t, uint32_t const * core, uint32_t 
   for( uint32_t i = 0; !rc && i < t->table_cnt; i++ ) rc = table_rule( t, i );
   if( !rc ) rc = waits_settle( t, core, core_cnt );
   if( rc ) return rc;
-  for( uint32_t i = 0; i < t->tile_cnt; i++ ) {
-    uint32_t c           = t->tile[i].flags & SF_TILE_EXTERNAL ? SF_CORE_NONE : t->group[t->tile[i].group].core;
-    t->tile[i].numa_node = sf_cpu_node( c == SF_CORE_NONE ? core[0] : c );
-  }
+  uint32_t node[SF_CPU_MAX];
+  for( uint32_t k = 0; k < core_cnt && k < SF_CPU_MAX; k++ ) node[k] = sf_cpu_node( core[k] );
+  sf_topology_place( t, core, node, core_cnt );
   return 0;
+}
+
+/* -- NUMA nodes -------------------------------------------------------------- */
+
+#define NODE_ANY 0xffffffffu
+
+/* The node of the core that a tile is pinned to, NODE_ANY if it has none. */
+static uint32_t tile_node( sf_topology_t const * t, uint32_t tile, uint32_t const * core, uint32_t const * node,
+                           uint32_t core_cnt ) {
+  if( t->tile[tile].flags & SF_TILE_EXTERNAL ) return NODE_ANY;
+  for( uint32_t k = 0; k < core_cnt; k++ )
+    if( core[k] == t->group[t->tile[tile].group].core ) return node[k];
+  return NODE_ANY;
+}
+
+void sf_topology_place( sf_topology_t * t, uint32_t const * core, uint32_t const * node, uint32_t core_cnt ) {
+  uint32_t at[SF_TILE_MAX];
+  for( uint32_t i = 0; i < t->tile_cnt; i++ ) at[i] = tile_node( t, i, core, node, core_cnt );
+  for( uint32_t i = 0; i < t->tile_cnt; i++ ) {
+    uint32_t best  = at[i] == NODE_ANY ? node[0] : at[i];
+    uint64_t bytes = 0;
+    for( uint32_t k = 0; k < core_cnt; k++ ) {
+      uint64_t read = 0;
+      for( uint32_t e = 0; e < t->edge_cnt; e++ ) {
+        sf_topology_link_t const * l = t->link + t->edge[e].link;
+        if( l->producer != i || at[t->edge[e].consumer] != node[k] || sf_topology_is_pair( t, t->edge[e].link ) )
+          continue;
+        read += sf_link_bytes( l->depth, l->slot_bytes );
+      }
+      if( read <= bytes && !( read && read == bytes && node[k] == at[i] ) ) continue;
+      best  = node[k];
+      bytes = read;
+    }
+    t->tile[i].numa_node = best;
+  }
+  for( uint32_t l = 0; l < t->link_cnt; l++ ) {
+    t->link[l].numa_node = t->tile[t->link[l].producer].numa_node;
+    for( uint32_t e = 0; e < t->edge_cnt; e++ ) {
+      if( t->edge[e].link == l && at[t->edge[e].consumer] != NODE_ANY && sf_topology_is_pair( t, l ) )
+        t->link[l].numa_node = at[t->edge[e].consumer];
+    }
+  }
 }
 
 int sf_topology_validate( sf_topology_t * t ) {

@@ -46,6 +46,7 @@ static void batch_done( sf_ptile_t * p, uint64_t now ) {
   if( !p->t_pub ) return;
   sf_hist_t * hist = p->tile->cnc->hist;
   if( now > p->t_pub ) sf_hist_add( hist + SF_HIST_STAGE, now - p->t_pub );
+  if( p->t_begin > p->t_pub ) sf_hist_add( hist + SF_HIST_WAIT, p->t_begin - p->t_pub );
   sf_hist_add( hist + SF_HIST_TURN, now - p->t_begin );
   p->t_pub = 0;
 }

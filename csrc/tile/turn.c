@@ -232,6 +232,7 @@ int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
       if( SF_LIKELY( !t->tape ) ) { /* what a tape has was published in another run */
         uint64_t done = sf_clock_ns();
         if( done > m->t_pub ) sf_hist_add( &t->cnc->hist[SF_HIST_STAGE], done - m->t_pub );
+        if( !work && now > m->t_pub ) sf_hist_add( &t->cnc->hist[SF_HIST_WAIT], now - m->t_pub );
       }
       work++;
       ready = sf_tile_ready( t, 1 );

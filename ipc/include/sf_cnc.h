@@ -46,7 +46,8 @@ SF_ASSERT( sizeof(sf_hist_t)==32+8*976 )
 #define SF_HIST_TURN   0 /* ns of a turn that had work (sampled) */
 #define SF_HIST_STAGE  1 /* ns from the in-message's t_pub to this tile being done with it */
 #define SF_HIST_ORIGIN 2 /* ns from the in-message's t_origin to this tile's publish caused by it */
-#define SF_HIST_MAX    3
+#define SF_HIST_WAIT   3 /* ns from the t_pub of a turn's first in-message to this tile beginning with it */
+#define SF_HIST_MAX    4
 
 typedef struct sf_cnc {
   sf_object_t object;
@@ -65,7 +66,6 @@ typedef struct sf_cnc {
   uint64_t    counter[SF_COUNTER_MAX];
   uint8_t     _pad2[64];
   sf_hist_t   hist[SF_HIST_MAX];
-  uint8_t     _pad3[32];
 } sf_cnc_t;
 SF_ASSERT( sizeof(sf_cnc_t)%128==0 )
 

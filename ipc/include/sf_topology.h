@@ -34,7 +34,7 @@ typedef struct sf_topology_tile {
   uint16_t in[SF_PORT_MAX];     /* edge indices */
   uint16_t out[SF_PORT_MAX];    /* link indices */
   uint32_t burst;               /* messages it may publish per msg or poll call, per out-link */
-  uint32_t numa_node;           /* where its workspace lies */
+  uint32_t numa_node;           /* where its workspace lies: with who reads its links */
   uint32_t param_off;           /* bytes into `params` */
   uint32_t param_len;
   uint64_t cnc_off;             /* bytes into its workspace */
@@ -48,6 +48,8 @@ typedef struct sf_topology_link {
   uint32_t slot_bytes;
   uint32_t flags;               /* SF_LINK_* */
   uint64_t off;                 /* bytes into the producer's workspace, or into the pair file link-<name> */
+  uint32_t numa_node;           /* where its pair file lies: with its consumer */
+  uint32_t _pad0;
 } sf_topology_link_t;
 
 typedef struct sf_topology_edge {
