@@ -2,21 +2,22 @@
 
     python -m bench prove-compare [--trials 10] [--stage sign] [--percent 10]
 
-A trial makes three reports of case `tick` (without its fixed-rate runs) one after the other, as people do: two of this
-build, and one whose stage `--stage` takes `--percent` longer than it did at the median of the first
-(`bench/c/delay.h`: the rig's doing, not the product's). Compared at the usual threshold, the first two must not differ
-in any stage, and the third must have become slower in that stage. `sign` is the stage with the least noise of its own
-on a shared machine; a tenth of a stage bound by memory is less than what other programs do to it.
+A trial makes three reports of case `tick` (without its fixed-rate runs): two of this build, and one whose stage
+`--stage` takes `--percent` longer than it does at the median (`bench/c/delay.h`: the rig's doing, not the product's).
+Their rounds take turns, so that a machine which becomes slower does so for all. Compared at the usual threshold, the
+first two must not differ in any stage, and the third must have become slower in that stage. `sign` is the stage with
+the least noise of its own on a shared machine; a tenth of one bound by memory is less than other programs do to it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bench import tick
 from bench.harness import compare, host, program
 from bench.harness.floor import Floors
+from bench.harness.program import Record
 from bench.harness.result import SCHEMA, Case, Report, commit, latency
 
 ROUNDS, TICKS, HICCUP_MS = 7, 2000, 20.0
@@ -24,17 +25,16 @@ THRESHOLD = 0.05
 DELAY = "SNIPERFORGE_BENCH_DELAY"
 
 
-def _report(delay: str = "") -> Report:
-    """The stages of case `tick`, with a floor beside each round."""
+def _round(delay: str = "") -> list[Record]:
+    """One round of the stages."""
     os.environ[DELAY] = delay
-    floors = Floors(HICCUP_MS)
-    rounds = []
     try:
-        for _ in range(ROUNDS):
-            floors.measure()
-            rounds.append(program.run("tick", [TICKS, 0]))
+        return program.run("tick", [TICKS, 0])
     finally:
         del os.environ[DELAY]
+
+
+def _report(rounds: Sequence[Sequence[Record]], floors: Floors) -> Report:
     found, floor = tick.histograms(rounds), floors.latest("division")
     case = Case("tick", tick.TEXT, __doc__ or "", clock=program.clock(rounds[-1]), hiccups=floors.hiccups())
     case.results = [latency(name, found[name], text=text, floor=floor) for name, text in tick.STAGES.items()]
@@ -44,9 +44,15 @@ def _report(delay: str = "") -> Report:
 
 def trial(stage: str, share: float, say: Callable[[str], None]) -> tuple[bool, bool]:
     """Whether two runs of this build pass, and whether the slower one is found."""
-    first, second = _report(), _report()
-    median = first.case("tick").find(stage).value
-    slowed = _report(f"{stage}:{median * share:.0f}")
+    floors = Floors(HICCUP_MS)
+    median = tick.histograms([_round()])[stage][0].percentile(50)
+    made: list[list[list[Record]]] = [[], [], []]
+    for number in range(ROUNDS):
+        floors.measure()
+        for turn in range(3):
+            which = (number + turn) % 3
+            made[which].append(_round(f"{stage}:{median * share:.0f}" if which == 2 else ""))
+    first, second, slowed = (_report(rounds, floors) for rounds in made)
     same = compare.compare(first, second, over=THRESHOLD)
     different = compare.compare(first, slowed, over=THRESHOLD)
     wrong = [each for each in same if each.verdict == "slower"]
