@@ -6,6 +6,7 @@
 #include "base/crc32c.h"
 #include "base/err.h"
 #include "base/hist.h"
+#include "base/probe.h"
 #include "dex/meteora_damm_v2.h"
 #include "dex/meteora_dlmm.h"
 #include "dex/orca_whirlpool.h"

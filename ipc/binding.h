@@ -15,6 +15,8 @@ uint32_t sf_hist_bucket( uint64_t v );
 uint64_t sf_hist_bucket_top( uint32_t bucket );
 void sf_hist_add( sf_hist_t * h, uint64_t v );
 uint32_t sf_crc32c( uint32_t seed, void const * p, uint64_t n );
+uint64_t sf_probe_line_ps( uint64_t bytes, int huge );
+uint64_t sf_probe_fault_ps( void );
 int sf_cpu_pin( uint32_t core );
 int sf_cpu_avoid( uint32_t const * core, uint32_t cnt );
 void sf_cpu_name_thread( char const * name );

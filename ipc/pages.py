@@ -156,7 +156,8 @@ class Cnc:
 
     def histogram(self, name: str) -> Histogram:
         """Returns a copy of `turn` (ns of a turn that had work), `stage` (from an in-message's publication to
-        being done with it) or `origin` (from its origin to what was published because of it)."""
+        being done with it), `origin` (from its origin to what was published because of it) or `wait` (from the
+        publication of a turn's first in-message to its tile beginning with it)."""
         return Histogram.copy_of(ffi.addressof(self._cnc.hist, HISTOGRAMS.index(name)))
 
     def _names(self) -> list[str]:

@@ -268,6 +268,7 @@ _DELEGATED = {
     "quote": ("sniperforge.quote_command", "price a swap from account dumps, or check recorded ones"),
     "execution-optimize": ("sniperforge.router.cli", "plan one trade over all pools, with all its costs"),
     "lookup-tables": ("sniperforge.lookup_command", "make lookup tables, so that long routes fit in a transaction"),
+    "performance-stats": ("sniperforge.performance.command", "where a live instance spends its time; --optimize"),
     "replay": ("sniperforge.replay.cli", "run a recorded day through the same bots and compare"),
     "token-check": ("sniperforge.safety.command", "whether a token may be bought, and could be sold again"),
     "tune": ("tuning.__main__", "the host: check, plan, apply, undo, explain"),

@@ -74,6 +74,21 @@ def test_monitor_prints_lines_without_a_terminal(shared: Engine) -> None:
     assert [json.loads(line)["instance"] for line in done.stdout.splitlines()] == [shared.name] * 2
 
 
+def test_performance_stats(shared: Engine) -> None:
+    found = _json(shared, "performance-stats", "--seconds", "0.3", "--optimize")
+    assert found["instance"] == shared.name and 0.2 < found["seconds"] < 10
+    tiles = {tile["name"]: tile for tile in found["tiles"]}
+    assert {"feed", "book", "risk", "sign", "journal"} <= tiles.keys()
+    assert {space["name"] for space in found["workspaces"]} >= tiles.keys()
+    assert all(process["private_bytes"] > 0 for process in found["processes"])
+    assert all(group["cpu_ns"] > 0 for group in found["groups"]) and found["advice"]
+    whole = _json(shared, "performance-stats", "--seconds", "0")
+    book = next(tile for tile in whole["tiles"] if tile["name"] == "book")
+    assert whole["whole_run"] and book["stage"]["count"] > 0 and book["wait"]["count"] > 0
+    assert "stages" in shared.command("performance-stats", "--seconds", "0").stdout
+    assert shared.command("performance-stats", "--seconds", "-1").returncode == exits.USAGE
+
+
 def _in_terminal(command: list[str], interrupt_after: str = "") -> tuple[str, int]:
     """Runs a command on a pseudo-terminal of 60 x 240; presses Ctrl-C once it has shown `interrupt_after`."""
     pid, terminal = pty.fork()
