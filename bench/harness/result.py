@@ -14,6 +14,7 @@ from bench.harness.hdr import Histogram
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = 1
+Unit = Literal["ns", "per_second", "x", "bytes", "count"]
 PER_NS = {"ns": 1.0, "ps": 1000.0}
 
 
@@ -56,7 +57,7 @@ class Result(msgspec.Struct, omit_defaults=True, kw_only=True):
     text: str = ""
     group: str = ""
     """Results of one group stand together in the tables."""
-    unit: Literal["ns", "per_second", "x"] = "ns"
+    unit: Unit = "ns"
     value: float
     """The headline: p50 of latencies."""
     percentiles: dict[str, float] = {}
@@ -212,7 +213,7 @@ def single(
     name: str,
     values: Sequence[float],
     *,
-    unit: Literal["ns", "per_second", "x"],
+    unit: Unit,
     text: str = "",
     group: str = "",
     floor: Floor | None = None,

@@ -34,6 +34,10 @@ def value_text(result: Result, value: float | None = None) -> str:
     shown = result.value if value is None else value
     if result.unit == "per_second":
         return rate(shown)
+    if result.unit == "bytes":
+        return f"{shown / 1e6:.1f} MB"
+    if result.unit == "count":
+        return f"{shown:,.0f}"
     return f"{shown:.2f} x" if result.unit == "x" else quantity(shown)
 
 
