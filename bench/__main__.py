@@ -1,6 +1,7 @@
 """`make bench`, `sniperforge bench`: the latency harness.
 
     python -m bench [CASE ...] [--short] [--json] [--out FILE]   measure, and write FILE and beside it .html and .hlog
+    python -m bench soak --minutes 60                            an hour of trading with 50 bots
     python -m bench compare A B [--fail-over 10%]                what became slower from report A to report B
     python -m bench prove-compare [--trials 10]                  whether compare finds a tenth, and only that
     python -m bench baseline REPORT                              bench/baseline.json, which short runs are held against
@@ -23,12 +24,12 @@ from pathlib import Path
 
 import msgspec
 
-from bench import prove_compare
+from bench import prove_compare, soak
 from bench.harness import cases, compare, figures, page, table
 from bench.harness.program import ProgramError
 from bench.harness.result import ROOT, Report
 
-CASES = ("link", "tick", "quote", "cycles", "strategy", "journal", "udp", "websocket", "bot")
+CASES = ("link", "tick", "quote", "cycles", "strategy", "journal", "udp", "websocket", "bot", "soak")
 REPORTS = ROOT / "var" / "bench"
 BASELINE = ROOT / "bench" / "baseline.json"
 
@@ -40,7 +41,10 @@ def _measure(arguments: Sequence[str]) -> int:
     parser.add_argument("--short", action="store_true", help="seconds instead of minutes; the figures are rough")
     parser.add_argument("--json", action="store_true", help="the report on standard output")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the report (default: a new one below var/bench)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="how long case soak goes on (default: 3)")
     options = parser.parse_args(arguments)
+    if options.minutes:
+        soak.minutes = options.minutes
     for name in options.cases:
         if name not in CASES:
             print(f"bench: there is no case {name}; there are {', '.join(CASES)}", file=sys.stderr)

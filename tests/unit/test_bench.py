@@ -14,10 +14,14 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
 from bench import __main__ as command
+from bench import soak
 from bench.harness import compare, figures, page, table
 from bench.harness.hdr import TOP, Histogram, bucket_of, bucket_range, log_lines
 from bench.harness.host import facts
 from bench.harness.result import Case, Floor, Rate, Report, Result, Target, latency, single
+from ipc.histogram import Histogram as Shared
+from sniperforge.config import load
+from sniperforge.topology import check
 
 HOST = {"cpu": "a processor", "cores": "2", "virtual": "no", "governor": "performance"}
 
@@ -277,3 +281,54 @@ def test_figures_between_comments() -> None:
     for wrong in ("c/none value", "c/r p17", "none/r value", "host none", "nonsense"):
         with pytest.raises(figures.FigureError):
             figures.rendered(made, f"<!--bench {wrong}--><!--/bench-->")
+
+
+# -- the soak ----------------------------------------------------------------------------------------------------------
+
+
+def test_growth_is_a_slope_that_no_single_sample_moves() -> None:
+    chosen = random.Random(1)
+    at = [20.0 * number for number in range(100)]
+    noise = [chosen.gauss(0, 40_000) for _ in at]
+    flat = [20e6 + each for each in noise]
+    flat[-1] += 8e6
+    assert abs(soak.growth(at, flat)) < 50_000
+    leak = [20e6 + 1_000 * when + each for when, each in zip(at, noise, strict=True)]
+    assert soak.growth(at, leak) == pytest.approx(1_000 * at[-1], rel=0.05)
+
+
+def test_drift_compares_the_quietest_windows() -> None:
+    assert soak.drift([100, 140, 101, 99, 180, 100, 130, 101, 150]) == pytest.approx(0.01)
+    assert soak.drift([100, 101, 102, 104, 105, 106, 108, 109, 110]) == pytest.approx(0.08)
+    assert soak.drift([100, 101]) is None
+
+
+def test_a_median_is_interpolated_within_its_bucket() -> None:
+    found = Shared()
+    for value in range(1000, 1400):
+        found.add(value)
+    assert soak.median_of(found) == pytest.approx(1200, rel=0.005)
+    assert found.quantile(0.5) != soak.median_of(found)
+
+
+def test_what_a_soak_must_hold() -> None:
+    seen = soak.Seen(at_s=[20.0 * number for number in range(1, 61)])
+    seen.sizes = {"risk": [10_000_000 + 20_000 * number for number in range(60)], "simnet": [10**8 + 10**6] * 60}
+    seen.windows = {"book": [100.0] * 20 + [103.0] * 40, "arb": [100.0] * 20 + [110.0] * 40}
+    seen.lost = 1
+    summary = {"books_equal_chain": True, "reverted": {"unexplained": 0}}
+    met = {result.name: [target.met for target in result.targets] for result in soak.results(seen, summary)}
+    assert met["risk"] == [True] and met["simnet"] == [] and met["book"] == [True] and met["arb"] == [False]
+    assert met["lost messages"] == [False] and met["missed heartbeats"] == met["books"] == [True]
+    seen.sizes["risk"] = [10_000_000 + 40_000 * number for number in range(60)]
+    assert [r.targets[0].met for r in soak.results(seen, summary) if r.name == "risk"] == [False]
+
+
+def test_the_fifty_bots_are_a_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "soak.toml"
+    file.write_text(soak.configuration(parks=True))
+    config = load([file])
+    kinds = [type(bot).__name__ for bot in config.bots.values()]
+    assert kinds.count("ArbConfig") == soak.C_BOTS and kinds.count("StrategyConfig") == soak.PYTHON_BOTS
+    assert len({bot.bot for bot in config.bots.values()}) == soak.C_BOTS + soak.PYTHON_BOTS
+    check(config)
