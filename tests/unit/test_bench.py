@@ -320,6 +320,9 @@ def test_what_a_soak_must_hold() -> None:
     met = {result.name: [target.met for target in result.targets] for result in soak.results(seen, summary)}
     assert met["risk"] == [True] and met["simnet"] == [] and met["book"] == [True] and met["arb"] == [False]
     assert met["lost messages"] == [False] and met["missed heartbeats"] == met["books"] == [True]
+    seen.kept_off = 0.1
+    drifts = [r.targets[0].met for r in soak.results(seen, summary) if r.group == "stages"]
+    assert drifts == [None, None], "other programs were busy"
     seen.sizes["risk"] = [10_000_000 + 40_000 * number for number in range(60)]
     assert [r.targets[0].met for r in soak.results(seen, summary) if r.name == "risk"] == [False]
 

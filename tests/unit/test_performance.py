@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from ipc.histogram import Histogram
-from sniperforge.performance import counters, kernel, reading, rules, text
+from sniperforge import exits
+from sniperforge.performance import command, counters, kernel, reading, rules, text
 from sniperforge.performance.facts import PATH, Facts, Spread, Workspace
 
 RECORDED = msgspec.json.decode((Path(__file__).parent / "performance_facts.json").read_bytes(), type=Facts)
@@ -189,6 +190,12 @@ def test_huge_pages_are_worth_what_was_measured() -> None:
     assert facts.probe is not None
     even = replace(facts, probe=replace(facts.probe, huge_line_ns=facts.probe.small_line_ns))
     assert rules.advice(even) == []
+
+
+def test_what_cannot_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--seconds", "-1"]) == command.main(["--watch", "--seconds", "0"]) == exits.USAGE
+    assert command.main(["--instance", "there-is-none", "--seconds", "0"]) == exits.NOT_RUNNING
+    assert "sniperforge run" in capsys.readouterr().err
 
 
 def test_all_of_it_can_be_shown() -> None:
