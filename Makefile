@@ -6,7 +6,7 @@ ARGS ?=
 CORE = $(MAKE) -C csrc -j2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test deps deps-dev build lint format asan tsan fuzz stress differential bench clean
+.PHONY: help run test deps deps-dev deps-peers build lint format asan tsan fuzz stress differential bench clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ deps: ## install what building and running needs (system packages by apt, Python
 
 deps-dev: deps ## also what testing and linting needs
 	@tools/deps.sh dev
+
+deps-peers: deps ## the trading engines that `make bench` stands beside, into .venv-peers (some 1.4 GB)
+	@tools/deps.sh peers
 
 build: deps ## compile the C core, its Python binding and simnet's programs
 	@$(PYTHON) setup.py -q build_ext --inplace

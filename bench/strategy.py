@@ -1,4 +1,4 @@
-"""bench strategy: strategies in Python: updates delivered per second, and from an update to its intent on the link.
+"""bench strategy: updates delivered to strategies in Python per second, and from an update to a bot's intent, live.
 
     python -m bench.strategy [--short] [--json]
 
@@ -6,6 +6,11 @@ Two processes on two cores (one each if there are two): the market, which is als
 spins. Throughput: updates are published as fast as the tile takes them (reliable here, so that all are delivered).
 Latency: open loop at a fixed rate; begins when the update was intended to be published, ends when its intent is
 published (t_pub of the intent).
+
+Beside it, at the same rate: the C bot (bench/c/arb.c; arb and risk in one thread) on a market of two constant-product
+pools in which every other update is worth an order; and NautilusTrader's live node (bench/peers/nautilus.py), a
+strategy in Python that answers each tick with an order, from the tick handed to its data client to its execution
+adapter's submit. That way of NautilusTrader's includes its risk engine, as `C bot and risk` includes ours.
 """
 
 from __future__ import annotations
@@ -22,10 +27,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from bench.harness import cases
+from bench.harness import cases, peers, program
 from bench.harness.floor import Floors, line
 from bench.harness.hdr import Histogram
-from bench.harness.result import Case, Floor, Rate, Target, latency, single
+from bench.harness.result import Case, Floor, Rate, Result, Target, latency, single
 from ipc._core import ffi, lib
 from ipc.errors import check
 from ipc.tile import Batch, Tile, run
@@ -41,6 +46,8 @@ STRIDE = 640
 FLOOD_LEAST = 20 * BATCH
 """Updates of a flood; more than fit the link."""
 WARM_UP_SECONDS = 0.2
+READY_NS = 10_000
+"""From then on before an update is due its publisher does nothing but wait for it."""
 
 
 class _NoConfig(msgspec.Struct):
@@ -181,12 +188,15 @@ def _steady(tile: Market, seconds: float, rate: int) -> float:
     last = begin
     while len(tile.taken) < events:
         now, due = now_ns(), begin + int(number * period)
-        if number < events and now >= due:
+        if number < events and now > due - READY_NS:
+            while now < due:
+                now = now_ns()
             header.t_origin = due
             code = lib.sf_ptile_publish(tile.pointer, 0, memory, STRIDE, 1)
             if code != lib.SF_ERR_FULL:
                 check(code)
                 number, last = number + 1, now
+                continue
         tile.turn(0)
         if now > deadline:
             raise TimeoutError(f"{len(tile.taken)} of {events} intents five seconds after the last update was due")
@@ -251,15 +261,65 @@ def _measure(
         shutil.rmtree(state_dir, ignore_errors=True)
 
 
-TEXT = "updates delivered to a Python strategy, and event to its intent"
+TEXT = "updates delivered to a Python strategy, and event to its intent, beside NautilusTrader's live node"
 SECONDS, ROUNDS, RATES = 1.0, 5, (1_000, 10_000)
 DELIVERED: dict[type[Strategy], list[Target]] = {
     BatchNothing: [Target("over 1 M updates/s in batches", least=1e6)],
     Nothing: [],
 }
 INTENT = "update to intent"
-ANSWERED = [Target("p50 under 5 us", most=5_000)]
+P50 = Target("p50 under 5 us", most=5_000)
 ANSWERS: tuple[type[Strategy], ...] = (Answer, BatchAnswer)
+C_BOT = {"update_to_intent": "C bot", "update_to_order": "C bot and risk"}
+C_BOT_TEXT = "arb over two pools: its exact search and the routes' quotes, to the "
+
+
+def _peer(case: Case, seconds: float, rounds: int) -> Result | None:
+    """NautilusTrader's live node at the lower rate; None if it is not there."""
+    try:
+        found = peers.run("nautilus", "live", seconds, RATES[0], rounds)
+    except peers.PeerMissing as error:
+        case.skipped.append(str(error))
+        return None
+    text = f"NautilusTrader {found['version']}, live node: tick handed in to its adapter's submit"
+    histograms = [Histogram.of(each) for each in found["latencies_ns"]]
+    result = latency(f"NautilusTrader at {RATES[0]}/s", histograms, text=text, group=INTENT, peer=True)
+    return _held(result, RATES[0], max(found["held"]))
+
+
+def _held(result: Result, asked: float, held: float) -> Result:
+    """The result with its rate; failed if that was not held."""
+    result.rate = Rate(asked, held)
+    if held < 0.99 * asked:
+        result.failed = f"the rate was not held: {held:,.0f} of {asked:,.0f} a second"
+    return result
+
+
+def _sooner(peer: Result | None, times: int) -> list[Target]:
+    """To be that many times sooner than the peer was, in the same run and at the same rate."""
+    return [Target(f"p50 {times} times sooner than NautilusTrader", most=peer.value / times)] if peer else []
+
+
+def _c_bot(seconds: float, rounds: int, rate: int, floor: Floor | None, targets: list[Target]) -> list[Result]:
+    """The C bot at a rate; the targets are those of its intent."""
+    runs = [program.run("arb", [rate, seconds]) for _ in range(rounds)]
+    records = [{record.get("case", record["what"]): record for record in found} for found in runs]
+    held = max(float(each["schedule"]["rate_held"]) for each in records)
+    return [
+        _held(
+            latency(
+                f"{name} at {rate}/s",
+                [program.histogram(each[key]) for each in records],
+                text=C_BOT_TEXT + ("intent" if key == "update_to_intent" else "order"),
+                group=INTENT,
+                floor=floor,
+                targets=targets if key == "update_to_intent" else (),
+            ),
+            rate,
+            held,
+        )
+        for key, name in C_BOT.items()
+    ]
 
 
 def measure(floors: Floors, *, short: bool = False) -> Case:
@@ -274,17 +334,25 @@ def measure(floors: Floors, *, short: bool = False) -> Case:
         case.results.append(single(name, rates, unit="per_second", text=text, group="delivered", targets=targets))
     limit = line(floors.results())
     floor = Floor(limit.name, limit.value) if limit else None
+    peer: Result | None = None
+    if short:
+        case.skipped.append("peers: left out of the short form")
+    else:
+        peer = _peer(case, seconds, rounds)
     for strategy in ANSWERS:
         for rate in RATES:
             found = [_measure(strategy, seconds, rate, cores) for _ in range(rounds)]
             held = [one for one in found if one[1] >= 0.99 * rate] or found
             histograms = [Histogram.of(latencies) for _, _, latencies in held]
             name, text = f"{strategy.__name__} at {rate}/s", strategy.__doc__ or ""
-            result = latency(name, histograms, text=text, group=INTENT, floor=floor, targets=ANSWERED)
-            result.rate = Rate(rate, max(one[1] for one in held))
-            if result.rate.held < 0.99 * rate:
-                result.failed = f"the rate was not held: {result.rate.held:,.0f} of {rate:,} a second"
-            case.results.append(result)
+            targets = [P50, *(_sooner(peer, 10) if rate == RATES[0] else [])]
+            result = latency(name, histograms, text=text, group=INTENT, floor=floor, targets=targets)
+            case.results.append(_held(result, rate, max(one[1] for one in held)))
+    for rate in RATES:
+        targets = _sooner(peer, 100) if rate == RATES[0] else []
+        case.results += _c_bot(seconds, rounds, rate, floor, targets)
+    if peer:
+        case.results.append(peer)
     return case
 
 

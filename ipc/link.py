@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from ipc._core import ffi, lib
 from ipc.errors import CoreError, attached, check, text
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from ipc.views import Instance
 
 _HEADER_BYTES = ffi.sizeof("sf_message_t")
+_KIND_AT = ffi.offsetof("sf_message_t", "kind")
 
 
 class Message(NamedTuple):
@@ -191,10 +194,20 @@ class Consumer:
 
     def receive(self, most: int = 256) -> list[Message]:
         """Returns what is there, up to `most` messages.  Never waits; goes on behind a jump."""
+        return [self._message(index) for index in range(self._take(most))]
+
+    def skip(self, kind: int, most: int = 256) -> tuple[int, int]:
+        """Takes what is there without a look at it: how many, up to `most`, and how many of them are of `kind`."""
+        count = self._take(most)
+        start = self._buffer + _KIND_AT
+        kinds = np.ndarray((count,), np.uint16, ffi.buffer(start, most * self._stride - _KIND_AT), 0, (self._stride,))
+        return count, int(np.count_nonzero(kinds == kind))
+
+    def _take(self, most: int) -> int:
+        """Messages that are in the buffer now."""
         if self._buffer is None or len(self._buffer) < most * self._stride:
             self._buffer = ffi.new("char[]", most * self._stride)
-        count = check(lib.ipc_link_receive(self._handle, self._buffer, self._stride, most))
-        return [self._message(index) for index in range(count)]
+        return check(lib.ipc_link_receive(self._handle, self._buffer, self._stride, most))
 
     def flush(self) -> None:
         """Writes the cursor, which gives credit back."""
@@ -209,9 +222,9 @@ class Consumer:
 
 def payload_of(payload: Any) -> tuple[Any, int]:
     """Returns memory and length of a payload: a pointer to a C struct, or anything with a buffer."""
-    if isinstance(payload, ffi.CData):
-        return payload, ffi.sizeof(ffi.typeof(payload).item)
     if isinstance(payload, bytes):
         return payload, len(payload)
+    if isinstance(payload, ffi.CData):
+        return payload, ffi.sizeof(ffi.typeof(payload).item)
     data = ffi.from_buffer(payload)
     return data, len(data)

@@ -36,9 +36,14 @@ _HEADER_BYTES: int = ffi.sizeof("sf_message_t")
 
 
 class Batch:
-    """Messages of one in-link, in order.  Valid until the hook returns: the next turn writes over it."""
+    """Messages of one in-link, in order.  Valid until the hook returns: the next turn writes over it.
+
+    Attributes:
+        memory: the whole buffer; messages [first, end) of it are this batch's, `stride` bytes apart.
+    """
 
     def __init__(self, buffer: Any, stride: int, capacity: int) -> None:
+        self.memory = ffi.buffer(buffer, capacity * stride)
         self._buffer = buffer
         self._stride = stride
         self._capacity = capacity
@@ -58,8 +63,7 @@ class Batch:
         array = self._records.get(layout)
         if array is None:
             offset = self._offset(layout)
-            memory = ffi.buffer(self._buffer, self._capacity * self._stride)
-            array = np.ndarray((self._capacity,), dtype(layout), memory, offset, (self._stride,))
+            array = np.ndarray((self._capacity,), dtype(layout), self.memory, offset, (self._stride,))
             self._records[layout] = array
         return array[self.first : self.end]
 

@@ -1,20 +1,23 @@
 #!/bin/sh
-# deps.sh run|dev: installs what building and running (run), or also testing (dev), needs.
-# Nothing is done twice: a stamp in .venv names what was installed last.
+# deps.sh run|dev|peers: installs what building and running (run), or also testing (dev), needs; or, into an environment
+# of their own, the engines that benchmarks stand beside (peers).
+# Nothing is done twice: a stamp in the environment names what was installed last.
 set -eu
 cd "$(dirname "$0")/.."
 
 refuse() { echo "deps: $*" >&2; exit 1; }
 
 want=${1:-run}
+venv=.venv
 case $want in
   run) requirements="requirements.txt" ;;
   dev) requirements="requirements.txt requirements-dev.txt" ;;
-  *)   refuse "say what for: run or dev" ;;
+  peers) requirements="requirements-peers.txt" venv=.venv-peers ;;
+  *)   refuse "say what for: run, dev or peers" ;;
 esac
 
-stamp=.venv/.deps-$want-$(cat tools/deps.sh $requirements | cksum | cut -d' ' -f1)
-[ -e "$stamp" ] && [ -x .venv/bin/python ] && exit 0
+stamp=$venv/.deps-$want-$(cat tools/deps.sh $requirements | cksum | cut -d' ' -f1)
+[ -e "$stamp" ] && [ -x $venv/bin/python ] && exit 0
 
 [ "$(uname -s)" = Linux ] && [ "$(uname -m)" = x86_64 ] ||
   refuse "SniperForge runs on Linux x86-64 only; this is $(uname -s) $(uname -m)"
@@ -80,14 +83,14 @@ if [ -n "$missing" ]; then
 fi
 
 # -- the virtual environment ----------------------------------------------------------------------
-if ! .venv/bin/python -c '' 2>/dev/null; then
-  echo "deps: making .venv with $("$python" --version)"
-  "$python" -m venv --clear .venv
+if ! $venv/bin/python -c '' 2>/dev/null; then
+  echo "deps: making $venv with $("$python" --version)"
+  "$python" -m venv --clear $venv
 fi
-echo "deps: installing the pinned packages of $requirements into .venv"
+echo "deps: installing the pinned packages of $requirements into $venv"
 set --
 for file in $requirements; do set -- "$@" -r "$file"; done
-.venv/bin/python -m pip install --disable-pip-version-check --progress-bar off "$@"
-rm -f .venv/.deps-"$want"-*
+$venv/bin/python -m pip install --disable-pip-version-check --progress-bar off "$@"
+rm -f $venv/.deps-"$want"-*
 touch "$stamp"
 echo "deps: everything is installed"

@@ -412,6 +412,11 @@ class _Runner:
         for bot in self._results:
             consumer = self._consumers[bot.link]
             limit = self._limits.get(bot.link)
+            if self._recorded.peek(bot.link) is None:
+                taken, intents = consumer.skip(lib.SF_MSG_INTENT)
+                work += taken
+                bot.beyond += intents
+                continue
             messages = consumer.receive()
             work += len(messages)
             for message in messages:

@@ -75,13 +75,12 @@ class PoolUpdate(NamedTuple):
 
     def hop(self, a_to_b: bool, amount_in: int, min_out: int) -> Hop:
         """A swap on this pool, with the tick or bin arrays that it names."""
-        return Hop(self.pool, self.venue, a_to_b, amount_in, min_out, self.arrays(a_to_b))
+        return tuple.__new__(Hop, (self.pool, self.venue, a_to_b, amount_in, min_out, self.arrays(a_to_b)))
 
     def arrays(self, a_to_b: bool) -> tuple[int, ...]:
         """The tick or bin arrays that a swap in that direction names; none on venues without."""
-        counts, *numbers = _ARRAYS.unpack_from(self.payload)
-        first = 0 if a_to_b else _SWAP_ARRAYS
-        return tuple(numbers[first : first + counts[not a_to_b]])
+        count = self.payload[_ARRAY_COUNT_AT + (not a_to_b)]
+        return _UNPACK_ARRAYS[not a_to_b](self.payload)[:count] if count else ()
 
     def _quote(self, a_to_b: bool, exact_in: bool, amount: int) -> tuple[int, int]:
         """Amounts in and out."""
@@ -97,19 +96,24 @@ class PoolUpdates:
     on arrays.
     """
 
-    __slots__ = ("_memory", "_stride")
+    __slots__ = ("_begin", "_end", "_memory", "_stride")
 
-    def __init__(self, memory: bytes | bytearray | memoryview, stride: int) -> None:
-        self._memory = ffi.buffer(ffi.from_buffer(memory))  # of which a slice is bytes
+    def __init__(
+        self, memory: bytes | bytearray | memoryview, stride: int, first: int = 0, end: int | None = None
+    ) -> None:
+        """Updates [first, end) of `memory`, all of them unless told."""
+        self._memory: Any = memory if type(memory) is ffi.buffer else ffi.buffer(ffi.from_buffer(memory))
         self._stride = stride
+        self._begin = first * stride
+        self._end = len(memory) if end is None else end * stride
 
     def __len__(self) -> int:
-        return len(self._memory) // self._stride
+        return (self._end - self._begin) // self._stride
 
     def __iter__(self) -> Iterator[PoolUpdate]:
         memory, unpack, new = self._memory, _unpack_update, tuple.__new__
         to_payload, to_state = _HEADER_BYTES, _HEADER_BYTES + _UPDATE_BYTES
-        for offset in range(0, len(memory), self._stride):
+        for offset in range(self._begin, self._end, self._stride):
             fields = unpack(memory, offset)
             payload = memory[offset + to_payload : offset + to_state + fields[-1]]
             yield new(PoolUpdate, fields + (payload,))  # noqa: RUF005 (faster)
@@ -118,10 +122,8 @@ class PoolUpdates:
         size = len(self)
         if not -size <= index < size:
             raise IndexError(f"update {index} of {size}")
-        return self._at(index % size * self._stride)
-
-    def _at(self, offset: int) -> PoolUpdate:
-        return next(iter(PoolUpdates(self._memory[offset : offset + self._stride], self._stride)))
+        at = self._begin // self._stride + index % size
+        return next(iter(PoolUpdates(self._memory, self._stride, at, at + 1)))
 
     @property
     def headers(self) -> npt.NDArray[np.void]:
@@ -134,7 +136,7 @@ class PoolUpdates:
         return self._array("sf_pool_update_t", _HEADER_BYTES)
 
     def _array(self, layout: str, offset: int) -> npt.NDArray[np.void]:
-        return np.ndarray((len(self),), dtype(layout), self._memory, offset, (self._stride,))
+        return np.ndarray((len(self),), dtype(layout), self._memory, self._begin + offset, (self._stride,))
 
 
 class Fill(NamedTuple):
@@ -397,10 +399,12 @@ class Strategy:
 _HEADER_BYTES: int = ffi.sizeof("sf_message_t")
 _UPDATE_BYTES: int = ffi.sizeof("sf_pool_update_t")
 _SWAP_ARRAYS: int = lib.SF_SWAP_ARRAYS
-_ARRAYS = Record(
-    "sf_pool_update_t",
-    ["array_cnt", *(f"array[{side}][{number}]" for side in (0, 1) for number in range(_SWAP_ARRAYS))],
+_ARRAY_COUNT_AT: int = ffi.offsetof("sf_pool_update_t", "array_cnt")
+_UNPACK_ARRAYS = tuple(
+    Record("sf_pool_update_t", [f"array[{side}][{number}]" for number in range(_SWAP_ARRAYS)]).unpack_from
+    for side in (0, 1)
 )
+"""The arrays that a swap names, a to b and b to a."""
 _unpack_update = Record(
     "sf_pool_update_t",
     [

@@ -8,7 +8,6 @@ stops that bot, and the tile's log says why; the others go on.
 from __future__ import annotations
 
 import importlib
-import itertools
 import struct
 import sys
 import traceback
@@ -17,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from ipc._core import ffi, lib
+from ipc._core import lib
 from ipc.errors import CoreError
 from ipc.tile import Batch, Tile
 from sniperforge import base58
@@ -45,6 +44,7 @@ _COMMAND = Record("sf_command_t")
 # constants of the C core, read once: `lib` looks them up by name each time
 _HOPS_MAX: int = lib.SF_HOP_MAX
 _ARRAYS_MAX: int = lib.SF_SWAP_ARRAYS
+_NONE = (0,) * _ARRAYS_MAX
 _MSG_INTENT: int = lib.SF_MSG_INTENT
 _CYCLE: int = lib.SF_INTENT_CYCLE
 _SWAP: int = lib.SF_INTENT_SWAP
@@ -131,6 +131,9 @@ def intent_bytes(number: int, bot: int, cause: PoolUpdate, intent: Intent) -> by
     for hop in hops:
         if not hop.min_out:
             raise ValueError("min_out is 0: any output would do")
+    fields = _hop_fields(hops[0])
+    for hop in hops[1:]:
+        fields += _hop_fields(hop)
     return _PACK[len(hops)](
         number,
         bot,
@@ -148,17 +151,16 @@ def intent_bytes(number: int, bot: int, cause: PoolUpdate, intent: Intent) -> by
         intent.tip_lamports,
         intent.cu_price_micro_lamports,
         intent.cu_limit,
-        *itertools.chain.from_iterable(map(_hop_fields, hops)),
+        *fields,
     )
 
 
 def _hop_fields(hop: Hop) -> tuple[int, ...]:
     """The values of a `sf_hop_t`, in the order of memory."""
-    arrays = hop.arrays
+    pool, venue, a_to_b, amount_in, min_out, arrays = hop
     if len(arrays) > _ARRAYS_MAX:
         raise ValueError(f"a hop names at most {_ARRAYS_MAX} arrays, not {len(arrays)}")
-    none = (0,) * (_ARRAYS_MAX - len(arrays))
-    return hop.pool, hop.venue, hop.a_to_b, len(arrays), *arrays, *none, hop.amount_in, hop.min_out
+    return pool, venue, a_to_b, len(arrays), *arrays, *_NONE[len(arrays) :], amount_in, min_out
 
 
 def verdict_of(payload: bytes) -> Verdict:
@@ -223,8 +225,7 @@ class Strategies(Tile):
 
     def messages(self, source: int, batch: Batch) -> None:
         if source == self._market:
-            first = batch.structs("sf_message_t")[0]
-            updates = PoolUpdates(ffi.buffer(first, len(batch) * self._stride), self._stride)
+            updates = PoolUpdates(batch.memory, self._stride, batch.first, batch.end)
             for bot in self._bots:
                 self._call(bot, bot.strategy.on_pools, updates)
             self._publish()
