@@ -528,10 +528,7 @@ typedef struct sf_pump_rates {
   uint32_t protocol;
   uint32_t creator;
   uint32_t floor;
-  uint64_t keep;
-  uint64_t on_top;
 } sf_pump_rates_t;
-void sf_pump_rates_ready( sf_pump_rates_t * r );
 typedef struct sf_pump_recipients {
   ...;
 } sf_pump_recipients_t;
@@ -648,6 +645,7 @@ typedef struct sf_pump_swap_traded {
 } sf_pump_swap_traded_t;
 int sf_pump_swap_pool_decode( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, sf_pump_swap_state_t * s );
 int sf_pump_swap_global_decode( uint8_t const * data, uint32_t len, sf_pump_swap_global_t * out );
+void sf_pump_swap_ready( sf_pump_swap_state_t * s );
 int sf_pump_swap_price( sf_pump_swap_state_t * s, uint64_t base, uint64_t quote, uint64_t supply,
                         sf_pump_swap_global_t const * global, sf_pump_fee_config_t const * config );
 void sf_pump_swap_quote_in( sf_pump_swap_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,

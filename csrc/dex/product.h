@@ -87,4 +87,69 @@ static inline void sf_quote_refuse( sf_quote_t * q, uint32_t error ) {
   q->error  = error;
 }
 
+/* -- the short way ----------------------------------------------------------
+
+   Amounts and reserves up to SF_SMALL_MAX leave room for every sum of a quote, and are doubles without a case for the top
+   bit.  A state says in `small` up to which amount a quote may take the short way: all that is fixed in it fits, and its
+   fees are rates as below.  Whatever can make the program fail is left to the long way, which knows the errors and their
+   order; both say the same of what they do quote. */
+
+#define SF_SMALL_MAX ( ( 1UL << 62 ) - 1 )
+
+/* sf_product_out_small is sf_product_out.  Assumes that all are small and x is not 0. */
+static inline uint64_t sf_product_out_small( uint64_t x, uint64_t y, uint64_t v ) {
+  sf_u128_t n = (sf_u128_t)y * v;
+  uint64_t rest;
+  return sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, x + v, &rest );
+}
+
+/* sf_product_in_small writes ceil( x*out / (y-out) ) and what that times y-out is more than x*out.  Assumes that all are
+   small and out < y.  Returns 0, or -1 if the quotient may not be small. */
+static inline int sf_product_in_small( uint64_t x, uint64_t y, uint64_t out, uint64_t * in, uint64_t * more ) {
+  sf_u128_t n = (sf_u128_t)x * out;
+  uint64_t d  = y - out, rest;
+  if( __builtin_expect( (uint64_t)( n >> 64 ) >= d >> 2, 0 ) ) return -1;
+  *in   = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, &rest ) + ( rest > 0 );
+  *more = rest ? d - rest : 0;
+  return 0;
+}
+
+/* A rate num/den of amounts, to be taken without a division: the high word of amount*factor, and `one`.
+
+   To round down, the factor is ceil( 2^64*num/den ): the product is less than `amount` too large.  To round up it is one
+   less: the product is too small, by at most `amount`, so that its high word is one less than the quotient rounded up
+   even where that has no fraction, and `one` is 1.  Both hold for amounts below 2^64/den, because products
+   lie that far apart; num/den is in lowest terms. */
+typedef struct sf_rate {
+  uint64_t factor;
+  uint64_t one;
+} sf_rate_t;
+
+/* sf_rate_down_ready and sf_rate_up_ready work a rate out, rounded down or up, and return the greatest amount it may be
+   taken of; 0 if num/den is not below 1.  Cold. */
+uint64_t sf_rate_down_ready( uint64_t num, uint64_t den, sf_rate_t * rate );
+uint64_t sf_rate_up_ready( uint64_t num, uint64_t den, sf_rate_t * rate );
+
+/* sf_rate_down is floor( v*num/den ), of a rate made for that; of the other it is sf_rate_up without `one`. */
+static inline uint64_t sf_rate_down( sf_rate_t const * rate, uint64_t v ) {
+  return (uint64_t)( (sf_u128_t)v * rate->factor >> 64 );
+}
+
+/* sf_rate_up is ceil( v*num/den ).  Assumes that v is not 0. */
+static inline uint64_t sf_rate_up( sf_rate_t const * rate, uint64_t v ) { return sf_rate_down( rate, v ) + rate->one; }
+
+/* sf_product_impact_small is sf_product_impact.  Assumes that both are small and x is not 0. */
+static inline uint32_t sf_product_impact_small( uint64_t x, uint64_t v ) {
+  double in = (double)(int64_t)v;
+  return (uint32_t)(int64_t)( 1e6 * in / ( (double)(int64_t)x + in ) );
+}
+
+/* sf_quote_fill_side is sf_quote_fill of a swap whose input token is `side`, without a branch that depends on that. */
+static inline void sf_quote_fill_side( sf_quote_t * q, int side, uint64_t in, uint64_t out, uint64_t reserve_in,
+                                       uint64_t reserve_out, uint32_t impact_ppm ) {
+  sf_quote_fill( q, in, out, 0, 0, 1, impact_ppm );
+  *( side ? &q->reserve_b : &q->reserve_a ) = reserve_in;
+  *( side ? &q->reserve_a : &q->reserve_b ) = reserve_out;
+}
+
 #endif

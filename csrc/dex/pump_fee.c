@@ -37,10 +37,17 @@ int sf_pump_rates_check( uint64_t lp, uint64_t protocol, uint64_t creator, char 
   return 0;
 }
 
-void sf_pump_rates_ready( sf_pump_rates_t * r ) {
-  uint64_t d = SF_BPS + r->lp + r->protocol + r->creator;
-  r->keep    = d > SF_BPS ? (uint64_t)( ( (sf_u128_t)SF_BPS << 64 ) / d ) : 0;
-  r->on_top  = sf_on_top_ready( d - SF_BPS, SF_BPS );
+uint64_t sf_pump_rates_ready( sf_pump_rates_t const * r, sf_pump_small_rates_t * out ) {
+  uint64_t all = r->lp + r->protocol + r->creator, small = r->floor ? 0 : SF_SMALL_MAX;
+  uint64_t const limit[] = { sf_rate_up_ready( r->lp, SF_BPS, &out->lp ),
+                             sf_rate_up_ready( r->protocol, SF_BPS, &out->protocol ),
+                             sf_rate_up_ready( r->creator, SF_BPS, &out->creator ),
+                             sf_rate_down_ready( SF_BPS, SF_BPS + all, &out->keep ),
+                             sf_rate_up_ready( all, SF_BPS - all, &out->on_top ) };
+  for( uint32_t i = 0; i < sizeof( limit ) / sizeof( limit[0] ); i++ )
+    if( limit[i] < small ) small = limit[i];
+  out->ones = out->lp.one + out->protocol.one + out->creator.one;
+  return small;
 }
 
 int sf_pump_fields_check( uint8_t const * data, uint32_t len, uint32_t end, char const * what ) {

@@ -36,9 +36,18 @@ typedef struct sf_pump_rates {
   uint32_t protocol;
   uint32_t creator; /* also cashback to the buyer, where a coin gives that instead */
   uint32_t floor;   /* 1: rounded down (2025-01) */
-  uint64_t keep;    /* what is left of a budget, floor( 2^64*10^4 / (10^4+rates) ); 0: not worked out */
-  uint64_t on_top;  /* sf_on_top_ready of all rates; 0: not worked out */
 } sf_pump_rates_t;
+
+/* The same for the short way of quotes (dex/product.h). */
+typedef struct sf_pump_small_rates {
+  sf_rate_t lp;
+  sf_rate_t protocol;
+  sf_rate_t creator;
+  sf_rate_t keep;   /* what is left of a budget */
+  sf_rate_t on_top; /* all fees, of what they leave */
+  uint64_t ones;    /* of the first three */
+  uint64_t _pad0;
+} sf_pump_small_rates_t;
 
 /* Who fees are paid to, as a program's global account says. */
 typedef struct sf_pump_recipients {
@@ -76,8 +85,9 @@ int sf_pump_fee_rates( sf_pump_fee_config_t const * config, int pumps, uint8_t c
 /* sf_pump_rates_check returns 0, or SF_ERR_DATA if rates at `offset` of `what` are more than SF_PUMP_BPS_MAX. */
 int sf_pump_rates_check( uint64_t lp, uint64_t protocol, uint64_t creator, char const * what, uint32_t offset );
 
-/* sf_pump_rates_ready works out `keep` and `on_top`. */
-void sf_pump_rates_ready( sf_pump_rates_t * r );
+/* sf_pump_rates_ready works out rates for the short way and returns up to which amount of the quote token it may be taken,
+   0 if there is none for such rates. */
+uint64_t sf_pump_rates_ready( sf_pump_rates_t const * r, sf_pump_small_rates_t * out );
 
 /* sf_pump_fields_check says that bytes from `end`, the last field's end, to len are zero: room for fields that we do
    not know.  Returns 0 or SF_ERR_DATA with the offset. */
@@ -108,14 +118,9 @@ static inline uint64_t sf_pump_fees_sum( sf_pump_fees_t const * f ) { return f->
 /* sf_pump_net is what of a budget goes into the curve: floor( budget*10^4 / (10^4+rates) ), less what rounding up makes
    the fees too much.  The fees are those before that. */
 static inline uint64_t sf_pump_net( sf_pump_rates_t const * r, uint64_t budget, sf_pump_fees_t * fees ) {
-  uint64_t d = SF_BPS + r->lp + r->protocol + r->creator, net, rest;
-  if( __builtin_expect( r->keep != 0, 1 ) ) {
-    net = (uint64_t)( (sf_u128_t)budget * r->keep >> 64 ); /* at most one too few */
-    net += budget * SF_BPS - net * d >= d;
-  } else {
-    sf_u128_t n = (sf_u128_t)budget * SF_BPS; /* its high word is below 10^4 */
-    net         = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, &rest );
-  }
+  uint64_t d   = SF_BPS + r->lp + r->protocol + r->creator, net, rest;
+  sf_u128_t n  = (sf_u128_t)budget * SF_BPS; /* its high word is below 10^4 */
+  net          = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, &rest );
   *fees        = sf_pump_fees_of( r, net );
   uint64_t all = net + sf_pump_fees_sum( fees ); /* exceeds the budget by less than 3 */
   int64_t over = (int64_t)( all - budget );
@@ -128,10 +133,8 @@ static inline uint64_t sf_pump_net( sf_pump_rates_t const * r, uint64_t budget, 
 static inline uint64_t sf_pump_gross( sf_pump_rates_t const * r, uint64_t want ) {
   uint64_t rates = r->lp + r->protocol + r->creator, d = SF_BPS - rates, whole;
   if( __builtin_expect( r->floor, 0 ) ) want = want > 3 ? want - 3 : 0;
-  if( __builtin_expect( r->on_top != 0, 1 ) ) {
-    if( __builtin_add_overflow( want, sf_on_top( want, rates, SF_BPS, r->on_top ), &whole ) ) return 0;
-  } else if( __builtin_mul_overflow( want / d, (uint64_t)SF_BPS, &whole ) ||
-             __builtin_add_overflow( whole, ( want % d * SF_BPS + d - 1 ) / d, &whole ) )
+  if( __builtin_mul_overflow( want / d, (uint64_t)SF_BPS, &whole ) ||
+      __builtin_add_overflow( whole, ( want % d * SF_BPS + d - 1 ) / d, &whole ) )
     return 0;
   return whole ? whole : 1;
 }
@@ -143,6 +146,30 @@ static inline uint64_t sf_pump_short( sf_pump_rates_t const * r, uint64_t want, 
   sf_pump_fees_t fees = sf_pump_fees_of( r, gross );
   int64_t off         = (int64_t)( want - ( gross - sf_pump_fees_sum( &fees ) ) );
   return (uint64_t)( off & ~( off >> 63 ) ); /* without a branch: every other amount is short */
+}
+
+/* -- the short way; amounts are not 0 -------------------------------------- */
+
+static inline sf_pump_fees_t sf_pump_fees_small( sf_pump_small_rates_t const * r, uint64_t amount ) {
+  return ( sf_pump_fees_t ){ sf_rate_up( &r->lp, amount ), sf_rate_up( &r->protocol, amount ),
+                             sf_rate_up( &r->creator, amount ) };
+}
+
+/* sf_pump_net_small is sf_pump_net, below 2 also where that says 0. */
+static inline int64_t sf_pump_net_small( sf_pump_small_rates_t const * r, uint64_t budget, sf_pump_fees_t * fees ) {
+  uint64_t net = sf_rate_down( &r->keep, budget );
+  *fees        = sf_pump_fees_small( r, net );
+  int64_t over = (int64_t)( net + sf_pump_fees_sum( fees ) - budget );
+  return (int64_t)net - ( over & ~( over >> 63 ) );
+}
+
+/* sf_pump_gross_small is an amount below or at the least of which `want` remains after fees.  The least is the first g with
+   g = want + fees( g ); fees do not fall, so that a g below it leads to one below or at it.  Here it is want and the
+   fees of a first guess, which is too small by what they are rounded up. */
+static inline uint64_t sf_pump_gross_small( sf_pump_small_rates_t const * r, uint64_t want ) {
+  uint64_t guess = want + sf_rate_up( &r->on_top, want );
+  return want + r->ones + sf_rate_down( &r->lp, guess ) + sf_rate_down( &r->protocol, guess ) +
+         sf_rate_down( &r->creator, guess );
 }
 
 #endif

@@ -103,6 +103,16 @@ int sf_pump_fun_global_decode( uint8_t const * data, uint32_t len, sf_pump_fun_g
   return 0;
 }
 
+/* What is fixed in the short way. */
+static void short_ready( sf_pump_fun_state_t * s ) {
+  uint64_t most = sf_pump_rates_ready( &s->rates, &s->small_rates );
+  int fits      = s->virtual_token <= SF_SMALL_MAX && s->real_token < s->virtual_token && s->virtual_quote &&
+             s->virtual_quote <= most && s->virtual_quote <= s->virtual_token;
+  if( !fits || sf_pump_fun_over( s ) || s->rates.lp ) most = 0;
+  s->small[0] = most ? SF_SMALL_MAX : 0;
+  s->small[1] = most;
+}
+
 int sf_pump_fun_price( sf_pump_fun_state_t * s, sf_pump_fun_global_t const * global,
                        sf_pump_fee_config_t const * config ) {
   static uint8_t const nobody[32];
@@ -119,9 +129,9 @@ int sf_pump_fun_price( sf_pump_fun_state_t * s, sf_pump_fun_global_t const * glo
   if( !memcmp( s->creator, nobody, 32 ) ) rates.creator = 0;
   int err = sf_pump_rates_check( 0, rates.protocol, rates.creator, "pump.fun curve", CURVE_CREATOR_BPS );
   if( err ) return err;
-  sf_pump_rates_ready( &rates );
   s->rates      = rates;
   s->recipients = global->recipients;
+  short_ready( s );
   return 0;
 }
 
@@ -135,7 +145,7 @@ void sf_pump_fun_reserves_set( sf_pump_fun_state_t * s, uint64_t virtual_token, 
     .real_quote    = real_quote,
     .rates         = { .protocol = protocol_bps, .creator = creator_bps, .floor = floor != 0 },
   };
-  sf_pump_rates_ready( &s->rates );
+  short_ready( s );
 }
 
 /* -- quotes --------------------------------------------------------------- */
@@ -179,8 +189,8 @@ static inline uint32_t sell( sf_pump_fun_state_t const * s, uint64_t tokens, int
   return 0;
 }
 
-void sf_pump_fun_quote_in( sf_pump_fun_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
-                           sf_quote_t * q ) {
+static __attribute__( ( noinline ) ) void quote_in_long( sf_pump_fun_state_t const * s, int a_to_b, uint64_t amount_in,
+                                                         uint64_t now, sf_quote_t * q ) {
   (void)now;
   sf_pump_fees_t fees;
   uint64_t gross, out;
@@ -201,8 +211,8 @@ void sf_pump_fun_quote_in( sf_pump_fun_state_t const * s, int a_to_b, uint64_t a
   fill( s, 0, net + fees.protocol + fees.creator, tokens, net, &fees, q );
 }
 
-void sf_pump_fun_quote_out( sf_pump_fun_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
-                            sf_quote_t * q ) {
+static __attribute__( ( noinline ) ) void quote_out_long( sf_pump_fun_state_t const * s, int a_to_b,
+                                                          uint64_t amount_out, uint64_t now, sf_quote_t * q ) {
   (void)now;
   sf_pump_fees_t fees;
   uint64_t gross, out, in, rest;
@@ -225,4 +235,82 @@ void sf_pump_fun_quote_out( sf_pump_fun_state_t const * s, int a_to_b, uint64_t 
     if( __builtin_expect( error, 0 ) ) return sf_quote_refuse( q, error );
     if( out >= amount_out ) return fill( s, 1, in, out, gross, &fees, q );
   }
+}
+
+/* -- the short way ---------------------------------------------------------- */
+
+/* Each takes the registers of its own way only. */
+#define SHORT static __attribute__( ( noinline ) ) void
+
+/* A swap of v into the reserve x of one token. */
+static inline void fill_small( int a_to_b, uint64_t in, uint64_t out, uint64_t a, uint64_t b, uint64_t x, uint64_t v,
+                               sf_pump_fees_t const * fees, sf_quote_t * q ) {
+  sf_quote_fill( q, in, out, a, b, !a_to_b, sf_product_impact_small( x, v ) );
+  q->fee          = fees->protocol + fees->creator;
+  q->protocol_fee = fees->protocol;
+  q->creator_fee  = fees->creator;
+}
+
+SHORT sell_in( sf_pump_fun_state_t const * s, uint64_t amount_in, uint64_t now, sf_quote_t * q ) {
+  if( __builtin_expect( amount_in - 1 >= s->small[0] || s->complete, 0 ) )
+    return quote_in_long( s, 1, amount_in, now, q );
+  uint64_t gross      = sf_product_out_small( s->virtual_token, s->virtual_quote, amount_in );
+  sf_pump_fees_t fees = sf_pump_fees_small( &s->small_rates, gross );
+  uint64_t out        = gross - fees.protocol - fees.creator;
+  if( __builtin_expect( (int64_t)out < 0 || gross > s->real_quote, 0 ) )
+    return quote_in_long( s, 1, amount_in, now, q );
+  fill_small( 1, amount_in, out, s->virtual_token + amount_in, s->virtual_quote - gross, s->virtual_token, amount_in,
+              &fees, q );
+}
+
+SHORT buy_in( sf_pump_fun_state_t const * s, uint64_t amount_in, uint64_t now, sf_quote_t * q ) {
+  sf_pump_fees_t fees;
+  if( __builtin_expect( amount_in - 1 >= s->small[1] || s->complete, 0 ) )
+    return quote_in_long( s, 0, amount_in, now, q );
+  int64_t net = sf_pump_net_small( &s->small_rates, amount_in, &fees );
+  if( __builtin_expect( net < 2, 0 ) ) return quote_in_long( s, 0, amount_in, now, q );
+  uint64_t quote = (uint64_t)net, tokens = sf_product_out_small( s->virtual_quote, s->virtual_token, quote - 1 );
+  if( __builtin_expect( tokens - 1 >= s->real_token, 0 ) ) return quote_in_long( s, 0, amount_in, now, q );
+  fill_small( 0, quote + fees.protocol + fees.creator, tokens, s->virtual_token - tokens, s->virtual_quote + quote,
+              s->virtual_quote, quote, &fees, q );
+}
+
+SHORT sell_out( sf_pump_fun_state_t const * s, uint64_t amount_out, uint64_t now, sf_quote_t * q ) {
+  uint64_t in, more;
+  if( __builtin_expect( amount_out - 1 >= s->small[1] || s->complete, 0 ) )
+    return quote_out_long( s, 1, amount_out, now, q );
+  uint64_t gross = sf_pump_gross_small( &s->small_rates, amount_out );
+  if( __builtin_expect( gross >= s->virtual_quote || gross > s->real_quote, 0 ) ||
+      sf_product_in_small( s->virtual_token, s->virtual_quote, gross, &in, &more ) )
+    return quote_out_long( s, 1, amount_out, now, q );
+  sf_pump_small_rates_t const * rates = &s->small_rates;
+  __asm__( "" : "+r"( rates ) ); /* read them again: too many for the registers */
+  sf_pump_fees_t fees = sf_pump_fees_small( rates, gross );
+  uint64_t out        = gross - fees.protocol - fees.creator;
+  if( __builtin_expect( (int64_t)( out - amount_out ) < 0, 0 ) ) return quote_out_long( s, 1, amount_out, now, q );
+  fill_small( 1, in, out, s->virtual_token + in, s->virtual_quote - gross, s->virtual_token, in, &fees, q );
+}
+
+SHORT buy_out( sf_pump_fun_state_t const * s, uint64_t amount_out, uint64_t now, sf_quote_t * q ) {
+  uint64_t quote, rest;
+  if( __builtin_expect( amount_out - 1 >= s->small[0] || s->complete || amount_out > s->real_token, 0 ) ||
+      sf_product_in( s->virtual_quote, s->virtual_token, amount_out, &quote, &rest ) ||
+      __builtin_expect( quote >= s->small[1], 0 ) )
+    return quote_out_long( s, 0, amount_out, now, q );
+  quote++;
+  sf_pump_fees_t fees = sf_pump_fees_small( &s->small_rates, quote );
+  fill_small( 0, quote + fees.protocol + fees.creator, amount_out, s->virtual_token - amount_out,
+              s->virtual_quote + quote, s->virtual_quote, quote, &fees, q );
+}
+
+void sf_pump_fun_quote_in( sf_pump_fun_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
+                           sf_quote_t * q ) {
+  if( a_to_b ) sell_in( s, amount_in, now, q );
+  else buy_in( s, amount_in, now, q );
+}
+
+void sf_pump_fun_quote_out( sf_pump_fun_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
+                            sf_quote_t * q ) {
+  if( a_to_b ) sell_out( s, amount_out, now, q );
+  else buy_out( s, amount_out, now, q );
 }

@@ -58,6 +58,8 @@ typedef struct sf_pump_fun_state {
   /* as in the curve account */
   uint32_t mayhem;
   uint32_t cashback;
+  uint64_t small[2]; /* amounts of a token up to this take the short way (dex/product.h); 0: none */
+  sf_pump_small_rates_t small_rates;
   uint64_t supply;
   uint64_t creator_bps;
   uint8_t pubkey[32];

@@ -161,18 +161,27 @@ int sf_pump_swap_price( sf_pump_swap_state_t * s, uint64_t base, uint64_t quote,
   if( !memcmp( s->coin_creator, nobody, 32 ) ) rates.creator = 0;
   int err = sf_pump_rates_check( rates.lp, rates.protocol, rates.creator, "pump swap pool", POOL_CREATOR_BPS );
   if( err ) return err;
-  s->base    = base;
-  s->quote   = (uint64_t)effective;
-  s->payable = quote - s->kept;
-  s->room[0] = UINT64_MAX - base;
-  s->room[1] = UINT64_MAX - quote;
-  sf_pump_rates_ready( &rates );
+  s->base       = base;
+  s->quote      = (uint64_t)effective;
+  s->payable    = quote - s->kept;
+  s->room[0]    = UINT64_MAX - base;
+  s->room[1]    = UINT64_MAX - quote;
   s->rates      = rates;
   s->no_buys    = global->no_buys;
   s->no_sales   = global->no_sales;
   s->recipients = global->recipients;
   s->v2         = global->v2;
+  sf_pump_swap_ready( s );
   return 0;
+}
+
+void sf_pump_swap_ready( sf_pump_swap_state_t * s ) {
+  uint64_t most = sf_pump_rates_ready( &s->rates, &s->small_rates );
+  int fits      = s->base && s->base <= SF_SMALL_MAX && s->room[0] >= UINT64_MAX - SF_SMALL_MAX && s->quote &&
+             s->quote <= most && s->room[1] >= UINT64_MAX - SF_SMALL_MAX;
+  if( !fits ) most = 0;
+  s->small[0] = most ? SF_SMALL_MAX : 0;
+  s->small[1] = most;
 }
 
 /* -- quotes --------------------------------------------------------------- */
@@ -231,8 +240,8 @@ static inline uint32_t sale_of( sf_pump_swap_state_t const * s, uint64_t want, u
   }
 }
 
-void sf_pump_swap_quote_in( sf_pump_swap_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
-                            sf_quote_t * q ) {
+static __attribute__( ( noinline ) ) void quote_in_long( sf_pump_swap_state_t const * s, int a_to_b, uint64_t amount_in,
+                                                         uint64_t now, sf_quote_t * q ) {
   (void)now;
   sf_pump_fees_t fees;
   uint64_t gross, out;
@@ -254,8 +263,8 @@ void sf_pump_swap_quote_in( sf_pump_swap_state_t const * s, int a_to_b, uint64_t
   fill( s, 0, amount_in, out, net, &fees, q );
 }
 
-void sf_pump_swap_quote_out( sf_pump_swap_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
-                             sf_quote_t * q ) {
+static __attribute__( ( noinline ) ) void quote_out_long( sf_pump_swap_state_t const * s, int a_to_b,
+                                                          uint64_t amount_out, uint64_t now, sf_quote_t * q ) {
   (void)now;
   sf_pump_fees_t fees;
   uint64_t gross, rest, in;
@@ -281,4 +290,82 @@ void sf_pump_swap_quote_out( sf_pump_swap_state_t const * s, int a_to_b, uint64_
   if( __builtin_expect( stays > s->room[1] || stays > UINT64_MAX - s->quote, 0 ) )
     return sf_quote_refuse( q, SF_PUMP_SWAP_ERR_OVERFLOW );
   fill( s, 0, in, amount_out, gross, &fees, q );
+}
+
+/* -- the short way ---------------------------------------------------------- */
+
+/* Each takes the registers of its own way only. */
+#define SHORT static __attribute__( ( noinline ) ) void
+
+/* A swap of v into the reserve x of one token. */
+static inline void fill_small( int a_to_b, uint64_t in, uint64_t out, uint64_t a, uint64_t b, uint64_t x, uint64_t v,
+                               sf_pump_fees_t const * fees, sf_quote_t * q ) {
+  sf_quote_fill( q, in, out, a, b, !a_to_b, sf_product_impact_small( x, v ) );
+  q->fee          = sf_pump_fees_sum( fees );
+  q->protocol_fee = fees->protocol;
+  q->creator_fee  = fees->creator;
+}
+
+SHORT sell_in( sf_pump_swap_state_t const * s, uint64_t amount_in, uint64_t now, sf_quote_t * q ) {
+  if( __builtin_expect( amount_in - 1 >= s->small[0] || s->no_sales, 0 ) )
+    return quote_in_long( s, 1, amount_in, now, q );
+  uint64_t gross      = sf_product_out_small( s->base, s->quote, amount_in );
+  sf_pump_fees_t fees = sf_pump_fees_small( &s->small_rates, gross );
+  uint64_t leaves = gross - fees.lp, out = leaves - fees.protocol - fees.creator;
+  if( __builtin_expect( (int64_t)out < 0 || leaves > s->payable, 0 ) ) return quote_in_long( s, 1, amount_in, now, q );
+  fill_small( 1, amount_in, out, s->base + amount_in, s->quote - leaves, s->base, amount_in, &fees, q );
+}
+
+SHORT buy_in( sf_pump_swap_state_t const * s, uint64_t amount_in, uint64_t now, sf_quote_t * q ) {
+  sf_pump_fees_t fees;
+  if( __builtin_expect( amount_in - 1 >= s->small[1] || s->no_buys, 0 ) )
+    return quote_in_long( s, 0, amount_in, now, q );
+  int64_t net = sf_pump_net_small( &s->small_rates, amount_in, &fees );
+  if( __builtin_expect( net < 2, 0 ) ) return quote_in_long( s, 0, amount_in, now, q );
+  uint64_t out = sf_product_out_small( s->quote, s->base, (uint64_t)net - 1 );
+  if( __builtin_expect( !out, 0 ) ) return quote_in_long( s, 0, amount_in, now, q );
+  fill_small( 0, amount_in, out, s->base - out, s->quote + amount_in - fees.protocol - fees.creator, s->quote,
+              (uint64_t)net, &fees, q );
+}
+
+SHORT sell_out( sf_pump_swap_state_t const * s, uint64_t amount_out, uint64_t now, sf_quote_t * q ) {
+  uint64_t in, more;
+  if( __builtin_expect( amount_out - 1 >= s->small[1] || s->no_sales, 0 ) )
+    return quote_out_long( s, 1, amount_out, now, q );
+  uint64_t gross = sf_pump_gross_small( &s->small_rates, amount_out );
+  if( __builtin_expect( gross >= s->quote, 0 ) || sf_product_in_small( s->base, s->quote, gross, &in, &more ) )
+    return quote_out_long( s, 1, amount_out, now, q );
+  /* floor( Q*in / (B+in) ): Q*in is gross*(B+in) + more; if B is at least Q, more is less than B+in */
+  if( s->quote > s->base ) gross += more / ( s->base + in );
+  sf_pump_small_rates_t const * rates = &s->small_rates;
+  __asm__( "" : "+r"( rates ) ); /* read them again: too many for the registers */
+  sf_pump_fees_t fees = sf_pump_fees_small( rates, gross );
+  uint64_t leaves = gross - fees.lp, out = leaves - fees.protocol - fees.creator;
+  if( __builtin_expect( (int64_t)( out - amount_out ) < 0 || leaves > s->payable, 0 ) )
+    return quote_out_long( s, 1, amount_out, now, q );
+  fill_small( 1, in, out, s->base + in, s->quote - leaves, s->base, in, &fees, q );
+}
+
+SHORT buy_out( sf_pump_swap_state_t const * s, uint64_t amount_out, uint64_t now, sf_quote_t * q ) {
+  uint64_t gross, more;
+  if( __builtin_expect( amount_out - 1 >= s->small[0] || s->no_buys || amount_out >= s->base, 0 ) ||
+      sf_product_in_small( s->quote, s->base, amount_out, &gross, &more ) ||
+      __builtin_expect( gross > s->small[1], 0 ) )
+    return quote_out_long( s, 0, amount_out, now, q );
+  sf_pump_fees_t fees = sf_pump_fees_small( &s->small_rates, gross );
+  uint64_t stays      = gross + fees.lp;
+  fill_small( 0, stays + fees.protocol + fees.creator, amount_out, s->base - amount_out, s->quote + stays, s->quote,
+              gross, &fees, q );
+}
+
+void sf_pump_swap_quote_in( sf_pump_swap_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
+                            sf_quote_t * q ) {
+  if( a_to_b ) sell_in( s, amount_in, now, q );
+  else buy_in( s, amount_in, now, q );
+}
+
+void sf_pump_swap_quote_out( sf_pump_swap_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
+                             sf_quote_t * q ) {
+  if( a_to_b ) sell_out( s, amount_out, now, q );
+  else buy_out( s, amount_out, now, q );
 }

@@ -61,6 +61,8 @@ typedef struct sf_pump_swap_state {
   sf_pump_rates_t rates;
   uint32_t no_buys;
   uint32_t no_sales;
+  uint64_t small[2]; /* amounts of a token up to this take the short way (dex/product.h); 0: none */
+  sf_pump_small_rates_t small_rates;
   /* as in the pool account */
   sf_i128_t virtual_quote;
   uint64_t kept; /* fees that wait in the quote vault */
@@ -95,6 +97,10 @@ int sf_pump_swap_pool_again( uint8_t const * data, uint32_t len, sf_pump_swap_st
    the time before the fee program (September 2025).  Returns 0, or SF_ERR_DATA if they do not fit together. */
 int sf_pump_swap_price( sf_pump_swap_state_t * s, uint64_t base, uint64_t quote, uint64_t supply,
                         sf_pump_swap_global_t const * global, sf_pump_fee_config_t const * config );
+
+/* sf_pump_swap_ready works out `small` and `small_rates` from reserves and rates; without it every quote takes the long way.
+   sf_pump_swap_price does that, too. */
+void sf_pump_swap_ready( sf_pump_swap_state_t * s );
 
 /* a_to_b: a sale.  Hot. */
 void sf_pump_swap_quote_in( sf_pump_swap_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,

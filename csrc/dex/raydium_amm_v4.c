@@ -67,6 +67,17 @@ int sf_raydium_amm_v4_pool_decode( uint8_t const pubkey[32], uint8_t const * dat
   return 0;
 }
 
+/* What is fixed in the short way. */
+static void short_ready( sf_raydium_amm_v4_state_t * s ) {
+  uint64_t num = s->fee_numerator, den = s->fee_denominator;
+  uint64_t limit[] = { sf_rate_up_ready( num, den, &s->fee ), sf_rate_up_ready( num, den - num, &s->on_top ) };
+  uint64_t small   = limit[0] < limit[1] ? limit[0] : limit[1];
+  if( small > SF_SMALL_MAX ) small = SF_SMALL_MAX;
+  for( uint32_t side = 0; side < 2; side++ )
+    if( !s->reserve[side] || s->room[side] < UINT64_MAX - SF_SMALL_MAX ) small = 0;
+  s->small = small;
+}
+
 int sf_raydium_amm_v4_vaults( sf_raydium_amm_v4_state_t * s, uint64_t coin, uint64_t pc ) {
   uint64_t const amount[2] = { coin, pc };
   if( coin < s->owed[0] || pc < s->owed[1] )
@@ -76,6 +87,7 @@ int sf_raydium_amm_v4_vaults( sf_raydium_amm_v4_state_t * s, uint64_t coin, uint
     s->reserve[side] = amount[side] - s->owed[side];
     s->room[side]    = UINT64_MAX - amount[side];
   }
+  short_ready( s );
   return 0;
 }
 
@@ -98,8 +110,8 @@ static inline void fill( sf_raydium_amm_v4_state_t const * s, int a_to_b, uint64
   q->fee = fee;
 }
 
-void sf_raydium_amm_v4_quote_in( sf_raydium_amm_v4_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
-                                 sf_quote_t * q ) {
+static __attribute__( ( noinline ) ) void quote_in_long( sf_raydium_amm_v4_state_t const * s, int a_to_b,
+                                                         uint64_t amount_in, uint64_t now, sf_quote_t * q ) {
   uint64_t x = a_to_b ? s->reserve[0] : s->reserve[1], y = a_to_b ? s->reserve[1] : s->reserve[0];
   if( __builtin_expect( !sf_raydium_amm_v4_swaps( s, now ), 0 ) )
     return sf_quote_refuse( q, SF_RAYDIUM_AMM_V4_ERR_STATUS );
@@ -117,8 +129,8 @@ void sf_raydium_amm_v4_quote_in( sf_raydium_amm_v4_state_t const * s, int a_to_b
   fill( s, a_to_b, amount_in, out, fee, q );
 }
 
-void sf_raydium_amm_v4_quote_out( sf_raydium_amm_v4_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
-                                  sf_quote_t * q ) {
+static __attribute__( ( noinline ) ) void quote_out_long( sf_raydium_amm_v4_state_t const * s, int a_to_b,
+                                                          uint64_t amount_out, uint64_t now, sf_quote_t * q ) {
   uint64_t x = a_to_b ? s->reserve[0] : s->reserve[1], y = a_to_b ? s->reserve[1] : s->reserve[0];
   uint64_t v, rest;
   if( __builtin_expect( !sf_raydium_amm_v4_swaps( s, now ), 0 ) )
@@ -134,6 +146,37 @@ void sf_raydium_amm_v4_quote_out( sf_raydium_amm_v4_state_t const * s, int a_to_
   if( __builtin_add_overflow( in, (uint64_t)( rest > 0 ), &in ) || in > s->room[!a_to_b] )
     return sf_quote_refuse( q, 0 );
   fill( s, a_to_b, in, amount_out, in - v, q );
+}
+
+static inline void fill_small( sf_raydium_amm_v4_state_t const * s, int side, uint64_t in, uint64_t out, uint64_t fee,
+                               sf_quote_t * q ) {
+  uint64_t x = s->reserve[side];
+  sf_quote_fill_side( q, side, in, out, x + in, s->reserve[!side] - out, sf_product_impact_small( x, in - fee ) );
+  q->fee = fee;
+}
+
+void sf_raydium_amm_v4_quote_in( sf_raydium_amm_v4_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
+                                 sf_quote_t * q ) {
+  int side = !a_to_b;
+  if( __builtin_expect( amount_in - 1 >= s->small || !sf_raydium_amm_v4_swaps( s, now ), 0 ) )
+    return quote_in_long( s, a_to_b, amount_in, now, q );
+  uint64_t fee = sf_rate_up( &s->fee, amount_in );
+  uint64_t out = sf_product_out_small( s->reserve[side], s->reserve[!side], amount_in - fee );
+  if( __builtin_expect( !out, 0 ) ) return quote_in_long( s, a_to_b, amount_in, now, q );
+  fill_small( s, side, amount_in, out, fee, q );
+}
+
+void sf_raydium_amm_v4_quote_out( sf_raydium_amm_v4_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
+                                  sf_quote_t * q ) {
+  int side = !a_to_b;
+  uint64_t v, more;
+  if( __builtin_expect(
+          amount_out - 1 >= s->small || amount_out >= s->reserve[!side] || !sf_raydium_amm_v4_swaps( s, now ), 0 ) ||
+      sf_product_in_small( s->reserve[side], s->reserve[!side], amount_out, &v, &more ) ||
+      __builtin_expect( v > s->small, 0 ) )
+    return quote_out_long( s, a_to_b, amount_out, now, q );
+  uint64_t fee = sf_rate_up( &s->on_top, v );
+  fill_small( s, side, v + fee, amount_out, fee, q );
 }
 
 /* -- the swap instruction and its log -------------------------------------- */

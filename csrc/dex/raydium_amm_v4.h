@@ -11,7 +11,7 @@
 #ifndef SF_DEX_RAYDIUM_AMM_V4_H
 #define SF_DEX_RAYDIUM_AMM_V4_H
 
-#include "dex/quote.h"
+#include "dex/product.h"
 #include "solana/message.h"
 
 #define SF_RAYDIUM_AMM_V4_PROGRAM                                                                                     \
@@ -45,6 +45,10 @@ typedef struct sf_raydium_amm_v4_state {
   uint32_t nonce;     /* of the authority */
   uint64_t owed[2];   /* profit in the vaults that is no reserve */
   uint64_t decimals[2];
+  uint64_t small;   /* amounts up to this take the short way (dex/product.h); 0: none */
+  sf_rate_t fee;    /* of what goes in */
+  sf_rate_t on_top; /* the same, of what it leaves */
+  uint64_t _pad0;
   uint8_t pubkey[32];
   uint8_t vault[2][32];
   uint8_t mint[2][32];

@@ -104,6 +104,21 @@ int sf_raydium_cpmm_config_decode( uint8_t const * data, uint32_t len, sf_raydiu
   return 0;
 }
 
+/* What is fixed in the short way, which knows neither creator's nor transfer fees. */
+static void short_ready( sf_raydium_cpmm_state_t * s ) {
+  uint32_t trade         = s->rates.trade;
+  uint64_t small         = SF_SMALL_MAX;
+  uint64_t const limit[] = { sf_rate_up_ready( trade, PPM, &s->trade ),
+                             sf_rate_up_ready( trade, PPM - trade, &s->on_top ),
+                             sf_rate_down_ready( s->rates.protocol, PPM, &s->protocol ),
+                             sf_rate_down_ready( s->rates.fund, PPM, &s->fund ) };
+  for( uint32_t i = 0; i < sizeof( limit ) / sizeof( limit[0] ); i++ )
+    if( limit[i] < small ) small = limit[i];
+  for( uint32_t side = 0; side < 2; side++ )
+    if( !s->reserve[side] || s->amount[side] > SF_SMALL_MAX || s->transfer_fee[side].bps ) small = 0;
+  s->small = trade && !s->creator_fee ? small : 0;
+}
+
 int sf_raydium_cpmm_price( sf_raydium_cpmm_state_t * s, uint64_t amount_a, uint64_t amount_b,
                            sf_raydium_cpmm_config_t const * config ) {
   if( amount_a < s->owed[0] || amount_b < s->owed[1] )
@@ -115,7 +130,7 @@ int sf_raydium_cpmm_price( sf_raydium_cpmm_state_t * s, uint64_t amount_a, uint6
   s->reserve[1]  = amount_b - s->owed[1];
   s->rates       = *config;
   s->creator_fee = s->creator_fee_enabled ? config->creator : 0;
-  s->on_top      = sf_on_top_ready( config->trade, PPM );
+  short_ready( s );
   return 0;
 }
 
@@ -150,13 +165,6 @@ INLINE int before_share( uint64_t v, uint32_t rate, uint64_t * out ) {
   return __builtin_add_overflow( *out, (uint64_t)( rest > 0 ), out ) ? -1 : 0;
 }
 
-/* The fee on top of `v`.  Returns -1 if the sum of both does not fit. */
-INLINE int fee_before( sf_raydium_cpmm_state_t const * s, int plain, uint64_t v, uint32_t rate, uint64_t * given ) {
-  if( __builtin_expect( plain && s->on_top, 1 ) )
-    return __builtin_add_overflow( v, sf_on_top( v, rate, PPM, s->on_top ), given ) ? -1 : 0;
-  return before_share( v, rate, given );
-}
-
 typedef struct sides {
   uint64_t x;        /* reserve of what comes in */
   uint64_t y;        /* of what goes out */
@@ -165,14 +173,9 @@ typedef struct sides {
   int on_input;      /* the creator's fee is part of rate_in */
 } sides_t;
 
-/* Neither a creator's fee nor transfer fees: most pools, and the compiler leaves half of it out. */
-INLINE int is_plain( sf_raydium_cpmm_state_t const * s ) {
-  return __builtin_expect( !( s->creator_fee | s->transfer_fee[0].bps | s->transfer_fee[1].bps ), 1 );
-}
-
-INLINE sides_t sides_of( sf_raydium_cpmm_state_t const * s, int plain, int a_to_b ) {
+INLINE sides_t sides_of( sf_raydium_cpmm_state_t const * s, int a_to_b ) {
   sides_t k;
-  uint32_t creator = plain ? 0 : s->creator_fee;
+  uint32_t creator = s->creator_fee;
   k.on_input       = !s->creator_fee_on || s->creator_fee_on == ( a_to_b ? 1u : 2u );
   k.x              = s->reserve[!a_to_b];
   k.y              = s->reserve[!!a_to_b];
@@ -189,11 +192,11 @@ INLINE int closed( sf_raydium_cpmm_state_t const * s, uint64_t now ) {
 }
 
 /* A swap in which `given` came into the vault, `fee` of it was taken, and `gross` left the curve. */
-INLINE void fill( sf_raydium_cpmm_state_t const * s, int plain, sides_t const * k, int a_to_b, uint64_t amount_in,
+INLINE void fill( sf_raydium_cpmm_state_t const * s, sides_t const * k, int a_to_b, uint64_t amount_in,
                   uint64_t amount_out, uint64_t given, uint64_t fee, uint64_t gross, uint64_t creator_out,
                   sf_quote_t * q ) {
   uint64_t creator_in = 0, rest;
-  if( !plain && k->on_input && s->creator_fee ) {
+  if( k->on_input && s->creator_fee ) {
     sf_u128_t n = (sf_u128_t)fee * s->creator_fee;
     creator_in  = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, k->rate_in, &rest );
   }
@@ -212,68 +215,77 @@ static __attribute__( ( noinline ) ) uint64_t product_out_wide( uint64_t x, uint
   return (uint64_t)( (sf_u128_t)y * v / ( (sf_u128_t)x + v ) );
 }
 
-INLINE void quote_in( sf_raydium_cpmm_state_t const * s, int plain, int a_to_b, uint64_t amount_in, uint64_t now,
-                      sf_quote_t * q ) {
-  sides_t k = sides_of( s, plain, a_to_b );
+static __attribute__( ( noinline ) ) void quote_in_long( sf_raydium_cpmm_state_t const * s, int a_to_b,
+                                                         uint64_t amount_in, uint64_t now, sf_quote_t * q ) {
+  sides_t k = sides_of( s, a_to_b );
   if( closed( s, now ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_APPROVED );
-  uint64_t given = amount_in;
-  if( !plain ) given -= sf_transfer_fee_of( &s->transfer_fee[!a_to_b], amount_in );
+  uint64_t given = amount_in - sf_transfer_fee_of( &s->transfer_fee[!a_to_b], amount_in );
   if( __builtin_expect( !given, 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_GREATER );
   if( __builtin_expect( !k.x || !k.y, 0 ) ) return sf_quote_refuse( q, 0 ); /* division by zero: it panics */
   if( no_rate( &k ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_ZERO );
   uint64_t fee = share_up( given, k.rate_in ), v = given - fee;
   int fits         = given <= UINT64_MAX - s->amount[!a_to_b]; /* else the transfer fails, if the program did not */
   uint64_t gross   = __builtin_expect( fits, 1 ) ? sf_product_out( k.x, k.y, v ) : product_out_wide( k.x, k.y, v );
-  uint64_t creator = plain ? 0 : share_up( gross, k.rate_out ), out = gross - creator;
-  if( !plain ) out -= sf_transfer_fee_of( &s->transfer_fee[!!a_to_b], out );
+  uint64_t creator = share_up( gross, k.rate_out ), out = gross - creator;
+  out -= sf_transfer_fee_of( &s->transfer_fee[!!a_to_b], out );
   if( __builtin_expect( !out, 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_GREATER );
   if( __builtin_expect( !fits, 0 ) ) return sf_quote_refuse( q, 0 );
-  fill( s, plain, &k, a_to_b, amount_in, out, given, fee, gross, creator, q );
+  fill( s, &k, a_to_b, amount_in, out, given, fee, gross, creator, q );
 }
 
-INLINE void quote_out( sf_raydium_cpmm_state_t const * s, int plain, int a_to_b, uint64_t amount_out, uint64_t now,
-                       sf_quote_t * q ) {
-  sides_t k     = sides_of( s, plain, a_to_b );
+static __attribute__( ( noinline ) ) void quote_out_long( sf_raydium_cpmm_state_t const * s, int a_to_b,
+                                                          uint64_t amount_out, uint64_t now, sf_quote_t * q ) {
+  sides_t k     = sides_of( s, a_to_b );
   uint64_t sent = amount_out, gross, v, rest, given, in;
   if( __builtin_expect( !amount_out, 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_GREATER );
   if( closed( s, now ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_APPROVED );
-  if( !plain && sf_transfer_fee_before( &s->transfer_fee[!!a_to_b], amount_out, &sent ) )
+  if( sf_transfer_fee_before( &s->transfer_fee[!!a_to_b], amount_out, &sent ) )
     return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_TRANSFER_FEE );
   if( __builtin_expect( !k.x || !k.y, 0 ) ) return sf_quote_refuse( q, 0 );
   if( before_share( sent, k.rate_out, &gross ) || gross >= k.y ) return sf_quote_refuse( q, 0 ); /* it panics */
   if( sf_product_in( k.x, k.y, gross, &v, &rest ) ) return sf_quote_refuse( q, 0 );
   /* up; but below one to the nearest */
   uint64_t up = v ? rest > 0 : rest >= k.y - gross - rest;
-  if( __builtin_add_overflow( v, up, &v ) || fee_before( s, plain, v, k.rate_in, &given ) )
-    return sf_quote_refuse( q, 0 );
+  if( __builtin_add_overflow( v, up, &v ) || before_share( v, k.rate_in, &given ) ) return sf_quote_refuse( q, 0 );
   if( no_rate( &k ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_ZERO );
   if( __builtin_expect( !given, 0 ) ) return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_NOT_GREATER );
   in = given;
-  if( !plain && sf_transfer_fee_before( &s->transfer_fee[!a_to_b], given, &in ) )
+  if( sf_transfer_fee_before( &s->transfer_fee[!a_to_b], given, &in ) )
     return sf_quote_refuse( q, SF_RAYDIUM_CPMM_ERR_TRANSFER_FEE );
   if( __builtin_expect( given > UINT64_MAX - s->amount[!a_to_b], 0 ) ) return sf_quote_refuse( q, 0 );
-  fill( s, plain, &k, a_to_b, in, amount_out, given, given - v, gross, gross - sent, q );
+  fill( s, &k, a_to_b, in, amount_out, given, given - v, gross, gross - sent, q );
 }
 
-/* out of line, so that the plain ones need no registers for it */
-static __attribute__( ( noinline ) ) void quote_in_charged( sf_raydium_cpmm_state_t const * s, int a_to_b,
-                                                            uint64_t amount_in, uint64_t now, sf_quote_t * q ) {
-  quote_in( s, 0, a_to_b, amount_in, now, q );
-}
+/* -- the short way --------------------------------------------------------- */
 
-static __attribute__( ( noinline ) ) void quote_out_charged( sf_raydium_cpmm_state_t const * s, int a_to_b,
-                                                             uint64_t amount_out, uint64_t now, sf_quote_t * q ) {
-  quote_out( s, 0, a_to_b, amount_out, now, q );
+INLINE void fill_small( sf_raydium_cpmm_state_t const * s, int side, uint64_t in, uint64_t out, uint64_t fee,
+                        sf_quote_t * q ) {
+  uint64_t x = s->reserve[side], shares = sf_rate_down( &s->protocol, fee ) + sf_rate_down( &s->fund, fee );
+  sf_quote_fill_side( q, side, in, out, x + in - shares, s->reserve[!side] - out,
+                      sf_product_impact_small( x, in - fee ) );
+  q->fee          = fee;
+  q->protocol_fee = shares;
 }
 
 void sf_raydium_cpmm_quote_in( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
                                sf_quote_t * q ) {
-  if( is_plain( s ) ) quote_in( s, 1, a_to_b, amount_in, now, q );
-  else quote_in_charged( s, a_to_b, amount_in, now, q );
+  int side = !a_to_b;
+  if( __builtin_expect( amount_in - 1 >= s->small, 0 ) || closed( s, now ) )
+    return quote_in_long( s, a_to_b, amount_in, now, q );
+  uint64_t fee = sf_rate_up( &s->trade, amount_in );
+  uint64_t out = sf_product_out_small( s->reserve[side], s->reserve[!side], amount_in - fee );
+  if( __builtin_expect( !out, 0 ) ) return quote_in_long( s, a_to_b, amount_in, now, q );
+  fill_small( s, side, amount_in, out, fee, q );
 }
 
 void sf_raydium_cpmm_quote_out( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
                                 sf_quote_t * q ) {
-  if( is_plain( s ) ) quote_out( s, 1, a_to_b, amount_out, now, q );
-  else quote_out_charged( s, a_to_b, amount_out, now, q );
+  int side = !a_to_b;
+  uint64_t v, more;
+  if( __builtin_expect( amount_out - 1 >= s->small || amount_out >= s->reserve[!side], 0 ) || closed( s, now ) ||
+      sf_product_in_small( s->reserve[side], s->reserve[!side], amount_out, &v, &more ) ||
+      __builtin_expect( v < 2 || v > s->small, 0 ) ) /* what is below 1 is rounded in another way */
+    return quote_out_long( s, a_to_b, amount_out, now, q );
+  uint64_t fee = sf_rate_up( &s->on_top, v );
+  fill_small( s, side, v + fee, amount_out, fee, q );
 }

@@ -12,7 +12,7 @@
 #ifndef SF_DEX_RAYDIUM_CPMM_H
 #define SF_DEX_RAYDIUM_CPMM_H
 
-#include "dex/quote.h"
+#include "dex/product.h"
 #include "dex/transfer_fee.h"
 #include "solana/message.h"
 
@@ -50,7 +50,11 @@ typedef struct sf_raydium_cpmm_state {
   uint32_t creator_fee_enabled;
   uint64_t owed[2]; /* fees in the vaults that are no reserve */
   uint32_t decimals[2];
-  uint64_t on_top; /* sf_on_top_ready of the trade rate; 0: not worked out */
+  uint64_t small;     /* amounts up to this take the short way (dex/product.h); 0: none, as with other fees */
+  sf_rate_t trade;    /* of what goes in */
+  sf_rate_t on_top;   /* the same, of what it leaves */
+  sf_rate_t protocol; /* of the trade fee, as the next */
+  sf_rate_t fund;
   uint64_t _pad0;
   uint8_t pubkey[32];
   uint8_t config[32];

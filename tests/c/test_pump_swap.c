@@ -24,7 +24,7 @@ static void test_quotes( void ) {
     s.rates                = ( sf_pump_rates_t ){ .lp       = (uint32_t)sf_rng_below( &rng, 1000 ),
                                                   .protocol = (uint32_t)sf_rng_below( &rng, 1000 ),
                                                   .creator  = (uint32_t)sf_rng_below( &rng, 1000 ) };
-    if( i & 2 ) sf_pump_rates_ready( &s.rates );
+    if( i & 2 ) sf_pump_swap_ready( &s );
     sf_pump_rates_t const r = s.rates;
     sf_quote_t q;
     uint64_t b = sf_rng_next( &rng ) >> sf_rng_below( &rng, 64 );

@@ -60,7 +60,7 @@ quote_batch( uint64_t const * t, uint64_t cnt, uint64_t * out ) {
   }
 }
 """
-SOURCES = ["dex/raydium_cpmm.c", "dex/token.c"]
+SOURCES = ["dex/product.c", "dex/raydium_cpmm.c", "dex/token.c"]
 STATUS = {"ok": 0, "refused": 1}
 WORDS = 9
 

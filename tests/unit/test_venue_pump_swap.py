@@ -40,9 +40,9 @@ def in_c(state: pump_swap.State) -> Any:
     made.room = [U64 - 1 - state.vaults[0], U64 - 1 - state.vaults[1]]
     rates = state.schedule.rates
     made.rates.lp, made.rates.protocol, made.rates.creator = rates
-    if state.vaults[0] % 2:  # quotes are the same with what may be worked out beforehand
-        lib.sf_pump_rates_ready(ffi.addressof(made, "rates"))
     made.no_buys, made.no_sales = state.no_buys, state.no_sales
+    if state.vaults[0] % 2:  # quotes are the same the short way and the long
+        lib.sf_pump_swap_ready(made)
     return made
 
 

@@ -113,6 +113,7 @@ SOURCES = [
     *(f"dex/meteora_dlmm{part}.c" for part in ("", "_quote", "_swap", "_travel", "_venue")),
     *(f"dex/meteora_damm_v2{part}.c" for part in ("", "_fee", "_quote", "_swap", "_venue")),
     *(f"dex/{name}{part}.c" for name in ("pump_swap", "pump_fun") for part in ("", "_trade", "_venue")),
+    "dex/product.c",
     "dex/pump_fee.c",
     "solana/address.c",
 ]
