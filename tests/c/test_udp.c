@@ -221,6 +221,25 @@ static void shared( uint32_t engine ) {
   sf_udp_close( &udp );
 }
 
+/* IPv6, where the machine has it. */
+static void six( uint32_t engine ) {
+  struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+  memset( &address[0], 0, sizeof( address[0] ) );
+  memcpy( &address[0], &a, sizeof( a ) );
+  if( sf_udp_open( &udp, engine, address, 1, ROOM ) ) {
+    CHECK_SAYS( "[::1]:0" );
+    return;
+  }
+  int fd = socket( AF_INET6, SOCK_DGRAM, 0 );
+  CHECK( !connect( fd, (struct sockaddr *)&udp.socket[0].address, sizeof( a ) ) && send( fd, "six", 3, 0 ) == 3 );
+  sf_udp_packet_t const * p;
+  CHECK( some( &p ) == 1 && p->len == 3 && !memcmp( p->bytes, "six", 3 ) );
+  struct sockaddr_in6 const * peer = (struct sockaddr_in6 const *)p->peer;
+  CHECK( peer->sin6_family == AF_INET6 && !memcmp( &peer->sin6_addr, &a.sin6_addr, 16 ) && peer->sin6_port );
+  close( fd );
+  sf_udp_close( &udp );
+}
+
 /* Of a busy and a quiet socket the quiet one is heard within one batch. */
 static void fair( uint32_t engine ) {
   uint8_t bytes[SHRED] = { 0 };
@@ -294,6 +313,7 @@ int main( void ) {
     sizes( e );
     drops( e );
     shared( e );
+    six( e );
     fair( e );
   }
   printf(
