@@ -67,8 +67,9 @@ def _theirs(case: Case, ours: Floor, *, short: bool) -> float:
     memory: defaultdict[str, list[Record]] = defaultdict(list)
     through: defaultdict[str, list[list[Record]]] = defaultdict(list)
     for _ in range(1 if short else ROUNDS):
-        for bot in BOTS:
+        for bot in BOTS[:1] if short else BOTS:
             memory[bot] += program.records("bot", [*command, bot, "memory", str(COUNT_SHORT if short else COUNT)])
+        for bot in BOTS[1:] if short else BOTS:
             through[bot].append(node.received([*command, bot, "websocket"]))
     for bot, records in memory.items():
         made = [program.histogram(record) for record in records]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from bench.harness.hdr import Histogram
@@ -22,8 +23,9 @@ class SkippedError(RuntimeError):
     """A program cannot measure on this machine; the text says why."""
 
 
+@cache
 def build(name: str) -> str:
-    """Compiles `bench/c/<name>.c` if it is not up to date, and returns the program's path."""
+    """Compiles `bench/c/<name>.c` if it is not up to date, once a process, and returns the program's path."""
     program = ROOT / "build" / "release" / "bench" / "c" / name
     subprocess.run(["make", "-s", "-C", str(ROOT / "csrc"), str(program)], check=True, stdout=subprocess.DEVNULL)
     return str(program)
