@@ -6,9 +6,9 @@
      epoll      one to ask which sockets have something, then recvmmsg
      uring      multishot receive into a ring of buffers: a system call only when something has come
 
-   For a few busy sockets recv is quickest, and gro takes the most a second; from about eight sockets on
-   uring is better, because it does not ask each of them.  The kernel copies a datagram once, to where the
-   caller reads it.
+   From one socket recv is quickest, and gro takes the most a second.  From about eight on epoll and uring
+   are, because they do not ask each of them; uring makes no system call while nothing comes.  The kernel
+   copies a datagram once, to where the caller reads it.
 
    An engine that the kernel refuses (io_uring: sysctl, seccomp, age; gro: age) is replaced by the next
    best, and `replaced` says so.  Nothing here blocks. */
