@@ -15,11 +15,10 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from importlib.util import find_spec
-from multiprocessing.context import SpawnContext
 from multiprocessing.queues import Queue, SimpleQueue
 from pathlib import Path
 
@@ -97,31 +96,23 @@ def queue_end(
     yield (there.put, back.get) if first else (back.put, there.get)
 
 
-def _answer(open_end: Opener, trips: int) -> None:
+def _answer(ends: Sequence[Opener], trips: int) -> None:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    with open_end(False) as (send, receive):
-        for _ in range(trips):
-            send(receive())
-
-
-def half_trips(context: SpawnContext, open_end: Opener, trips: int) -> Histogram:
-    """Half of each round trip in nanoseconds; the first tenth is warm-up."""
-    cores = os.sched_getaffinity(0)
-    other = context.Process(target=_answer, args=(open_end, trips), daemon=True)
-    other.start()
-    os.sched_setaffinity(0, {min(cores)})
-    try:
-        halves = []
-        with open_end(True) as (send, receive):
+    for open_end in ends:
+        with open_end(False) as (send, receive):
             for _ in range(trips):
-                begin = time.perf_counter_ns()
-                send(bytes(BYTES))
-                receive()
-                halves.append((time.perf_counter_ns() - begin) / 2)
-        other.join(timeout=10)
-    finally:
-        os.sched_setaffinity(0, cores)
-        other.kill()
+                send(receive())
+
+
+def _trips(open_end: Opener, trips: int) -> Histogram:
+    """Half of each round trip in nanoseconds; the first tenth is warm-up."""
+    halves = []
+    with open_end(True) as (send, receive):
+        for _ in range(trips):
+            begin = time.perf_counter_ns()
+            send(bytes(BYTES))
+            receive()
+            halves.append((time.perf_counter_ns() - begin) / 2)
     return Histogram.of(halves[trips // 10 :])
 
 
@@ -140,8 +131,16 @@ def measure(*, short: bool = False) -> tuple[dict[str, Histogram], list[str]]:
             ends["iceoryx2"] = partial(iceoryx2_end, prefix, directory)
         else:
             skipped.append("iceoryx2 is not installed (make deps-dev)")
+        other = context.Process(target=_answer, args=(list(ends.values()), trips), daemon=True)
+        cores = os.sched_getaffinity(0)
+        other.start()
+        os.sched_setaffinity(0, {min(cores)})
         try:
-            return {name: half_trips(context, end, trips) for name, end in ends.items()}, skipped
+            found = {name: _trips(end, trips) for name, end in ends.items()}
+            other.join(timeout=10)
+            return found, skipped
         finally:
+            os.sched_setaffinity(0, cores)
+            other.kill()
             for left in Path("/dev/shm").glob(f"{prefix}*"):  # iceoryx2 keeps a file of all its nodes
                 left.unlink(missing_ok=True)
