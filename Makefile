@@ -55,8 +55,8 @@ tsan: build deps-dev ## C units and the whole engine in one process under Thread
 fuzz: build deps-dev ## coverage-guided fuzzing of the C parsers (SECONDS_EACH=10)
 	@tools/fuzz.sh $(or $(SECONDS_EACH),10) $(ARGS)
 
-stress: build deps-dev ## real processes under random kill -9 and load (KILLS=100 MINUTES=5; ARGS goes to pytest)
-	@SNIPERFORGE_KILLS=$(or $(KILLS),100) SNIPERFORGE_MINUTES=$(or $(MINUTES),5) $(PYTHON) -m pytest tests/stress tests/integration/test_engine_venues.py -m "slow or not slow" $(ARGS)
+stress: build deps-dev ## real processes under random kill -9 and load (KILLS=100 MINUTES=5 TRIALS=10; ARGS goes to pytest)
+	@SNIPERFORGE_KILLS=$(or $(KILLS),100) SNIPERFORGE_MINUTES=$(or $(MINUTES),5) SNIPERFORGE_TRIALS=$(or $(TRIALS),10) $(PYTHON) -m pytest tests/stress tests/integration/test_engine_venues.py -m "slow or not slow" $(ARGS)
 
 differential: build deps-dev ## C core, Python reference and emulated programs on random swaps (CASES=1000000 of each VENUE=raydium_clmm)
 	@$(PYTHON) -m tests.emulation_differential $(VENUE) --cases $(or $(CASES),20000) $(ARGS)

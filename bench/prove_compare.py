@@ -21,8 +21,8 @@ from bench.harness.program import Record
 from bench.harness.result import SCHEMA, Case, Report, commit, latency
 
 ROUNDS, TICKS, HICCUP_MS = 11, 2000, 20.0
-"""Recorded on a shared machine with two cores: of 30 comparisons of five rounds each, two missed the tenth and two saw a
-difference where there was none; of 24 of nine rounds, none did."""
+"""Recorded on a shared machine with two cores: of 30 comparisons of five rounds each, two missed the tenth and two saw
+a difference where there was none; of 24 of nine rounds, none did."""
 THRESHOLD = 0.05
 DELAY = "SNIPERFORGE_BENCH_DELAY"
 

@@ -21,7 +21,7 @@ from bench.harness.program import Record
 from bench.harness.result import PER_NS, Case, Floor, Rate, Result, Target, latency, single
 
 TEXT = "account bytes to order and to signed transaction, stage by stage"
-ROUNDS, TICKS, STEADY_S = 5, 5000, 2.0
+ROUNDS, TICKS, STEADY_S = 9, 5000, 2.0
 
 STAGES = {
     "book": "bytes in the slot to the market message",

@@ -169,6 +169,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     whole_run: bool
     huge_pages: bool
     before_send: bool
+    ladder: str
+    """Whether likely transactions are signed ahead of the order: on, off, or absent from this build."""
     host: Host
     groups: tuple[Group, ...]
     tiles: tuple[Tile, ...]

@@ -120,7 +120,7 @@ class Reading:
             for name, kinds in after.histograms.items()
         }
         tiles = {name: self._tile(name, before, after, histograms[name]) for name in self._tiles}
-        send = instance.params("send") if "send" in instance.tiles else {}
+        send, sign = (instance.params(tile) if tile in instance.tiles else {} for tile in ("send", "sign"))
         return Facts(
             instance=instance.name,
             run=instance.control.run,
@@ -128,6 +128,7 @@ class Reading:
             whole_run=before is None,
             huge_pages=bool(instance.pointer.topology.huge_pages),
             before_send=send.get("before_send") == "1",
+            ladder={"1": "on", "0": "off"}.get(sign.get("ladder", ""), "absent"),
             host=host(refused),
             groups=tuple(self._group(name, before, after, histograms, tiles, counted) for name in self._groups),
             tiles=tuple(tiles.values()),

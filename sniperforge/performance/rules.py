@@ -53,13 +53,22 @@ def advice(facts: Facts) -> list[Advice]:
         if each.takes_core:
             free -= 1
             if free < 0:
-                lacks = f"; that needs a core more than this machine has ({facts.host.cores}, {spinning} spin already)"
-                each = msgspec.structs.replace(each, what=each.what + lacks, lines=())
+                each = _without_core(facts, each, spinning)
         ranked.append(each)
     said = {
         f"host {word}" for each in ranked if each.gain_ns is not None for line in each.lines for word in line.split()
     }
     return [each for each in ranked if each.name not in said]
+
+
+def _without_core(facts: Facts, wish: Advice, spinning: int) -> Advice:
+    """What is left of advice that needs a core where there is none."""
+    what = f"{wish.what}; that needs a core more than this machine has ({facts.host.cores}, {spinning} spin already)"
+    sleeps = any(stage == "cstates" for stage, _, _ in facts.host.advice)
+    if not (wish.name.startswith("spin ") and sleeps):
+        return msgspec.structs.replace(wish, what=what, lines=())
+    what += ". Idle cores sleep deeply here: without that they wake sooner"
+    return msgspec.structs.replace(wish, what=what, lines=("[topology]", "stay_awake = true"))
 
 
 # -- what the rules need ---------------------------------------------------------------------------------------------
@@ -276,6 +285,24 @@ def durable(facts: Facts) -> Iterator[Advice]:
     )
 
 
+def ladder(facts: Facts) -> Iterator[Advice]:
+    """Orders that are signed on the spot."""
+    if facts.ladder != "off" or not _runs(facts, "sign"):
+        return
+    sign = facts.tile("sign")
+    if not sign.stage.count:
+        return
+    work_ns = max(float(sign.stage.p50_ns - sign.wait.p50_ns), 0.0)
+    yield Advice(
+        name="ladder",
+        what=f"orders are signed on the spot, which takes {short_ns(work_ns)}: sign likely ones ahead, while there is "
+        "nothing else to do",
+        gain_ns=work_ns,
+        how="p50 of sign's stage less that of the wait for its turn; for orders that were signed ahead only",
+        lines=("[sign]", "ladder = true"),
+    )
+
+
 def faults(facts: Facts) -> Iterator[Advice]:
     """Page faults on the path."""
     if facts.whole_run or facts.probe is None:
@@ -321,6 +348,7 @@ _RULES: tuple[Callable[[Facts], Iterator[Advice]], ...] = (
     stalls,
     losses,
     durable,
+    ladder,
     faults,
     host,
 )

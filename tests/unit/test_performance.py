@@ -97,6 +97,8 @@ def test_a_parked_group_is_let_spin_where_there_is_a_core() -> None:
     assert advice.lines == ("[topology.groups.sign]", 'wait = "spin"', 'core = "hot"')
     none_left = with_host(facts, cores=6)
     assert found(none_left, "spin sign").lines == () and "a core more" in found(none_left, "spin sign").what
+    sleepy = with_host(none_left, advice=(("cstates", "nobody holds /dev/cpu_dma_latency", "sudo ..."),))
+    assert found(sleepy, "spin sign").lines == ("[topology]", "stay_awake = true")
 
 
 def test_free_cores_go_to_those_that_gain_most() -> None:
@@ -152,6 +154,12 @@ def test_orders_that_wait_for_the_disk() -> None:
     facts = with_tile(facts, "send", origin=Spread(count=10, p50_ns=920_000), wait=Spread(count=10, p50_ns=100_000))
     assert found(facts, "before_send").gain_ns == 800_000
     assert rules.advice(replace(facts, before_send=False)) == []
+
+
+def test_orders_that_are_signed_on_the_spot() -> None:
+    facts = with_tile(quiet(), "sign", stage=Spread(count=9, p50_ns=36_000), wait=Spread(count=9, p50_ns=20_000))
+    assert rules.advice(replace(facts, ladder="on")) == rules.advice(replace(facts, ladder="absent")) == []
+    assert found(replace(facts, ladder="off"), "ladder").gain_ns == 16_000
 
 
 def test_memory_of_another_node() -> None:
