@@ -11,8 +11,9 @@
 #define LANES      8    /* a list is padded to a multiple of this */
 #define ROOM_SMALL 1024 /* bytes kept of a pool whose first update is not larger; the others get room for any */
 #define ROOM_MAX   ( sizeof( sf_pool_update_t ) + SF_POOL_STATE_MAX )
-#define BATCH      32 /* cycles weighed together */
-#define FROM       0  /* of best: from the base token */
+#define BATCH      ( SF_CYCLE_BEST + 8 ) /* cycles weighed together, the best so far among them */
+#define HOT_LINES  5                     /* of an update: its head and what begins its state */
+#define FROM       0                     /* of best: from the base token */
 #define TO         1
 
 static inline uint32_t edge_from( sf_cycles_t const * c, uint32_t e ) {
@@ -23,6 +24,7 @@ static inline uint32_t edge_from( sf_cycles_t const * c, uint32_t e ) {
 static inline uint32_t edge_to( sf_cycles_t const * c, uint32_t e ) { return edge_from( c, e ^ 1 ); }
 
 static inline double edge_rate( sf_cycles_t const * c, uint32_t e ) { return c->pool[e >> 1].rate[e & 1]; }
+static inline double edge_depth( sf_cycles_t const * c, uint32_t e ) { return c->pool[e >> 1].depth[e & 1]; }
 
 /* -- screens ---------------------------------------------------------------- */
 
@@ -97,6 +99,7 @@ static inline void cycle_weigh( sf_cycles_t const * c, sf_cycle_t * cycle ) {
 typedef struct batch {
   uint32_t cnt;
   uint32_t weighed; /* the first ones: the best so far */
+  double least;     /* profit of the last of SF_CYCLE_BEST that were weighed; 0 = there are fewer */
   sf_cycle_t cycle[BATCH];
 } batch_t;
 
@@ -118,6 +121,15 @@ static void batch_weigh( sf_cycles_t const * c, batch_t * b, sf_cycle_list_t * l
   }
   for( list->cnt = 0; list->cnt < SF_CYCLE_BEST && key[list->cnt] > 0.; list->cnt++ )
     list->cycle[list->cnt] = b->cycle[at[list->cnt]];
+  b->least = key[SF_CYCLE_BEST - 1];
+}
+
+/* Says if R*v / (1 + D*v) could earn more than the least of the best so far, for any D that is not below this one.  Its
+   profit is (sqrt(R)-1)^2 / D at most, and sqrt(R)-1 is at most (R-1)/2.  Generous by more than what rounding is, so that
+   none is left out that weighing would take. */
+static inline uint32_t worth( batch_t const * b, double R, double D ) {
+  double over = R - 1. + 1e-12;
+  return over * over > 3.9999 * b->least * D;
 }
 
 /* Makes room in a full batch. */
@@ -143,7 +155,7 @@ static inline void consider( sf_cycles_t const * c, uint32_t first, uint32_t sec
 static void prefetch( sf_cycles_t const * c, sf_cycle_t const * cycle ) {
   for( uint32_t h = 0; h < cycle->hop_cnt; h++ ) {
     uint8_t const * update = (uint8_t const *)c->pool[cycle->edge[h] >> 1].update;
-    for( uint32_t line = 0; line < 4; line++ ) __builtin_prefetch( update + 64 * line );
+    for( uint32_t line = 0; line < HOT_LINES; line++ ) __builtin_prefetch( update + 64 * line );
   }
 }
 
@@ -184,9 +196,11 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
   c->other         = take( entries, sizeof( *c->other ) );
   c->rate[FROM]    = take( entries, sizeof( double ) );
   c->rate[TO]      = take( entries, sizeof( double ) );
+  c->depth[FROM]   = take( entries, sizeof( double ) );
+  c->depth[TO]     = take( entries, sizeof( double ) );
   c->hit           = take( entries, sizeof( *c->hit ) );
   if( !c->pool || !c->room || !c->held || !c->stale || !c->added || !c->best[0] || !c->best[1] || !c->first ||
-      !c->end_base || !c->edge || !c->other || !c->rate[0] || !c->rate[1] || !c->hit ) {
+      !c->end_base || !c->edge || !c->other || !c->rate[0] || !c->rate[1] || !c->depth[0] || !c->depth[1] || !c->hit ) {
     sf_cycles_close( c );
     return sf_err_set( SF_ERR_LIMIT, "cycles: no memory for %u pools and %u tokens", pool_max, token_max );
   }
@@ -198,8 +212,8 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
 
 void sf_cycles_close( sf_cycles_t * c ) {
   for( uint32_t p = 0; c->pool && p < c->pool_max; p++ ) free( c->pool[p].update );
-  void * all[] = { c->room,  c->held,     c->stale, c->pool,  c->added,   c->best[0], c->best[1],
-                   c->first, c->end_base, c->edge,  c->other, c->rate[0], c->rate[1], c->hit };
+  void * all[] = { c->room,     c->held, c->stale, c->pool,    c->added,   c->best[0],  c->best[1],  c->first,
+                   c->end_base, c->edge, c->other, c->rate[0], c->rate[1], c->depth[0], c->depth[1], c->hit };
   for( uint32_t i = 0; i < sizeof( all ) / sizeof( all[0] ); i++ ) free( all[i] );
   memset( c, 0, sizeof( *c ) );
 }
@@ -217,15 +231,20 @@ static void best_set( sf_cycles_t * c, uint32_t token ) {
   c->best[TO][token]   = to;
 }
 
-/* Writes a pool's rates into the lists. */
+/* Writes a pool's curves into the lists. */
 static void place_set( sf_cycles_t * c, sf_cycle_pool_t const * p ) {
   for( uint32_t side = 0; side < 2; side++ ) {
-    c->rate[TO][p->place[side]]   = p->rate[side];
-    c->rate[FROM][p->place[side]] = p->rate[!side];
+    uint32_t i = p->place[side];
+    if( i == SF_CYCLE_NONE ) continue;
+    c->rate[TO][i]    = p->rate[side];
+    c->rate[FROM][i]  = p->rate[!side];
+    c->depth[TO][i]   = p->depth[side];
+    c->depth[FROM][i] = p->depth[!side];
   }
 }
 
-/* Makes the lists anew: each token's pools, those with the base token first, padded. */
+/* Makes the lists anew: each token's pools, those with the base token first, padded.  No search reads the curves in the
+   base token's own list: they are not kept there. */
 static void lists_make( sf_cycles_t * c ) {
   uint32_t edges = 2 * c->pool_end, at = 0;
   uint32_t * cursor = c->end_base;
@@ -240,16 +259,17 @@ static void lists_make( sf_cycles_t * c ) {
       c->edge[i]       = SF_CYCLE_NONE;
       c->other[i]      = c->token_max;
       c->rate[FROM][i] = c->rate[TO][i] = 0.;
+      c->depth[FROM][i] = c->depth[TO][i] = 0.;
     }
   }
   c->first[c->token_max] = at;
   for( uint32_t with_base = 2; with_base-- > 0; ) {
     for( uint32_t e = 0; e < edges; e++ ) {
       if( !c->pool[e >> 1].update || ( edge_to( c, e ) == c->base ) != with_base ) continue;
-      uint32_t i                   = cursor[edge_from( c, e )]++;
+      uint32_t from = edge_from( c, e ), i = cursor[from]++;
       c->edge[i]                   = e;
       c->other[i]                  = edge_to( c, e );
-      c->pool[e >> 1].place[e & 1] = i;
+      c->pool[e >> 1].place[e & 1] = from == c->base ? SF_CYCLE_NONE : i;
     }
   }
   for( uint32_t p = 0; p < c->pool_end; p++ )
@@ -278,7 +298,7 @@ static void rate_set( sf_cycles_t * c, uint32_t pool ) {
     p->depth[side] = good ? u->depth[side] : 0.;
     p->limit[side] = good ? u->limit[side] : 0.;
   }
-  if( !c->listed || p->place[0] == SF_CYCLE_NONE ) return;
+  if( !c->listed || ( p->place[0] & p->place[1] ) == SF_CYCLE_NONE ) return;
   place_set( c, p );
   if( u->token_a == c->base ) best_set( c, u->token_b );
   else if( u->token_b == c->base ) best_set( c, u->token_a );
@@ -334,9 +354,9 @@ void sf_cycles_hold( sf_cycles_t * c, uint32_t pool, int held ) {
 /* The cycles whose first (TO) or last (FROM) hop is this edge between the base token and token X. */
 static void search_end( sf_cycles_t * c, uint32_t edge, uint32_t token, uint32_t way, batch_t * b,
                         sf_cycle_list_t * list ) {
-  double r           = edge_rate( c, edge );
-  double const * all = c->rate[way];
-  uint32_t end       = c->hop_max == 2 ? c->end_base[token] : c->first[token + 1];
+  double r = edge_rate( c, edge ), d = edge_depth( c, edge );
+  double const *all = c->rate[way], *depth = c->depth[way];
+  uint32_t end = c->hop_max == 2 ? c->end_base[token] : c->first[token + 1];
   if( c->hop_max == 2 ) end = ( end + LANES - 1 ) / LANES * LANES; /* beyond, best is 0 or there is a third hop */
   uint32_t hits = c->screen( all, c->other, c->best[way], r, c->first[token], end, c->hit ), work = SF_CYCLE_WORK;
   for( uint32_t n = 0; n < hits; n++ ) {
@@ -348,13 +368,19 @@ static void search_end( sf_cycles_t * c, uint32_t edge, uint32_t token, uint32_t
       continue;
     }
     if( c->hop_max == 2 ) continue;
+    /* depth of the two hops: of the first two, or of the last two behind one of rate 1; as that one's rate is above
+       1/both where the cycle earns, their part of the whole is not below two/both */
+    double both = r * all[i], two = way == TO ? d + r * depth[i] : depth[i] + all[i] * d;
+    if( !worth( b, both * c->best[way][next], way == TO ? two : two / both ) ) continue;
     for( uint32_t k = c->first[next]; k < c->end_base[next]; k++ ) {
-      uint32_t good = r * all[i] * all[k] > 1.;
+      double R      = both * all[k];
+      uint32_t good = R > 1.;
       if( __builtin_expect( good & !work, 0 ) ) {
         c->cut_searches++;
         return;
       }
       work -= good;
+      good &= worth( b, R, way == TO ? two + both * depth[k] : depth[k] + all[k] * two );
       if( way == TO ) consider( c, edge, middle, c->edge[k], good, b, list );
       else consider( c, c->edge[k] ^ 1, middle, edge, good, b, list );
     }
@@ -364,19 +390,21 @@ static void search_end( sf_cycles_t * c, uint32_t edge, uint32_t token, uint32_t
 /* The cycles whose second hop is this edge from token X to token Y. */
 static void search_middle( sf_cycles_t * c, uint32_t edge, uint32_t x, uint32_t y, batch_t * b,
                            sf_cycle_list_t * list ) {
-  double r      = edge_rate( c, edge );
+  double r = edge_rate( c, edge ), d = edge_depth( c, edge );
   uint32_t work = SF_CYCLE_WORK;
   if( c->hop_max == 2 || __builtin_expect( !( c->best[FROM][x] * r * c->best[TO][y] > 1. ), 1 ) ) return;
   for( uint32_t i = c->first[x]; i < c->end_base[x]; i++ ) {
-    double so_far = c->rate[FROM][i] * r;
-    if( !( so_far * c->best[TO][y] > 1. ) ) continue;
+    double both = c->rate[FROM][i] * r, two = c->depth[FROM][i] + c->rate[FROM][i] * d;
+    if( !( both * c->best[TO][y] > 1. ) || !worth( b, both * c->best[TO][y], two ) ) continue;
     for( uint32_t k = c->first[y]; k < c->end_base[y]; k++ ) {
-      uint32_t good = so_far * c->rate[TO][k] > 1.;
+      double R      = both * c->rate[TO][k];
+      uint32_t good = R > 1.;
       if( __builtin_expect( good & !work, 0 ) ) {
         c->cut_searches++;
         return;
       }
       work -= good;
+      good &= worth( b, R, two + both * c->depth[TO][k] );
       consider( c, c->edge[i] ^ 1, edge, c->edge[k], good, b, list );
     }
   }
@@ -397,6 +425,7 @@ static void search_pool( sf_cycles_t * c, uint32_t pool, batch_t * b, sf_cycle_l
 void sf_cycles_search( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list ) {
   batch_t b;
   b.cnt = b.weighed = 0;
+  b.least           = 0.;
   list->cnt         = 0;
   if( c->base == SF_CYCLE_NONE || pool >= c->pool_end ) return;
   if( __builtin_expect( c->added_cnt || !c->listed, 0 ) ) {
@@ -435,7 +464,7 @@ int sf_cycles_all( sf_cycles_t * c, sf_cycles_each_t * each, void * arg ) {
     for( uint32_t j = c->first[x]; j < c->first[x + 1] && !told; j++ ) {
       uint32_t y = c->other[j];
       edge[1]    = c->edge[j];
-      if( y == c->token_max || !( c->rate[TO][i] * c->rate[TO][j] * c->best[TO][y] > 1. ) ) continue;
+      if( y == c->token_max || !( edge_rate( c, edge[0] ) * c->rate[TO][j] * c->best[TO][y] > 1. ) ) continue;
       if( y == c->base ) {
         if( edge[0] >> 1 != edge[1] >> 1 ) told = tell( c, edge, 2, each, arg, &cnt );
         continue;

@@ -12,6 +12,8 @@
    single pools behind it looked at.  So an update costs as many steps as the token has pools, and memory is per
    pool.  At most SF_CYCLE_WORK cycles are weighed for one edge; searches in which there were more are counted.
 
+   Once SF_CYCLE_BEST cycles are known, those that cannot earn more are left out before they are weighed.
+
    Weighing: near the present price a hop is out = r*v / (1 + d*v) for v up to a limit (sf_curve_t).  Three of them
    give R*v / (1 + D*v), D = d1 + r1*d2 + r1*r2*d3; profit is best at v = (sqrt(R)-1) / D and is (sqrt(R)-1)^2 / D
    there.  If a hop's limit is below that, the input is capped there: what is beyond is for the exact quotes.
@@ -90,7 +92,8 @@ typedef struct sf_cycles {
   uint32_t * end_base; /* the pools with the base token stand first in it */
   uint32_t * edge;     /* lists: edge from the token, */
   uint32_t * other;    /* token at its end, */
-  double * rate[2];    /* rate of the edge back, and of the edge itself */
+  double * rate[2];    /* of the edge back, and of the edge itself; */
+  double * depth[2];   /* likewise; not in the base token's own list */
   uint32_t * hit;
 } sf_cycles_t;
 

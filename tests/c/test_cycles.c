@@ -1,6 +1,6 @@
-/* Cycle search: the choice against brute force over all cycles and inputs, the three screens against each other, all
-   cycles that earn against all there are, amounts of a route, pools whose limits cap a cycle, holding, and pools that
-   come later. */
+/* Cycle search: the choice against brute force over all cycles and inputs, the three screens against each other, the
+   list of a search against all cycles weighed, all cycles that earn against all there are, amounts of a route, pools
+   whose limits cap a cycle, holding, and pools that come later. */
 
 #include <assert.h>
 #include <math.h>
@@ -244,6 +244,65 @@ static void test_screens( void ) {
   }
 }
 
+/* Profit of a cycle by its pools' curves; not above 0 if it earns nothing. */
+static double weight_of( sf_cycles_t const * c, uint32_t const * edge, uint32_t n ) {
+  double R = 1, D = 0, most = c->max_input;
+  for( uint32_t h = 0; h < n; h++ ) {
+    sf_cycle_pool_t const * p = &c->pool[edge[h] >> 1];
+    double limit = p->limit[edge[h] & 1], input = R > D * limit ? limit / ( R - D * limit ) : INFINITY;
+    if( input < most ) most = input;
+    D += R * p->depth[edge[h] & 1];
+    R *= p->rate[edge[h] & 1];
+  }
+  double s = sqrt( R ) - 1, v = s / D < most ? s / D : most;
+  return s > 0 ? R * v / ( 1 + D * v ) - v : 0;
+}
+
+static int descending( void const * a, void const * b ) {
+  double x = *(double const *)a, y = *(double const *)b;
+  return ( x < y ) - ( x > y );
+}
+
+/* The list against every cycle through the pool: those that are left out before they are weighed are none of the best. */
+static void test_best( void ) {
+  static double all[1 << 16];
+  sf_rng_t rng;
+  sf_rng_seed( &rng, 9 );
+  uint32_t full = 0;
+  for( uint32_t round = 0; round < 30; round++ ) {
+    sf_cycles_t c;
+    make( &c, &rng, 1UL << 40, round % 3, round % 2 ? 1UL << 34 : 1UL << 50 );
+    sf_cycle_list_t list;
+    sf_cycles_search( &c, 0, &list );
+    for( uint32_t p = 0; p < pool_cnt; p++ ) {
+      uint32_t cnt = 0;
+      for( uint32_t first = 0; first < 2 * pool_cnt; first++ )
+        for( uint32_t second = 0; from( first ) == BASE && second < 2 * pool_cnt; second++ ) {
+          uint32_t edge[3] = { first, second };
+          if( from( second ) != from( first ^ 1 ) || second >> 1 == first >> 1 ) continue;
+          if( from( second ^ 1 ) == BASE ) {
+            if( first >> 1 == p || second >> 1 == p ) all[cnt++] = weight_of( &c, edge, 2 );
+            continue;
+          }
+          for( edge[2] = 0; edge[2] < 2 * pool_cnt; edge[2]++ )
+            if( from( edge[2] ) == from( second ^ 1 ) && from( edge[2] ^ 1 ) == BASE &&
+                ( first >> 1 == p || second >> 1 == p || edge[2] >> 1 == p ) )
+              all[cnt++] = weight_of( &c, edge, 3 );
+        }
+      assert( cnt < sizeof( all ) / sizeof( *all ) );
+      qsort( all, cnt, sizeof( *all ), descending );
+      sf_cycles_search( &c, p, &list );
+      for( uint32_t i = 0; i < SF_CYCLE_BEST; i++ ) {
+        double want = i < cnt && all[i] > 0 ? all[i] : 0, got = i < list.cnt ? list.cycle[i].profit : 0;
+        assert( fabs( got - want ) <= 1e-6 * want + 1e-3 );
+      }
+      full += list.cnt == SF_CYCLE_BEST;
+    }
+    sf_cycles_close( &c );
+  }
+  assert( full > 300 );
+}
+
 /* Two pools apart in price: what is held, stale, disabled, not open or not yet there is not used. */
 static void test_use( void ) {
   sf_cycles_t c;
@@ -381,6 +440,7 @@ int main( void ) {
   test_all();
   test_capped();
   test_screens();
+  test_best();
   test_use();
   test_grows();
   test_cut();
