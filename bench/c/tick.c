@@ -14,7 +14,11 @@
    risk_gate                      the gate alone, each order released again
    quote                          an exact quote
    steady_to_order, steady_to_signed   open loop: STEADY_RATE swaps a second for SECONDS, one in ten opens a gap; from the
-                                  time the last account of the swap was intended to stand in the slot */
+                                  time the last account of the swap was intended to stand in the slot.  Between swaps the
+                                  group turns idly, as its runner does when it spins
+   steady_floor                   the same schedule with nothing to do, half of it before and half behind steady_to_order:
+                                  from the intended time to that at which a thread sees it that only reads the clock.  What
+                                  this machine takes away from whoever runs on it */
 
 #include <math.h>
 #include <sodium.h>
@@ -136,6 +140,7 @@ static void rig_open( int with_sign ) {
             key_path );
   DO( sf_rig_new( &rig ) );
   bench_delay_add( rig );
+  DO( sf_rig_huge_pages( rig ) );
   sf_rig_tile( rig, "book", "book", "slots_per_epoch=432000\n" );
   sf_rig_tile( rig, "arb", "arb",
                "bot=1\nbase_mint=So11111111111111111111111111111111111111112\nmin_profit_lamports=1000\n"
@@ -338,6 +343,15 @@ static void steady_take( bench_hist_t * h, int with_sign ) {
   for( uint32_t l = 0; l < ( with_sign ? 5 : 3 ); l++ ) take( rest[l], 0 );
 }
 
+static void steady_floor( double per_second, double seconds, bench_hist_t * h ) {
+  bench_schedule_t s = bench_schedule( per_second, seconds, 0 );
+  while( s.next < s.events ) {
+    uint64_t intended;
+    while( !bench_schedule_due( &s, &intended ) ) sf_pause();
+    bench_hist_add( h, (uint64_t)bench_ns( bench_ticks() - intended ) );
+  }
+}
+
 static void steady( double per_second, double seconds, int with_sign ) {
   static bench_hist_t h;
   bench_hist_clear( &h );
@@ -352,7 +366,10 @@ static void steady( double per_second, double seconds, int with_sign ) {
     swap_sent( p, factor, &third );
     DO( sf_rig_step( rig ) );
     uint64_t intended;
-    while( !bench_schedule_due( &s, &intended ) ) {}
+    while( !bench_schedule_due( &s, &intended ) ) {
+      DO( sf_rig_step( rig ) );
+      sf_pause();
+    }
     uint64_t t_origin = sf_clock_ns() - (uint64_t)bench_ns( bench_ticks() - intended );
     DO( sf_rig_inject( rig, "raw", SF_MSG_ACCOUNT, 0, t_origin, &third, fixture_length( &third ) ) );
     DO( sf_rig_step( rig ) );
@@ -511,7 +528,13 @@ int main( int argc, char ** argv ) {
     rig_open( with_sign );
     market_read();
     ticks( wanted, with_sign );
-    if( seconds > 0 ) steady( STEADY_RATE, seconds, with_sign );
+    if( seconds > 0 ) {
+      static bench_hist_t idle;
+      if( !with_sign ) steady_floor( STEADY_RATE, seconds / 2, &idle );
+      steady( STEADY_RATE, seconds, with_sign );
+      if( !with_sign ) steady_floor( STEADY_RATE, seconds / 2, &idle );
+      if( !with_sign ) bench_hist_report( "steady_floor", &idle, "ns" );
+    }
     sf_rig_close( rig );
     key_remove();
   }

@@ -60,6 +60,11 @@ int sf_rig_state_dir( sf_rig_t * rig, char const * path ) {
   return done( rig, 0 );
 }
 
+int sf_rig_huge_pages( sf_rig_t * rig ) {
+  rig->topology->huge_pages = 1;
+  return done( rig, 0 );
+}
+
 static int tile_of( sf_rig_t * rig, char const * name ) {
   return name ? sf_topology_tile_find( rig->topology, name ) : RIG_TILE;
 }

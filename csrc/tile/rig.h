@@ -27,6 +27,7 @@ typedef struct sf_rig sf_rig_t;
 
 int sf_rig_new( sf_rig_t ** rig );
 int sf_rig_state_dir( sf_rig_t * rig, char const * path );
+int sf_rig_huge_pages( sf_rig_t * rig ); /* ask for them, as configs/default.toml does */
 int sf_rig_tile( sf_rig_t * rig, char const * name, char const * kind, char const * params );
 int sf_rig_burst( sf_rig_t * rig, char const * tile, uint32_t burst ); /* 1 unless set */
 int sf_rig_link( sf_rig_t * rig, char const * name, char const * producer, uint32_t depth, uint32_t slot_bytes );
