@@ -65,6 +65,7 @@ typedef struct arb {
   uint32_t under_way_cnt;
   under_way_t under_way[UNDER_WAY];
   uint64_t too_large[TOO_LARGE]; /* route keys */
+  uint64_t too_large_bits[8];    /* one of 512 for each: mostly none, and a line that stays near */
   uint8_t * held;                /* by token: 1 = the wallet has an account for it */
   uint8_t in_kind[8];
   int counter[C_CNT];
@@ -91,14 +92,23 @@ static uint64_t route_key( uint32_t const * edge, uint32_t hop_cnt, uint32_t fla
   return key;
 }
 
-static uint64_t * route_place( arb_t * a, uint64_t key ) {
-  return &a->too_large[( key * 0x9e3779b97f4a7c15UL >> 32 ) % TOO_LARGE];
+static uint64_t route_hash( uint64_t key ) { return key * 0x9e3779b97f4a7c15UL >> 32; }
+
+static void route_drop( arb_t * a, uint64_t key ) {
+  uint64_t hash                  = route_hash( key );
+  a->too_large[hash % TOO_LARGE] = key;
+  a->too_large_bits[hash >> 6 & 7] |= 1UL << ( hash & 63 );
+}
+
+static int route_dropped( arb_t const * a, uint64_t key ) {
+  uint64_t hash = route_hash( key );
+  return a->too_large_bits[hash >> 6 & 7] >> ( hash & 63 ) & 1 && a->too_large[hash % TOO_LARGE] == key;
 }
 
 static void release_intent( sf_tile_t * t, arb_t * a, uint64_t intent, int landed, int too_large ) {
   for( uint32_t i = 0; i < a->under_way_cnt; i++ )
     if( a->under_way[i].intent == intent ) {
-      if( too_large ) *route_place( a, a->under_way[i].route ) = a->under_way[i].route;
+      if( too_large ) route_drop( a, a->under_way[i].route );
       for( uint32_t h = 0; landed && h < a->under_way[i].hop_cnt; h++ ) {
         sf_pool_update_t const * u = sf_cycles_pool( &a->cycles, 2 * a->under_way[i].pool[h] );
         token_hold( a, u->token_a );
@@ -124,91 +134,109 @@ static void slot_set( sf_tile_t * t, arb_t * a, uint64_t slot ) {
 
 typedef struct plan {
   sf_route_t route;
-  sf_intent_t intent; /* hops, cost and tip so far */
-  int64_t profit;     /* expected, after cost */
+  uint64_t key; /* route_key */
+  uint64_t fee_lamports;
+  uint64_t tip_lamports;
+  int64_t profit; /* expected, after fee and tip */
+  uint32_t cu_limit;
+  uint8_t flags; /* SF_INTENT_CREATE */
 } plan_t;
 
-/* The hops of a route and what goes with them; each hop's amounts but the last one's min_out. */
-static void hops_fill( arb_t const * a, sf_route_t const * route, sf_intent_t * i ) {
-  i->hop_cnt                 = (uint8_t)route->hop_cnt;
-  i->cu_price_micro_lamports = a->cost.cu_price_micro_lamports;
+/* What a plan's route costs, whatever its amounts; 0 if its transaction is known not to fit. */
+static int plan_cost( arb_t * a, plan_t * p ) {
+  sf_route_t const * route = &p->route;
+  sf_intent_t i; /* of it, what the cost depends on */
+  i.flags                   = 0;
+  i.hop_cnt                 = (uint8_t)route->hop_cnt;
+  i.cu_price_micro_lamports = a->cost.cu_price_micro_lamports;
   for( uint32_t h = 0; h < route->hop_cnt; h++ ) {
-    uint32_t edge = route->edge[h], side = edge & 1;
-    sf_pool_update_t const * u = sf_cycles_pool( &a->cycles, edge );
-    sf_hop_t * hop             = &i->hop[h];
-    hop->pool                  = edge >> 1;
-    hop->venue                 = u->venue;
-    hop->a_to_b                = !side;
-    hop->array_cnt             = u->array_cnt[side];
-    hop->amount_in             = route->amount_in[h];
-    hop->min_out               = route->min_out[h];
-    for( uint32_t n = 0; n < SF_SWAP_ARRAYS; n++ ) hop->array[n] = u->array[side][n];
-    if( !a->held[side ? u->token_a : u->token_b] ) i->flags |= SF_INTENT_CREATE;
+    sf_pool_update_t const * u = sf_cycles_pool( &a->cycles, route->edge[h] );
+    i.hop[h].venue             = u->venue;
+    if( !a->held[route->edge[h] & 1 ? u->token_a : u->token_b] ) i.flags = SF_INTENT_CREATE;
   }
-  uint64_t units = sf_cost_units( &a->cost, i );
-  i->cu_limit    = (uint32_t)( units > SF_COMPUTE_UNITS_MAX ? SF_COMPUTE_UNITS_MAX : units );
+  uint64_t units  = sf_cost_units( &a->cost, &i );
+  i.cu_limit      = (uint32_t)( units > SF_COMPUTE_UNITS_MAX ? SF_COMPUTE_UNITS_MAX : units );
+  p->flags        = i.flags;
+  p->cu_limit     = i.cu_limit;
+  p->fee_lamports = sf_cost_fee_lamports( &a->cost, &i );
+  p->key          = route_key( route->edge, route->hop_cnt, i.flags );
+  return !route_dropped( a, p->key );
 }
 
-/* Fills in what follows from a plan's route; 0 if it does not earn enough, or does not fit. */
-static int plan_fill( arb_t * a, plan_t * p ) {
-  memset( &p->intent, 0, sizeof( p->intent ) );
-  hops_fill( a, &p->route, &p->intent );
-  uint64_t key = route_key( p->route.edge, p->route.hop_cnt, p->intent.flags );
-  if( *route_place( a, key ) == key ) return 0;
-  uint64_t fee   = sf_cost_fee_lamports( &a->cost, &p->intent );
+/* What its amounts leave of that; 0 if it is not enough. */
+static int plan_earns( arb_t const * a, plan_t * p ) {
   uint64_t gross = p->route.expected_out - p->route.amount_in[0];
-  if( gross <= fee ) return 0;
-  p->intent.tip_lamports  = sf_bps_of( gross - fee, a->tip_bps );
-  p->intent.cost_lamports = fee + p->intent.tip_lamports;
-  p->profit               = (int64_t)( gross - p->intent.cost_lamports );
+  if( gross <= p->fee_lamports ) return 0;
+  p->tip_lamports = sf_bps_of( gross - p->fee_lamports, a->tip_bps );
+  p->profit       = (int64_t)( gross - p->fee_lamports - p->tip_lamports );
   return (uint64_t)p->profit >= a->min_profit;
 }
 
-/* The best plan for one of these cycles; profit is negative if there is none. */
-static void plan_choose( arb_t * a, sf_cycle_list_t const * list, plan_t * best ) {
-  plan_t plan;
-  best->profit = -1;
+/* The best plan for one of these cycles, in one of two places; NULL if there is none. */
+static plan_t const * plan_choose( arb_t * a, sf_cycle_list_t const * list, plan_t place[2] ) {
+  plan_t *best = 0, *next = place;
   for( uint32_t c = 0; c < list->cnt; c++ ) {
     /* costs and rounding only lower the profit of a cycle that no limit caps */
     sf_cycle_t const * cycle = &list->cycle[c];
-    if( !cycle->capped && cycle->profit - SF_SIGNATURE_LAMPORTS <= (double)best->profit ) continue;
-    if( sf_cycles_route( &a->cycles, cycle, &plan.route ) && plan_fill( a, &plan ) && plan.profit > best->profit )
-      *best = plan;
+    if( best && !cycle->capped && cycle->profit - SF_SIGNATURE_LAMPORTS <= (double)best->profit ) continue;
+    if( !sf_cycles_route( &a->cycles, cycle, &next->route ) || !plan_cost( a, next ) || !plan_earns( a, next ) ||
+        ( best && next->profit <= best->profit ) )
+      continue;
+    best = next;
+    next = best == place ? place + 1 : place;
   }
-  if( best->profit >= 0 && sf_cycles_tighten( &a->cycles, &best->route ) ) plan_fill( a, best );
+  if( best && sf_cycles_tighten( &a->cycles, &best->route ) ) plan_earns( a, best );
+  return best;
 }
 
 /* The last hop gives at least the input and all costs back, and is not far from its quote. */
 static uint64_t last_min_out( arb_t const * a, plan_t const * p ) {
-  uint64_t even  = p->route.amount_in[0] + p->intent.cost_lamports;
+  uint64_t even  = p->route.amount_in[0] + p->fee_lamports + p->tip_lamports;
   uint64_t quote = sf_bps_of( p->route.expected_out, SF_BPS - a->slippage_bps );
   return quote > even ? quote : even;
 }
 
+static void hop_fill( arb_t const * a, sf_route_t const * route, uint32_t h, sf_hop_t * hop ) {
+  uint32_t edge = route->edge[h], side = edge & 1;
+  sf_pool_update_t const * u = sf_cycles_pool( &a->cycles, edge );
+  *hop                       = ( sf_hop_t ){ .pool      = edge >> 1,
+                                             .venue     = u->venue,
+                                             .a_to_b    = !side,
+                                             .array_cnt = u->array_cnt[side],
+                                             .array     = { u->array[side][0], u->array[side][1], u->array[side][2] },
+                                             .amount_in = route->amount_in[h],
+                                             .min_out   = route->min_out[h] };
+}
+
 static void intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, plan_t const * p ) {
-  sf_message_t * slot            = sf_tile_claim( t, a->out );
-  sf_intent_t * i                = (sf_intent_t *)( slot + 1 );
-  sf_route_t const * route       = &p->route;
-  under_way_t * u                = &a->under_way[a->under_way_cnt++];
-  *i                             = p->intent;
-  i->intent                      = ++a->intent_cnt;
-  i->bot                         = (uint32_t)a->bot;
-  i->kind                        = SF_INTENT_CYCLE;
-  i->market_seq                  = m->seq;
-  i->slot                        = ( (sf_pool_update_t const *)( m + 1 ) )->slot;
-  i->token_in                    = a->cycles.base;
-  i->token_out                   = a->cycles.base;
-  i->amount_in                   = route->amount_in[0];
-  i->expected_out                = route->expected_out;
-  i->min_out                     = last_min_out( a, p );
-  i->hop[i->hop_cnt - 1].min_out = i->min_out;
-  u->intent                      = i->intent;
-  u->slot                        = a->slot;
-  u->hop_cnt                     = route->hop_cnt;
-  u->route                       = route_key( route->edge, route->hop_cnt, i->flags );
-  for( uint32_t h = 0; h < route->hop_cnt; h++ ) u->pool[h] = route->edge[h] >> 1;
+  sf_message_t * slot      = sf_tile_claim( t, a->out );
+  sf_intent_t * i          = (sf_intent_t *)( slot + 1 );
+  sf_route_t const * route = &p->route;
+  under_way_t * u          = &a->under_way[a->under_way_cnt++];
+  *i                       = ( sf_intent_t ){ .intent                  = ++a->intent_cnt,
+                                              .bot                     = (uint32_t)a->bot,
+                                              .kind                    = SF_INTENT_CYCLE,
+                                              .flags                   = p->flags,
+                                              .hop_cnt                 = (uint8_t)route->hop_cnt,
+                                              .market_seq              = m->seq,
+                                              .slot                    = ( (sf_pool_update_t const *)( m + 1 ) )->slot,
+                                              .token_in                = a->cycles.base,
+                                              .token_out               = a->cycles.base,
+                                              .amount_in               = route->amount_in[0],
+                                              .expected_out            = route->expected_out,
+                                              .min_out                 = last_min_out( a, p ),
+                                              .cost_lamports           = p->fee_lamports + p->tip_lamports,
+                                              .tip_lamports            = p->tip_lamports,
+                                              .cu_price_micro_lamports = a->cost.cu_price_micro_lamports,
+                                              .cu_limit                = p->cu_limit };
+  for( uint32_t h = 0; h < route->hop_cnt; h++ ) hop_fill( a, route, h, &i->hop[h] );
+  i->hop[route->hop_cnt - 1].min_out = i->min_out;
+  *u = ( under_way_t ){ .intent = i->intent, .slot = a->slot, .route = p->key, .hop_cnt = route->hop_cnt };
   sf_tile_publish( t, a->out, slot, SF_MSG_INTENT, sizeof( *i ), (uint32_t)a->bot, m->t_origin );
-  for( uint32_t h = 0; h < u->hop_cnt; h++ ) sf_cycles_hold( &a->cycles, u->pool[h], 1 );
+  for( uint32_t h = 0; h < route->hop_cnt; h++ ) {
+    u->pool[h] = route->edge[h] >> 1;
+    sf_cycles_hold( &a->cycles, u->pool[h], 1 );
+  }
   sf_tile_count( t, a->counter[C_INTENTS], 1 );
 }
 
@@ -242,10 +270,10 @@ static void on_market( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
   sf_cycles_search( &a->cycles, u->pool, &list );
   if( __builtin_expect( !list.cnt, 1 ) ) return;
   sf_tile_prefetch( t, a->out, sizeof( sf_message_t ) + sizeof( sf_intent_t ) ); /* comes while the routes are quoted */
-  plan_t best;
-  plan_choose( a, &list, &best );
+  plan_t place[2];
+  plan_t const * best = plan_choose( a, &list, place );
   sf_tile_count( t, a->counter[C_CANDIDATES], list.cnt );
-  if( best.profit >= 0 ) intent_publish( t, a, m, &best );
+  if( best ) intent_publish( t, a, m, best );
   else sf_tile_count( t, a->counter[C_BELOW_COST], 1 );
 }
 
@@ -278,6 +306,12 @@ static void arb_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   }
   default: on_fill( t, a, m ); return;
   }
+}
+
+static int arb_poll( sf_tile_t * t ) {
+  arb_t * a = sf_tile_state( t );
+  sf_cycles_warm( &a->cycles );
+  return 0;
 }
 
 static void arb_house( sf_tile_t * t, uint64_t now_ns ) {
@@ -353,6 +387,7 @@ sf_tile_ops_t const sf_tile_arb = {
   .flags       = SF_TILE_ORDERED,
   .state_bytes = sizeof( arb_t ),
   .init        = arb_init,
+  .poll        = arb_poll,
   .msg         = arb_msg,
   .house       = arb_house,
   .fini        = arb_fini,

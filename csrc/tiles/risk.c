@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/warm.h"
 #include "dex/venue.h"
 #include "sf_topology.h"
 #include "shm/control.h"
@@ -19,6 +20,8 @@
 #include "solana/base58.h"
 #include "tile/tile.h"
 #include "trade/risk.h"
+
+#define WARM_LINES 6 /* of a row: lock, head, what begins the state */
 
 enum { IN_INTENT, IN_FILL, IN_COMMAND, IN_VERDICT };
 
@@ -82,6 +85,7 @@ typedef struct risk_tile {
   sf_chain_row_t chain_row;
   sf_risk_view_t view;
   sf_pool_row_t pool[SF_HOP_MAX]; /* what of the rows was read last */
+  sf_warm_t warm;                 /* of the pools table: what the gate reads */
   sf_risk_t risk;
 } risk_tile_t;
 
@@ -196,7 +200,7 @@ static void risk_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   }
 }
 
-/* The chain row before the gate needs it; it changes a few times a second. */
+/* The chain row before the gate needs it, which changes a few times a second; and a line more of the pools. */
 static int risk_poll( sf_tile_t * t ) {
   risk_tile_t * s       = sf_tile_state( t );
   uint64_t const * lock = (uint64_t const *)sf_table_row( s->chain, 0 );
@@ -204,6 +208,7 @@ static int risk_poll( sf_tile_t * t ) {
     sf_chain_row_t row;
     if( !sf_table_read( s->chain, 0, &row ) ) s->chain_row = row;
   }
+  sf_warm_step( &s->warm );
   return 0;
 }
 
@@ -219,6 +224,8 @@ static void risk_house( sf_tile_t * t, uint64_t now_ns ) {
   risk_tile_t * s  = sf_tile_state( t );
   s->utc_offset_ns = sf_clock_real_ns() - now_ns;
   tokens_meet( s );
+  sf_warm_set( &s->warm, 0, sf_table_row( s->pools, 0 ), s->pools->row_bytes, WARM_LINES,
+               sf_load_acquire( &s->pools->used ) );
   tables_write( s );
 }
 

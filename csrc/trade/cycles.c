@@ -280,7 +280,17 @@ static void lists_make( sf_cycles_t * c ) {
     best_set( c, t );
   }
   c->best[FROM][c->base] = c->best[TO][c->base] = 1.;
-  c->listed                                     = 1;
+  for( uint32_t way = 0; way < 2; way++ ) {
+    sf_warm_bytes( &c->warm, way, c->rate[way], at * sizeof( double ) );
+    sf_warm_bytes( &c->warm, 2 + way, c->depth[way], at * sizeof( double ) );
+    sf_warm_bytes( &c->warm, 4 + way, c->best[way], c->token_max * sizeof( double ) );
+  }
+  sf_warm_bytes( &c->warm, 6, c->edge, at * sizeof( *c->edge ) );
+  sf_warm_bytes( &c->warm, 7, c->other, at * sizeof( *c->other ) );
+  sf_warm_bytes( &c->warm, 8, c->first, c->token_max * sizeof( *c->first ) );
+  sf_warm_bytes( &c->warm, 9, c->end_base, c->token_max * sizeof( *c->end_base ) );
+  sf_warm_bytes( &c->warm, 10, c->pool, c->pool_end * sizeof( *c->pool ) );
+  c->listed = 1;
 }
 
 /* -- what the owner calls ----------------------------------------------------- */
@@ -438,6 +448,18 @@ void sf_cycles_search( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list ) 
   if( __builtin_expect( !b.cnt, 1 ) ) return;
   batch_weigh( c, &b, list );
   if( list->cnt ) prefetch( c, &list->cycle[0] );
+}
+
+/* A line of what stands in one piece, and one of the next pool's update. */
+void sf_cycles_warm( sf_cycles_t * c ) {
+  sf_warm_step( &c->warm );
+  if( !c->pool_end ) return;
+  uint8_t const * update = (uint8_t const *)c->pool[c->warm_pool].update;
+  if( update ) __builtin_prefetch( update + SF_WARM_LINE * c->warm_line );
+  if( ++c->warm_line < HOT_LINES ) return;
+  c->warm_line = 0;
+  if( ++c->warm_pool == c->pool_end ) c->warm_pool = 0;
+  __builtin_prefetch( &c->pool[c->warm_pool] );
 }
 
 /* -- all there are -------------------------------------------------------------- */

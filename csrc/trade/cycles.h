@@ -26,6 +26,7 @@
 
 #include <stdint.h>
 
+#include "base/warm.h"
 #include "dex/venue.h"
 
 #define SF_CYCLE_HOPS 3
@@ -95,6 +96,9 @@ typedef struct sf_cycles {
   double * rate[2];    /* of the edge back, and of the edge itself; */
   double * depth[2];   /* likewise; not in the base token's own list */
   uint32_t * hit;
+  uint32_t warm_pool; /* where sf_cycles_warm is */
+  uint32_t warm_line;
+  sf_warm_t warm; /* lists, best rates, pools */
 } sf_cycles_t;
 
 /* sf_cycles_open takes memory for pool_max pools and token_max tokens.  Cycles have at most hop_max (2 or 3) hops; each
@@ -119,6 +123,9 @@ void sf_cycles_hold( sf_cycles_t * c, uint32_t pool, int held );
 /* sf_cycles_search finds the best cycles through `pool`; on the first search after pools were added it makes
    the lists, and looks at the added pools too.  Hot. */
 void sf_cycles_search( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list );
+
+/* sf_cycles_warm keeps a line more of what searches and routes read near the processor (base/warm.h). */
+void sf_cycles_warm( sf_cycles_t * c );
 
 /* sf_cycles_route finds the cycle's best input and quotes it in exact integers.  Each hop sells what the one before
    is sure to give: amount_in[i+1] = min_out[i] = quote less slippage.  The last hop's min_out is left to
