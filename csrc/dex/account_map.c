@@ -45,6 +45,10 @@ sf_account_entry_t * sf_account_map_find( sf_account_map_t const * map, uint8_t 
   return entry && entry->kind ? entry : 0;
 }
 
+void sf_account_map_prefetch( sf_account_map_t const * map, uint8_t const pubkey[32] ) {
+  __builtin_prefetch( &map->slot[hash_of( pubkey ) >> 20 & map->mask] );
+}
+
 int sf_account_map_add( sf_account_map_t * map, uint8_t const pubkey[32], uint32_t kind, uint32_t index ) {
   uint64_t hash = hash_of( pubkey ), *slot = slot_of( map, pubkey, hash );
   if( *slot && map->entry[(uint32_t)*slot - 1].kind ) return SF_ERR_STATE;

@@ -35,6 +35,9 @@ void sf_account_map_close( sf_account_map_t * map );
    been added. */
 sf_account_entry_t * sf_account_map_find( sf_account_map_t const * map, uint8_t const pubkey[32] );
 
+/* sf_account_map_prefetch asks for where a key's entry is to be found.  Hot. */
+void sf_account_map_prefetch( sf_account_map_t const * map, uint8_t const pubkey[32] );
+
 /* sf_account_map_add enters a key that is not there.  Returns 0, SF_ERR_FULL, or SF_ERR_STATE if it is there. */
 int sf_account_map_add( sf_account_map_t * map, uint8_t const pubkey[32], uint32_t kind, uint32_t index );
 

@@ -460,12 +460,22 @@ static void slot_seen( sf_pools_t * p, uint64_t slot, uint64_t t_origin ) {
     if( sf_mint_entry_fee( &p->mints.entry[i] ) ) mint_users( p, i, 0, t_origin );
 }
 
+/* An account of a pool came: the others that a swap changes are next.  Their entries stand beside this one. */
+static void pool_come( sf_pools_t * p, uint32_t i, sf_account_entry_t const * entry ) {
+  sf_pool_names_t const * names = &p->pool[i].names;
+  for( uint32_t side = 0; side < 2; side++ )
+    if( names->moves & SF_PART_BIT( SF_PART_VAULT_A + side ) ) sf_account_map_prefetch( &p->map, names->vault[side] );
+  __builtin_prefetch( entry - 2 );
+  __builtin_prefetch( entry + 2 );
+  if( p->on_touch ) p->on_touch( p->owner, i );
+}
+
 void sf_pools_account( sf_pools_t * p, sf_raw_account_t const * raw, uint64_t t_origin ) {
   slot_seen( p, raw->slot, t_origin );
   sf_account_entry_t const * entry = sf_account_map_find( &p->map, raw->pubkey );
   uint32_t i                       = entry ? entry->index : 0;
-  if( entry && p->on_touch && ( entry->kind == ENTRY_POOL || entry->kind == ENTRY_VAULT ) )
-    p->on_touch( p->owner, entry->kind == ENTRY_POOL ? i : i / 2 );
+  if( entry && ( entry->kind == ENTRY_POOL || entry->kind == ENTRY_VAULT ) )
+    pool_come( p, entry->kind == ENTRY_POOL ? i : i / 2, entry );
   switch( entry ? entry->kind : 0 ) {
   case ENTRY_POOL: on_part( p, i, SF_PART_POOL, raw, t_origin, 0 ); return;
   case ENTRY_VAULT: on_part( p, i / 2, SF_PART_VAULT_A + i % 2, raw, t_origin, 0 ); return;

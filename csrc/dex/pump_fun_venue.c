@@ -1,3 +1,4 @@
+#include <stddef.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -178,6 +179,7 @@ sf_venue_t const sf_pump_fun_venue = {
   .work_bytes    = sizeof( state_t ),
   .shared_bytes  = sizeof( shared_t ),
   .compute_units = 200000,
+  .quote_bytes   = offsetof( state_t, pubkey ),
   .account_kind  = account_kind,
   .meet          = meet,
   .decode        = decode,

@@ -1,3 +1,4 @@
+#include <stddef.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -162,6 +163,7 @@ sf_venue_t const sf_pump_swap_venue = {
   .work_bytes    = sizeof( work_t ),
   .shared_bytes  = sizeof( shared_t ),
   .compute_units = 200000,
+  .quote_bytes   = offsetof( state_t, pubkey ),
   .by_supply     = 1,
   .account_kind  = account_kind,
   .meet          = meet,

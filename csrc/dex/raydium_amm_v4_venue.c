@@ -1,3 +1,4 @@
+#include <stddef.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -119,6 +120,7 @@ sf_venue_t const sf_raydium_amm_v4_venue = {
   .program       = SF_RAYDIUM_AMM_V4_PROGRAM,
   .work_bytes    = sizeof( work_t ),
   .compute_units = 80000,
+  .quote_bytes   = offsetof( state_t, pubkey ),
   .account_kind  = account_kind,
   .meet          = meet,
   .decode        = decode,

@@ -1,6 +1,7 @@
 /* Raydium CPMM as a venue: work and state are one struct. */
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -151,6 +152,7 @@ sf_venue_t const sf_raydium_cpmm_venue = {
   .work_bytes    = sizeof( state_t ),
   .shared_bytes  = sizeof( sf_raydium_cpmm_config_t ),
   .compute_units = 60000,
+  .quote_bytes   = offsetof( state_t, pubkey ),
   .account_kind  = account_kind,
   .meet          = meet,
   .decode        = decode,

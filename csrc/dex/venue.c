@@ -51,6 +51,12 @@ void sf_pool_update_fill( sf_venue_t const * venue, void const * state, uint32_t
   }
 }
 
+uint32_t sf_pool_quote_bytes( sf_pool_update_t const * update ) {
+  sf_venue_t const * venue = sf_venue_get( update->venue );
+  uint32_t bytes           = venue ? venue->quote_bytes : 0;
+  return bytes && bytes < update->state_bytes ? bytes : update->state_bytes;
+}
+
 void sf_pool_quote_in( sf_pool_update_t const * update, int a_to_b, uint64_t amount_in, sf_quote_t * q ) {
   sf_venue_t const * venue = sf_venue_get( update->venue );
   if( __builtin_expect( !venue, 0 ) ) return sf_quote_refuse( q, 0 );

@@ -87,6 +87,7 @@ typedef struct sf_venue {
   uint32_t shared_bytes;  /* of the largest decoded shared account; 0 = it has none */
   uint32_t compute_units; /* of a swap, generously */
   uint32_t by_supply;     /* 1: the supply of a mint is part of the price */
+  uint32_t quote_bytes;   /* of a state, from its beginning, that quotes read; 0 = all.  The rest names accounts */
 
   /* account_kind tells by length and discriminator what data is: SF_ACCOUNT_*, or SF_ERR_DATA if one
      of the two is a known kind's and the other is not. */
@@ -156,6 +157,9 @@ void sf_pool_update_fill( sf_venue_t const * venue, void const * state, uint32_t
 
 /* The state behind the head of an update, in a message or in a row of pools. */
 static inline void const * sf_pool_state( sf_pool_update_t const * update ) { return update + 1; }
+
+/* sf_pool_quote_bytes says how much of the state behind a head quotes read. */
+uint32_t sf_pool_quote_bytes( sf_pool_update_t const * update );
 
 /* sf_pool_quote_in is what the venue of an update says of amount_in at the update's own time; sf_pool_quote_out of
    amount_out.  Refused if the venue is unknown.  They do not look at flags, open_time or staleness.  Hot. */

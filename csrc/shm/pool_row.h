@@ -6,19 +6,20 @@
 #include "sf_rows.h"
 #include "shm/table.h"
 
-/* sf_pool_row_read copies the priced state of a pool: all up to the end of the state, and what of the row before it was
-   never read stays as it was in `out`.  Returns 0, or as sf_table_read; SF_ERR_EMPTY also if the row holds no pool,
-   SF_ERR_OVERRUN also if the state keeps growing.  Hot. */
-int sf_pool_row_read( sf_table_t const * pools, uint32_t pool, sf_pool_row_t * out );
+/* sf_pool_row_read copies the head of a row and so many bytes of the state behind it as `wanted` says of that head; what
+   follows stays as it was in `out`.  Returns 0, or as sf_table_read; SF_ERR_EMPTY also if the row holds no pool,
+   SF_ERR_OVERRUN also if the row changes at every try.  Hot. */
+typedef uint32_t sf_pool_row_wanted_t( sf_pool_update_t const * update );
+int sf_pool_row_read( sf_table_t const * pools, uint32_t pool, sf_pool_row_wanted_t * wanted, sf_pool_row_t * out );
 
-/* sf_pool_row_read_all also copies the pool's constants. */
+/* sf_pool_row_read_all copies the whole state and the pool's constants. */
 int sf_pool_row_read_all( sf_table_t const * pools, uint32_t pool, sf_pool_row_t * out );
 
 /* sf_pool_row_prefetch asks for the first lines of a row that sf_pool_row_read will want.  Any pool number will do. */
 static inline void sf_pool_row_prefetch( sf_table_t const * pools, uint32_t pool ) {
   if( pool >= pools->row_cnt ) return;
   uint8_t const * row = sf_table_row( pools, pool );
-  for( uint32_t at = 0; at < 10 * SF_LINE; at += SF_LINE ) __builtin_prefetch( row + at );
+  for( uint32_t at = 0; at < 8 * SF_LINE; at += SF_LINE ) __builtin_prefetch( row + at );
 }
 
 #endif

@@ -28,8 +28,9 @@
 #include "trade/cost.h"
 #include "trade/cycles.h"
 
-#define UNDER_WAY 256  /* cycles that hold pools at once; beyond, no intent */
-#define TOO_LARGE 4096 /* routes kept of those that do not fit; a later one may take the place of an earlier one */
+#define UNDER_WAY    256 /* cycles that hold pools at once; beyond, no intent */
+#define INTENT_BYTES ( (uint32_t)( sizeof( sf_message_t ) + sizeof( sf_intent_t ) ) )
+#define TOO_LARGE    4096 /* routes kept of those that do not fit; a later one may take the place of an earlier one */
 
 enum { IN_MARKET, IN_DENIED, IN_FILL };
 
@@ -269,7 +270,6 @@ static void on_market( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
   sf_cycle_list_t list;
   sf_cycles_search( &a->cycles, u->pool, &list );
   if( __builtin_expect( !list.cnt, 1 ) ) return;
-  sf_tile_prefetch( t, a->out, sizeof( sf_message_t ) + sizeof( sf_intent_t ) ); /* comes while the routes are quoted */
   plan_t place[2];
   plan_t const * best = plan_choose( a, &list, place );
   sf_tile_count( t, a->counter[C_CANDIDATES], list.cnt );
@@ -308,9 +308,11 @@ static void arb_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   }
 }
 
+/* A line more of what searches read, and the slot of the next intent. */
 static int arb_poll( sf_tile_t * t ) {
   arb_t * a = sf_tile_state( t );
   sf_cycles_warm( &a->cycles );
+  sf_tile_prefetch( t, a->out, INTENT_BYTES );
   return 0;
 }
 

@@ -93,7 +93,7 @@ typedef struct risk_tile {
 
 /* The priced state of a pool now: SF_RISK_POOL_*. */
 static uint32_t pool_read( sf_table_t const * pools, uint32_t p, sf_pool_row_t * row ) {
-  int err = sf_pool_row_read( pools, p, row );
+  int err = sf_pool_row_read( pools, p, sf_pool_quote_bytes, row );
   if( err ) return err == SF_ERR_OVERRUN ? SF_RISK_POOL_STALE : SF_RISK_POOL_UNKNOWN;
   return row->stale ? SF_RISK_POOL_STALE : SF_RISK_POOL_GOOD;
 }
@@ -119,7 +119,6 @@ static void on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) 
   sf_risk_view_t * v         = &s->view;
   uint32_t hops              = m->length == sizeof( *intent ) && intent->hop_cnt <= SF_HOP_MAX ? intent->hop_cnt : 0;
   for( uint32_t h = 0; h < hops; h++ ) sf_pool_row_prefetch( s->pools, intent->hop[h].pool );
-  sf_tile_prefetch( t, s->out_order, sizeof( sf_message_t ) + sizeof( sf_order_t ) );
   tokens_meet( s );
   for( uint32_t h = 0; h < hops; h++ ) {
     v->pool_state[h] = pool_read( s->pools, intent->hop[h].pool, &s->pool[h] );
@@ -200,7 +199,8 @@ static void risk_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   }
 }
 
-/* The chain row before the gate needs it, which changes a few times a second; and a line more of the pools. */
+/* The chain row before the gate needs it, which changes a few times a second; a line more of the pools, and the slot of the next
+   order. */
 static int risk_poll( sf_tile_t * t ) {
   risk_tile_t * s       = sf_tile_state( t );
   uint64_t const * lock = (uint64_t const *)sf_table_row( s->chain, 0 );
@@ -209,13 +209,20 @@ static int risk_poll( sf_tile_t * t ) {
     if( !sf_table_read( s->chain, 0, &row ) ) s->chain_row = row;
   }
   sf_warm_step( &s->warm );
+  sf_tile_prefetch( t, s->out_order, sizeof( sf_message_t ) + sizeof( sf_order_t ) );
   return 0;
 }
 
+/* Of the positions those that changed: there is one for every token that was ever met. */
 static void tables_write( risk_tile_t * s ) {
   sf_table_write( s->limits, 0, &s->risk.limit );
-  for( uint32_t i = 0; i < s->risk.token_cnt && i < s->positions->row_cnt; i++ )
-    sf_table_write( s->positions, i, &s->risk.position[i] );
+  for( uint32_t word = 0; word <= s->risk.token_cnt / 64 && word < SF_RISK_TOKEN_MAX / 64; word++ ) {
+    for( uint64_t bits = s->risk.changed[word]; bits; bits &= bits - 1 ) {
+      uint32_t i = 64 * word + (uint32_t)__builtin_ctzl( bits );
+      sf_table_write( s->positions, i, &s->risk.position[i] ); /* SF_ERR_ARG beyond its rows */
+    }
+    s->risk.changed[word] = 0;
+  }
   for( uint32_t i = 0; i < SF_RISK_BOT_MAX && i < s->bots->row_cnt; i++ )
     if( s->risk.bot[i].name[0] ) sf_table_write( s->bots, i, &s->risk.bot[i] );
 }

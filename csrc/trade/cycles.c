@@ -334,9 +334,9 @@ static int room_make( sf_cycles_t * c, uint32_t pool, uint32_t bytes ) {
 
 int sf_cycles_update( sf_cycles_t * c, sf_pool_update_t const * update, int stale ) {
   uint32_t at    = update->pool;
-  uint32_t bytes = (uint32_t)sizeof( *update ) + update->state_bytes;
+  uint32_t bytes = (uint32_t)sizeof( *update ) + sf_pool_quote_bytes( update );
   if( at >= c->pool_max || !sf_venue_get( update->venue ) || update->token_a >= c->token_max ||
-      update->token_b >= c->token_max || update->token_a == update->token_b || bytes > ROOM_MAX )
+      update->token_b >= c->token_max || update->token_a == update->token_b || update->state_bytes > SF_POOL_STATE_MAX )
     return SF_ERR_ARG;
   sf_cycle_pool_t * p = &c->pool[at];
   int added           = !p->update;

@@ -67,7 +67,7 @@ typedef struct sf_cycle_pool {
   double depth[2];
   double limit[2];
   uint32_t place[2];         /* in the lists of token a and b */
-  sf_pool_update_t * update; /* the last one, its state behind it; NULL = unknown */
+  sf_pool_update_t * update; /* the last one, what quotes read behind it; NULL = unknown */
 } sf_cycle_pool_t;
 
 /* Private to cycles.c but for base, pool_end, cut_searches. */
@@ -112,7 +112,7 @@ void sf_cycles_close( sf_cycles_t * c );
 /* sf_cycles_base says which token cycles begin with. */
 void sf_cycles_base( sf_cycles_t * c, uint32_t token );
 
-/* sf_cycles_update takes a copy of a pool's update and the state behind it.  The first update adds the pool.  A pool that
+/* sf_cycles_update takes a copy of a pool's update and of what quotes read of the state behind it.  The first update adds the pool.  A pool that
    is stale, disabled or not open yet has no rate until the next.  Returns 1 if the pool is new, 0 if not, SF_ERR_ARG if
    its numbers are out of range or its tokens changed, SF_ERR_LIMIT without memory.  Hot but for new pools. */
 int sf_cycles_update( sf_cycles_t * c, sf_pool_update_t const * update, int stale );

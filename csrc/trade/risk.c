@@ -18,10 +18,16 @@ void sf_risk_init( sf_risk_t * r, uint64_t run, uint64_t now_ns, uint64_t utc_ns
   for( uint32_t b = 0; b < SF_RISK_BOT_MAX; b++ ) r->bot[b].running = r->bot[b].name[0] != 0;
 }
 
+/* A position that is about to change. */
+static sf_position_row_t * position_at( sf_risk_t * r, uint32_t token ) {
+  r->changed[token / 64] |= 1UL << token % 64;
+  return &r->position[token];
+}
+
 void sf_risk_token( sf_risk_t * r, uint8_t const mint[32] ) {
   if( r->token_cnt == SF_RISK_TOKEN_MAX ) return;
   uint32_t token = r->token_cnt++;
-  memcpy( r->position[token].mint, mint, 32 );
+  memcpy( position_at( r, token )->mint, mint, 32 );
   r->token_max[token] = UINT64_MAX;
   if( !memcmp( mint, r->base_mint, 32 ) ) r->base = token;
   for( uint32_t i = 0; i < r->mint_cnt; i++ )
@@ -38,7 +44,7 @@ static void day_roll( sf_risk_t * r, uint64_t utc_ns ) {
   r->day                      = utc_ns / DAY_NS;
   r->limit.today_lamports     = 0;
   r->limit.today_fee_lamports = 0;
-  for( uint32_t i = 0; i < r->token_cnt; i++ ) r->position[i].booked_today = 0;
+  for( uint32_t i = 0; i < r->token_cnt; i++ ) position_at( r, i )->booked_today = 0;
 }
 
 static void bucket_fill( sf_risk_t * r, uint64_t now_ns ) {
@@ -257,7 +263,7 @@ static verdict_t gate( sf_risk_t * r, sf_intent_t const * i, sf_risk_view_t cons
   r->open_lamports += r->open[at].lamports;
   r->limit.open_lamports += value;
   r->limit.open_orders++;
-  r->position[i->token_in].reserved += r->open[at].reserved;
+  position_at( r, i->token_in )->reserved += r->open[at].reserved;
   PASS;
 }
 
@@ -293,7 +299,7 @@ static int open_release( sf_risk_t * r, uint64_t order ) {
   r->open_lamports -= open->lamports;
   r->limit.open_lamports -= open->value;
   r->limit.open_orders--;
-  r->position[open->token_in].reserved -= open->reserved;
+  position_at( r, open->token_in )->reserved -= open->reserved;
   r->open_cnt--;
   r->open_order[at] = r->open_order[r->open_cnt];
   r->open[at]       = r->open[r->open_cnt];
@@ -308,7 +314,7 @@ static int past_known( sf_risk_t const * r, uint64_t order ) {
 
 static void position_book( sf_risk_t * r, uint32_t token, int64_t delta ) {
   if( token >= r->token_cnt ) return;
-  sf_position_row_t * p = &r->position[token];
+  sf_position_row_t * p = position_at( r, token );
   p->balance += delta;
   p->booked += delta;
   p->booked_today += delta;
@@ -351,7 +357,7 @@ int sf_risk_fill( sf_risk_t * r, sf_fill_t const * f, uint64_t utc_ns ) {
 
   int landed             = f->outcome == SF_FILL_LANDED;
   sf_bot_row_t * bot     = f->bot < SF_RISK_BOT_MAX ? &r->bot[f->bot] : 0;
-  sf_position_row_t * in = f->token_in < r->token_cnt ? &r->position[f->token_in] : 0;
+  sf_position_row_t * in = f->token_in < r->token_cnt ? position_at( r, f->token_in ) : 0;
   uint64_t paid          = f->fee_lamports + ( landed ? f->tip_lamports : 0 );
   int64_t result         = 0;
   if( landed ) {
@@ -377,7 +383,8 @@ int sf_risk_fill( sf_risk_t * r, sf_fill_t const * f, uint64_t utc_ns ) {
 }
 
 void sf_risk_balance( sf_risk_t * r, sf_balance_t const * b ) {
-  if( b->token < r->token_cnt ) r->position[b->token].balance = b->amount > INT64_MAX ? INT64_MAX : (int64_t)b->amount;
+  if( b->token < r->token_cnt )
+    position_at( r, b->token )->balance = b->amount > INT64_MAX ? INT64_MAX : (int64_t)b->amount;
 }
 
 int sf_risk_verdict( sf_risk_t * r, sf_verdict_t const * v ) {
@@ -402,7 +409,7 @@ static int command_open( sf_risk_t * r, sf_command_t const * c ) {
   r->open[at]       = ( sf_risk_open_t ){ .value = value, .reserved = c->value, .token_in = c->token, .bot = c->bot };
   r->limit.open_lamports += value;
   r->limit.open_orders++;
-  r->position[c->token].reserved += c->value;
+  position_at( r, c->token )->reserved += c->value;
   return 0;
 }
 
@@ -426,7 +433,7 @@ int sf_risk_command( sf_risk_t * r, sf_command_t const * c ) {
     return 0;
   case SF_VERB_POSITION:
     if( c->token >= r->token_cnt ) return SF_ERR_ARG;
-    r->position[c->token].booked += (int64_t)c->value; /* a recovered fill may have come first */
+    position_at( r, c->token )->booked += (int64_t)c->value; /* a recovered fill may have come first */
     return 0;
   case SF_VERB_OPEN: return command_open( r, c );
   case SF_VERB_DAY:

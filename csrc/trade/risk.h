@@ -112,6 +112,7 @@ typedef struct sf_risk {
   sf_risk_safety_t safety[SF_RISK_TOKEN_MAX];
   uint64_t token_max[SF_RISK_TOKEN_MAX]; /* largest amount_in of a token */
   sf_risk_lot_t lot[SF_RISK_TOKEN_MAX];
+  uint64_t changed[SF_RISK_TOKEN_MAX / 64]; /* bit per position that changed; the owner clears them */
   sf_position_row_t position[SF_RISK_TOKEN_MAX];
   sf_bot_row_t bot[SF_RISK_BOT_MAX];
 } sf_risk_t;

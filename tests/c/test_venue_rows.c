@@ -161,6 +161,25 @@ static void say( pool_t const * p, void const * state ) {
   }
 }
 
+/* Quotes read no more than quote_bytes of a state. */
+static void quote_bytes_check( pool_t const * p, void const * state, uint32_t bytes ) {
+  static uint8_t other[SF_POOL_STATE_MAX] __attribute__( ( aligned( 64 ) ) );
+  if( !p->row->quote_bytes ) return;
+  CHECK( p->row->quote_bytes < bytes );
+  for( uint32_t i = 0; i < bytes; i++ )
+    other[i] = i < p->row->quote_bytes ? ( (uint8_t const *)state )[i] : (uint8_t)sf_rng_next( &rng );
+  for( uint32_t k = 0; k < 200; k++ ) {
+    uint64_t amount = sf_rng_next( &rng ) >> sf_rng_below( &rng, 64 );
+    sf_quote_t a, b;
+    p->row->quote_in( state, k & 1, amount, NOW, &a );
+    p->row->quote_in( other, k & 1, amount, NOW, &b );
+    CHECK( a.status == b.status && a.error == b.error && ( a.status || a.amount_out == b.amount_out ) );
+    p->row->quote_out( state, k & 1, amount, NOW, &a );
+    p->row->quote_out( other, k & 1, amount, NOW, &b );
+    CHECK( a.status == b.status && a.error == b.error && ( a.status || a.amount_in == b.amount_in ) );
+  }
+}
+
 /* The curve within 10^-9 of what swaps pay, up to its limit. */
 static void curve_check( pool_t const * p, void const * state ) {
   for( int a_to_b = 0; a_to_b < 2; a_to_b++ ) {
@@ -293,6 +312,7 @@ static int pool_check( pool_t const * p ) {
   void * state = travelled( p, work, &bytes );
   say( p, state );
   curve_check( p, state );
+  quote_bytes_check( p, state, bytes );
   swap_check( p, state );
   uint64_t reserve[2];
   row->reserves( state, reserve );
