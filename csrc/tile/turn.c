@@ -40,7 +40,11 @@ static int receive( sf_tile_t * t, uint32_t i, sf_message_t * buffer, uint64_t b
   for( int k = 0; k < 2; k++ ) {
     uint64_t lost = c->lost;
     int rc        = sf_link_receive( c, buffer, bytes );
-    if( rc >= 0 ) return rc;
+    if( rc >= 0 ) {
+      /* looked at behind this message, or behind the one that is waited for, and last touched a ring ago */
+      __builtin_prefetch( c->slots + ( ( c->next + !rc ) & c->mask ) * c->slot_bytes );
+      return rc;
+    }
     t->jumped[i] += c->lost - lost;
     t->count[SF_COUNTER_OVERRUN_MESSAGES] += c->lost - lost;
   }
