@@ -3,6 +3,7 @@
     python -m bench [CASE ...] [--short] [--json] [--out FILE]   measure, and write FILE and beside it .html and .hlog
     python -m bench soak --minutes 60                            an hour of trading with 50 bots
     python -m bench compare A B [--fail-over 10%]                what became slower from report A to report B
+    python -m bench turns DIR [CASE ...]                         the same from checkout DIR to this, in turns
     python -m bench prove-compare [--trials 10]                  whether compare finds a tenth, and only that
     python -m bench baseline REPORT                              bench/baseline.json, which short runs are held against
     python -m bench html REPORT [FILE]                           the report as one page
@@ -24,7 +25,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import prove_compare, soak
+from bench import prove_compare, soak, turns
 from bench.harness import cases, compare, figures, page, table
 from bench.harness.program import ProgramError
 from bench.harness.result import ROOT, Report
@@ -80,15 +81,43 @@ def _compare(arguments: Sequence[str]) -> int:
     parser.add_argument("--all", action="store_true", help="also list what did not change")
     options = parser.parse_args(arguments)
     try:
-        a, b = Report.load(options.a), Report.load(options.b)
-        compared = compare.compare(a, b, over=options.fail_over)
+        return _judged(Report.load(options.a), Report.load(options.b), options.fail_over, everything=options.all)
     except (OSError, ValueError) as error:
         print(f"bench compare: {error}", file=sys.stderr)
         return 2
-    print(compare.text(compared, everything=options.all))
+
+
+def _judged(a: Report, b: Report, over: float, *, everything: bool) -> int:
+    """Prints what changed from a to b; 1 if anything became slower."""
+    compared = compare.compare(a, b, over=over)
+    print(compare.text(compared, everything=everything))
     if warning := compare.disturbed(a, b):
         print(warning, file=sys.stderr)
     return int(any(each.verdict == "slower" for each in compared))
+
+
+def _turns(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="bench turns", description=turns.__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("dir", type=Path, metavar="DIR")
+    parser.add_argument("cases", nargs="*", metavar="CASE", default=["tick"], help="tick, unless some are named")
+    parser.add_argument("--times", type=int, default=3, metavar="N", help="how often each is measured")
+    parser.add_argument("--fail-over", type=compare.percent, default=0.05, metavar="PERCENT")
+    parser.add_argument("--all", action="store_true", help="also list what did not change")
+    options = parser.parse_args(arguments)
+    try:
+        theirs, ours = turns.measure(
+            options.dir.resolve(), options.cases, options.times, lambda line: print(line, file=sys.stderr, flush=True)
+        )
+        stem = REPORTS / time.strftime("%Y%m%dT%H%M%S")
+        theirs.save(stem.with_name(f"{stem.name}-theirs.json"))
+        ours.save(stem.with_name(f"{stem.name}-ours.json"))
+        print(f"{stem}-theirs.json, {stem.name}-ours.json")
+        return _judged(theirs, ours, options.fail_over, everything=options.all)
+    except (ProgramError, OSError, ValueError) as error:
+        print(f"bench turns: {error}", file=sys.stderr)
+        return 2
 
 
 def _prove_compare(arguments: Sequence[str]) -> int:
@@ -150,6 +179,7 @@ def _figures(arguments: Sequence[str]) -> int:
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "compare": _compare,
+    "turns": _turns,
     "prove-compare": _prove_compare,
     "baseline": _baseline,
     "html": _html,

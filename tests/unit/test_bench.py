@@ -14,7 +14,7 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
 from bench import __main__ as command
-from bench import soak
+from bench import soak, turns
 from bench.harness import compare, figures, page, table
 from bench.harness.hdr import TOP, Histogram, bucket_of, bucket_range, log_lines
 from bench.harness.host import facts
@@ -178,6 +178,24 @@ def test_a_step_of_the_clock_is_no_slowdown() -> None:
     assert "slower" in {each.verdict for each in compare.compare(a, b, over=0.05)}
     a.case("tick").clock = {"step_ns": 40.0}
     assert {each.verdict for each in compare.compare(a, b, over=0.05)} == {"same"}
+
+
+def test_reports_measured_in_turns_are_compared_as_one() -> None:
+    chosen = random.Random(5)
+    ours, theirs = [], []
+    for drift in (1.0, 1.3, 0.9):  # the machine becomes slower and faster, for both
+        for made, delay in ((theirs, 0.0), (ours, 0.1)):
+            one = stages(chosen, delay=delay)
+            for result in one.case("tick").results:
+                result.value *= drift
+                result.rounds = [each * (1 / drift if result.unit == "per_second" else drift) for each in result.rounds]
+            made.append(one)
+    a, b = turns.merged(theirs, ours), turns.merged(ours, theirs)
+    assert {len(result.rounds) for result in a.case("tick").results} == {15}
+    found = compare.compare(a, b, over=0.05)
+    assert {each.name for each in found if each.verdict == "slower"} <= {"tick arb"}
+    arb = next(each for each in found if each.name == "tick arb")
+    assert arb.best == pytest.approx(0.1, abs=0.03) and arb.a.floor == arb.b.floor
 
 
 def test_a_disturbed_floor_slows_nothing() -> None:
