@@ -45,12 +45,13 @@ def tile_params(config: Config, chain: Endpoints, wallet: str, state: StateDirec
     risk |= {f"mint.{mint}": amount for mint, amount in config.risk.mint_max_amount.items()}
     for key in ("cu_limit_base", "cu_limit_per_hop", "cu_price_micro_lamports"):
         risk[key] = getattr(config.build, key)
-    build = _plain(config.build, "lookup_tables") | {"wallet": wallet}
+    build = _plain(config.build, "lookup_tables") | {"wallet": wallet, "ladder": int(config.sign.ladder)}
     if not config.build.tip_account:
         del build["tip_account"]
     if config.build.lookup_tables or state.own_lookup_tables():
         build["lookup_tables_path"] = state.lookup_tables_path("build")
     sign = _plain(config.sign, "programs", "tip_accounts", "lookup_tables") | {
+        "ladder": int(config.sign.ladder),
         "key_path": config.wallet_path,
         "programs": ",".join(config.sign.programs),
     }

@@ -178,6 +178,8 @@ def _bots(config: Config) -> Iterator[str]:
                 yield f"bots.{name}.base_mint: costs are in lamports, so only WSOL is accepted; use {WSOL}"
             if bot.tip_bps and not config.build.tip_account:
                 yield f"bots.{name}.tip_bps: needs build.tip_account; set that, or 0 here"
+            if bot.ladder_loss_bps and not config.sign.ladder:
+                yield f"bots.{name}.ladder_loss_bps: needs sign.ladder; set that, or 0 here"
             if bot.slippage_bps > config.risk.collar_bps:
                 yield (
                     f"bots.{name}.slippage_bps: is above risk.collar_bps, so every order would be denied; "

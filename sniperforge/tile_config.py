@@ -45,6 +45,7 @@ class ArbConfig(_Section, frozen=True, tag_field="kind", tag="arb"):
     cu_price_micro_lamports: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     slippage_bps: Annotated[int, Meta(ge=0, le=9999)]
     cooldown_slots: Annotated[int, Meta(ge=0, le=100_000)]
+    ladder_loss_bps: BasisPoints
 
 
 class StrategyConfig(_Section, frozen=True, tag_field="kind", tag="strategy"):
@@ -88,6 +89,7 @@ class SignConfig(_Section, frozen=True):
     max_fee_lamports: Annotated[int, Meta(ge=5000, le=2**63 - 1)]
     max_tip_lamports: Amount
     max_signatures_per_second: Annotated[int, Meta(ge=1, le=1_000_000)]
+    ladder: bool
     programs: Annotated[list[Address], Meta(min_length=1, max_length=32)]
     tip_accounts: list[Address]
     protect_account: str

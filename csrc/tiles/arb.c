@@ -12,6 +12,9 @@
    A route whose transaction was too large is not proposed again: its fill says that it was dropped for size.  Routes
    that create accounts and routes that do not are told apart.
 
+   With ladder_loss_bps a rung of the route's ladder is proposed instead of the best amounts where it earns at most that much
+   less: its transaction may have been signed already (trade/ladder.h).
+
    A token of which neither a balance nor a landed fill has told is one whose account may be missing: an intent
    over it has its accounts created.
 
@@ -27,6 +30,7 @@
 #include "tile/tile.h"
 #include "trade/cost.h"
 #include "trade/cycles.h"
+#include "trade/seeds.h"
 
 #define UNDER_WAY    256 /* cycles that hold pools at once; beyond, no intent */
 #define INTENT_BYTES ( (uint32_t)( sizeof( sf_message_t ) + sizeof( sf_intent_t ) ) )
@@ -34,11 +38,11 @@
 
 enum { IN_MARKET, IN_DENIED, IN_FILL };
 
-enum { C_UPDATES, C_CANDIDATES, C_INTENTS, C_BELOW_COST, C_BAD, C_RELEASED, C_TIMED_OUT, C_CNT };
+enum { C_UPDATES, C_CANDIDATES, C_INTENTS, C_BELOW_COST, C_BAD, C_RELEASED, C_TIMED_OUT, C_RUNGS, C_CNT };
 enum { G_POOLS, G_UNDER_WAY, G_CUT, G_CNT };
 static char const * const counter_names[C_CNT] = {
   "pool_updates", "candidate_cycles", "intents",          "cycles_below_cost",
-  "bad_updates",  "cycles_released",  "cycles_timed_out",
+  "bad_updates",  "cycles_released",  "cycles_timed_out", "ladder_intents",
 };
 static char const * const gauge_names[G_CNT] = { "pools_known", "cycles_under_way", "searches_cut" };
 
@@ -72,6 +76,7 @@ typedef struct arb {
   int counter[C_CNT];
   int gauge[G_CNT];
   sf_cycles_t cycles;
+  sf_seeds_t seeds;
 } arb_t;
 
 /* -- cycles under way ------------------------------------------------------ */
@@ -106,9 +111,10 @@ static int route_dropped( arb_t const * a, uint64_t key ) {
   return a->too_large_bits[hash >> 6 & 7] >> ( hash & 63 ) & 1 && a->too_large[hash % TOO_LARGE] == key;
 }
 
-static void release_intent( sf_tile_t * t, arb_t * a, uint64_t intent, int landed, int too_large ) {
+static void release_intent( sf_tile_t * t, arb_t * a, uint64_t intent, int landed, int failed, int too_large ) {
   for( uint32_t i = 0; i < a->under_way_cnt; i++ )
     if( a->under_way[i].intent == intent ) {
+      if( failed ) sf_seeds_forget( &a->seeds, a->under_way[i].route );
       if( too_large ) route_drop( a, a->under_way[i].route );
       for( uint32_t h = 0; landed && h < a->under_way[i].hop_cnt; h++ ) {
         sf_pool_update_t const * u = sf_cycles_pool( &a->cycles, 2 * a->under_way[i].pool[h] );
@@ -209,6 +215,13 @@ static void hop_fill( arb_t const * a, sf_route_t const * route, uint32_t h, sf_
                                              .min_out   = route->min_out[h] };
 }
 
+/* Turns an intent into a rung where that costs little enough. */
+static void ladder_ask( sf_tile_t * t, arb_t * a, sf_route_t const * route, uint64_t key, sf_intent_t * i ) {
+  sf_pool_update_t const * update[SF_CYCLE_HOPS];
+  for( uint32_t h = 0; h < route->hop_cnt; h++ ) update[h] = sf_cycles_pool( &a->cycles, route->edge[h] );
+  if( sf_seeds_ask( &a->seeds, key, update, i ) ) sf_tile_count( t, a->counter[C_RUNGS], 1 );
+}
+
 static void intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, plan_t const * p ) {
   sf_message_t * slot      = sf_tile_claim( t, a->out );
   sf_intent_t * i          = (sf_intent_t *)( slot + 1 );
@@ -233,6 +246,7 @@ static void intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, pl
   for( uint32_t h = 0; h < route->hop_cnt; h++ ) hop_fill( a, route, h, &i->hop[h] );
   i->hop[route->hop_cnt - 1].min_out = i->min_out;
   *u = ( under_way_t ){ .intent = i->intent, .slot = a->slot, .route = p->key, .hop_cnt = route->hop_cnt };
+  if( a->seeds.loss_bps ) ladder_ask( t, a, route, u->route, i );
   sf_tile_publish( t, a->out, slot, SF_MSG_INTENT, sizeof( *i ), (uint32_t)a->bot, m->t_origin );
   for( uint32_t h = 0; h < route->hop_cnt; h++ ) {
     u->pool[h] = route->edge[h] >> 1;
@@ -291,7 +305,8 @@ static void on_fill( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
     token_hold( a, f->token_out );
   }
   if( f->bot == a->bot && !( f->flags & SF_FILL_RECOVERED ) )
-    release_intent( t, a, f->intent, landed, f->outcome == SF_FILL_DROPPED && f->error == SF_REFUSE_SIZE );
+    release_intent( t, a, f->intent, landed, f->outcome == SF_FILL_REVERTED || f->outcome == SF_FILL_DROPPED,
+                    f->outcome == SF_FILL_DROPPED && f->error == SF_REFUSE_SIZE );
 }
 
 static void arb_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
@@ -301,7 +316,7 @@ static void arb_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   case IN_DENIED: {
     sf_denied_t const * d = (sf_denied_t const *)( m + 1 );
     if( m->kind == SF_MSG_DENIED && m->length == sizeof( *d ) && d->bot == a->bot )
-      release_intent( t, a, d->intent, 0, 0 );
+      release_intent( t, a, d->intent, 0, 1, 0 );
     return;
   }
   default: on_fill( t, a, m ); return;
@@ -368,6 +383,12 @@ static int arb_init( sf_tile_t * t ) {
       ( err = sf_tile_param_u64( t, "slippage_bps", 0, SF_BPS - 1, &a->slippage_bps ) ) ||
       ( err = sf_tile_param_u64( t, "cooldown_slots", 0, 1000000, &a->cooldown_slots ) ) )
     return err;
+  if( sf_tile_param( t, "ladder_loss_bps" ) &&
+      ( err = sf_tile_param_u64( t, "ladder_loss_bps", 0, SF_BPS, &a->seeds.loss_bps ) ) )
+    return err;
+  a->seeds.slippage_bps = a->slippage_bps;
+  a->seeds.min_profit   = a->min_profit;
+  a->seeds.max_amount   = max_amount;
   if( memcmp( a->base_mint, sf_mint_wrapped_sol, 32 ) )
     return sf_err_set( SF_ERR_ARG, "%s: base_mint=%s; fees are paid in lamports, so only WSOL's mint will do",
                        sf_tile_name( t ), mint );

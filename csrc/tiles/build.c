@@ -36,7 +36,7 @@
 #include "trade/forms.h"
 #include "trade/ladder.h"
 
-#define ORDERS 1024 /* the latest ones, whose fills tell of their routes and around which a ladder may stand */
+#define ORDERS 1024 /* the latest ones, whose fills tell of their routes and which sign surely remembers */
 
 #define DISTINCT_ORDERS 3072 /* together SF_COST_DISTINCT_UNITS + 1 */
 #define DISTINCT_RUNGS  1024
@@ -63,6 +63,7 @@ typedef struct ladder {
   uint64_t used; /* stamp of the route's last order, 0 = empty */
   uint64_t made; /* of the form */
   uint64_t seed; /* order */
+  uint64_t told; /* 1 = sign has had a rung of it, and keeps the seed */
   sf_form_t * form;
   uint64_t amount_in[SF_LADDER_RUNGS]; /* of the rungs' terms; 0 = there is no such rung */
   rung_t rung[SF_LADDER_RUNGS];
@@ -310,6 +311,7 @@ static void ladder_set( build_t * b, ladder_t * l, sf_order_t const * order, sf_
   l->made = form->made;
   l->form = form;
   l->seed = order->order;
+  l->told = 0;
   for( uint32_t i = 0; i < SF_LADDER_RUNGS; i++ ) {
     rung_t * r      = &l->rung[i];
     int err         = sf_ladder_rung( &order->intent, i, &r->terms );
@@ -343,11 +345,12 @@ static uint32_t rung_number( build_t const * b, rung_t const * r ) {
   return 1 + SF_LADDER_RUNGS * ladder + (uint32_t)( r - b->ladder[ladder].rung );
 }
 
-static void rung_build( sf_tile_t * t, build_t * b, ladder_t const * l, rung_t * r ) {
+static void rung_build( sf_tile_t * t, build_t * b, ladder_t * l, rung_t * r ) {
   sf_message_t * slot = sf_tile_claim( t, (uint32_t)b->out_message );
   sf_wire_t * wire    = (sf_wire_t *)( slot + 1 );
   if( !++b->serial ) b->serial++;
   b->epoch_rungs++;
+  l->told   = 1;
   r->epoch  = b->epoch;
   r->serial = b->serial;
   wire_head( b, l->seed, &r->terms, wire );
@@ -363,7 +366,7 @@ static rung_t * rung_next( build_t * b, ladder_t ** ladder ) {
   for( uint32_t n = 0; n < SF_LADDER_PLACES; n++ ) {
     uint32_t at = ( b->at + n ) % SF_LADDER_PLACES, i = at % SF_LADDER_RUNGS;
     ladder_t * l = &b->ladder[at / SF_LADDER_RUNGS];
-    if( !l->used || l->made != l->form->made || b->newest_order - l->seed >= ORDERS ) {
+    if( !l->used || l->made != l->form->made || ( !l->told && b->newest_order - l->seed >= ORDERS ) ) {
       n += SF_LADDER_RUNGS - 1 - i;
       continue;
     }

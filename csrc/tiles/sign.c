@@ -104,6 +104,7 @@ typedef struct sign {
   uint32_t to_sign_first;
   uint32_t to_sign_end;
   uint32_t to_sign[SF_LADDER_PLACES]; /* places, maybe of rungs that are not there any more */
+  sf_order_t seed[SF_LADDER_ROUTES];  /* what the ladders stand around */
   rung_t rung[SF_LADDER_PLACES];
 } sign_t;
 
@@ -327,17 +328,27 @@ static void wire_publish( sf_tile_t * t, sign_t * s, sf_message_t * slot, sf_wir
 
 /* -- rungs --------------------------------------------------------------------- */
 
+/* The order that a ladder stands around: as it is kept, or from the orders that came; NULL if it is not known. */
+static sf_order_t const * seed_get( sign_t * s, uint32_t ladder, uint64_t number ) {
+  sf_order_t * seed           = &s->seed[ladder];
+  known_order_t const * known = &s->known[number % ORDERS];
+  if( number && seed->order == number ) return seed;
+  if( !number || known->number != number ) return NULL;
+  *seed = known->order;
+  return seed;
+}
+
 /* Checks the transaction in s->now and keeps it.  Publishes nothing, whatever is wrong with it. */
 static void rung_keep( sf_tile_t * t, sign_t * s ) {
-  sf_wire_t const * wire      = &s->now.wire;
-  uint32_t place              = wire->rung - 1;
-  known_order_t const * known = &s->known[wire->order % ORDERS];
+  sf_wire_t const * wire = &s->now.wire;
+  uint32_t place         = wire->rung - 1;
   if( !s->chain || place >= SF_LADDER_PLACES ) return;
-  rung_t * r  = &s->rung[place];
-  r->serial   = 0;
-  int refused = !length_fits( &s->now ) || !wire->order || known->number != wire->order || !wire->rung_serial ||
-                sf_ladder_rung( &known->order.intent, place % SF_LADDER_RUNGS, &r->terms ) ||
-                wire->bot != r->terms.bot || content_check( s, &r->terms, wire ).reason;
+  sf_order_t const * seed = seed_get( s, place / SF_LADDER_RUNGS, wire->order );
+  rung_t * r              = &s->rung[place];
+  r->serial               = 0;
+  int refused             = !length_fits( &s->now ) || !seed || !wire->rung_serial ||
+                sf_ladder_rung( &seed->intent, place % SF_LADDER_RUNGS, &r->terms ) || wire->bot != r->terms.bot ||
+                content_check( s, &r->terms, wire ).reason;
   sf_tile_count( t, refused ? s->ahead_refused : s->ahead_rungs, 1 );
   if( refused ) return;
   memcpy( s->ahead_blockhash, wire->blockhash, 32 );

@@ -213,6 +213,28 @@ static void orders_that_are_rungs_were_signed_ahead( void ) {
   sf_rig_close( rig );
 }
 
+/* A ladder stands as long as its rungs are ordered, however long ago its seed was. */
+static void a_ladder_outlives_the_memory_of_orders( void ) {
+  sf_rig_t * rig = rig_both();
+  uint64_t end = sf_clock_ns() + 20000000000ul, n = 1;
+  sf_order_t seed, order;
+  received_t got;
+  for( int is_rung = 0; n <= 3000 || !is_rung; n++ ) {
+    order_make( &order, ORDER( n ), 1, ( uint32_t[] ){ 20 }, 5000 );
+    if( n == 2 ) seed = order;
+    if( n > 2 ) CHECK( !sf_ladder_rung( &seed.intent, n % SF_LADDER_RUNGS, &order.intent ) );
+    if( n % 500 == 0 ) {
+      fake_key( "blockhash", (uint32_t)n, chain.blockhash );
+      CHECK( !sf_table_write( sf_rig_table_of( rig, "chain" ), 0, &chain ) );
+    }
+    order_inject( rig, &order );
+    CHECK( next_message( rig, "wire", &got ) == SF_MSG_WIRE && sf_clock_ns() < end );
+    is_rung = got.wire.rung != 0;
+  }
+  CHECK( !sf_rig_counter( rig, "sign", "ahead_refused" ) );
+  sf_rig_close( rig );
+}
+
 /* More routes than there are ladders: those ordered last have one. */
 static void the_latest_routes_have_ladders( void ) {
   sf_rig_t * rig = rig_both();
@@ -457,6 +479,7 @@ int main( void ) {
   rungs_are_the_seed_in_other_sizes();
   terms_are_all_that_a_transaction_says();
   orders_that_are_rungs_were_signed_ahead();
+  a_ladder_outlives_the_memory_of_orders();
   the_latest_routes_have_ladders();
   a_rung_is_handed_out_once_and_to_its_order();
   what_is_signed_ahead_is_checked_as_an_order_is();
