@@ -20,9 +20,10 @@
    restart differ from the first ones before it.
 
    With `ladder` the routes that were ordered last have a ladder (trade/ladder.h) around their last order that was no rung.
-   Its rungs are built for the newest blockhash while there is nothing else to do, one each AHEAD_NS, and sent to sign to be
-   signed ahead.  An order that says what a rung says becomes a message that names the rung.  A rung is used once, and then built
-   anew: rungs raise the compute limit by 3072..4095 units by their own number, at most DISTINCT_RUNGS for one blockhash. */
+   Its rungs are built while there is nothing else to do, one each AHEAD_NS, and sent to sign to be signed ahead.  An order
+   that says what a rung says becomes a message that names the rung.  A rung is used once, and then built anew: rungs raise
+   the compute limit by 3072..4095 units by their own number, at most DISTINCT_RUNGS for one blockhash.  All rungs have one
+   blockhash, which is left for the newest one after EPOCH_NS: it lives for a minute, and a signature costs 12 us. */
 
 #include <stddef.h>
 #include <string.h>
@@ -42,6 +43,7 @@
 #define DISTINCT_RUNGS  1024
 #define MARGIN_PERCENT  15 /* over the most units that a route has used */
 
+#define EPOCH_NS   10000000000ul
 #define AHEAD_NS   15000 /* between two rungs: what sign takes for one */
 #define HOT_ORDERS 2     /* over a route, before it gets a ladder */
 
@@ -98,13 +100,13 @@ typedef struct build {
 
   uint64_t with_ladder;
   uint64_t newest_order;
-  uint64_t epoch; /* counts blockhashes */
-  uint8_t epoch_blockhash[32];
-  uint64_t epoch_rungs; /* built in it */
-  uint64_t next_ahead;  /* engine clock */
-  uint32_t serial;      /* of the last rung */
-  uint32_t to_build;    /* 1 = some rung may have to be built */
-  uint32_t at;          /* place that is looked at next */
+  uint64_t epoch;           /* counts the rungs' blockhashes */
+  sf_chain_row_t epoch_row; /* with the present one */
+  uint64_t epoch_rungs;     /* built in it */
+  uint64_t next_ahead;      /* engine clock */
+  uint32_t serial;          /* of the last rung */
+  uint32_t to_build;        /* 1 = some rung may have to be built */
+  uint32_t at;              /* place that is looked at next */
   uint64_t stamp;
   ladder_t ladder[SF_LADDER_ROUTES];
 } build_t;
@@ -213,8 +215,7 @@ static uint32_t units_of( build_t const * b, sf_intent_t const * intent, sf_form
 }
 
 /* Writes all of a message but the transaction. */
-static void wire_head( build_t const * b, uint64_t order, sf_intent_t const * intent, sf_wire_t * wire ) {
-  sf_chain_row_t const * chain  = &b->chain_row;
+static void wire_head( sf_chain_row_t const * chain, uint64_t order, sf_intent_t const * intent, sf_wire_t * wire ) {
   wire->order                   = order;
   wire->last_valid_block_height = chain->last_valid_block_height;
   wire->blockhash_slot          = chain->blockhash_slot;
@@ -231,7 +232,7 @@ static void wire_head( build_t const * b, uint64_t order, sf_intent_t const * in
 static void wire_fill( build_t const * b, sf_intent_t const * intent, sf_form_t const * form, uint64_t distinct,
                        sf_wire_t * wire ) {
   sf_form_values_t values = { .intent               = intent,
-                              .blockhash            = b->chain_row.blockhash,
+                              .blockhash            = wire->blockhash,
                               .price_micro_lamports = intent->cu_price_micro_lamports,
                               .tip_lamports         = form->tip_off ? intent->tip_lamports : 0,
                               .units                = units_of( b, intent, form, distinct ) };
@@ -278,10 +279,14 @@ static refusal_t form_get( sf_tile_t * t, build_t * b, sf_intent_t const * inten
 
 /* -- the ladder ---------------------------------------------------------------- */
 
-/* Rungs stand for one blockhash only.  chain_row has been read. */
+/* Leaves the rungs' blockhash when it is time.  chain_row has been read. */
 static void epoch_set( build_t * b ) {
-  if( !memcmp( b->epoch_blockhash, b->chain_row.blockhash, 32 ) ) return;
-  memcpy( b->epoch_blockhash, b->chain_row.blockhash, 32 );
+  sf_chain_row_t const *now = &b->chain_row, *then = &b->epoch_row;
+  if( b->epoch && now->blockhash_ns < then->blockhash_ns + EPOCH_NS && now->blockhash_slot >= then->blockhash_slot &&
+      now->block_height < then->last_valid_block_height )
+    return;
+  if( b->epoch && !memcmp( now->blockhash, then->blockhash, 32 ) ) return;
+  b->epoch_row = *now;
   b->epoch++;
   b->epoch_rungs = 0;
   b->to_build    = 1;
@@ -353,7 +358,7 @@ static void rung_build( sf_tile_t * t, build_t * b, ladder_t * l, rung_t * r ) {
   l->told   = 1;
   r->epoch  = b->epoch;
   r->serial = b->serial;
-  wire_head( b, l->seed, &r->terms, wire );
+  wire_head( &b->epoch_row, l->seed, &r->terms, wire );
   wire_fill( b, &r->terms, l->form, DISTINCT_ORDERS + b->serial % DISTINCT_RUNGS, wire );
   wire->rung        = rung_number( b, r );
   wire->rung_serial = r->serial;
@@ -398,7 +403,7 @@ static int build_poll( sf_tile_t * t ) {
   return 1;
 }
 
-/* Looks for a new blockhash. */
+/* Looks for a newer blockhash. */
 static void build_house( sf_tile_t * t, uint64_t now_ns ) {
   build_t * b = sf_tile_state( t );
   (void)now_ns;
@@ -421,7 +426,7 @@ static void on_order( sf_tile_t * t, build_t * b, sf_message_t const * m ) {
   rung_t const * rung = b->with_ladder ? ladder_use( t, b, order, form ) : NULL;
   sf_message_t * slot = sf_tile_claim( t, (uint32_t)b->out_message );
   sf_wire_t * wire    = (sf_wire_t *)( slot + 1 );
-  wire_head( b, order->order, intent, wire );
+  wire_head( rung ? &b->epoch_row : &b->chain_row, order->order, intent, wire );
   if( rung ) {
     wire->rung        = rung_number( b, rung );
     wire->rung_serial = rung->serial;

@@ -12,7 +12,7 @@
    What the accounts of a swap are is derived once and kept (trade/swap.h): the pools table is read again only when the
    bytes do not agree, because a pool may have changed what it is made of.
 
-   With `ladder` build also sends rungs (trade/ladder.h): transactions of orders that may come, for the newest blockhash.  The
+   With `ladder` build also sends rungs (trade/ladder.h): transactions of orders that may come, all for one blockhash.  The
    terms of a rung are made out here, from the order its ladder stands around, and its bytes are held against them as against
    an order.  Rungs are signed when nothing else is to do.  What is signed ahead stays here until an order says what the
    rung says: order, kill word, rate and the blockhash's life are looked at then.  It is handed out once, and a rung of

@@ -179,8 +179,19 @@ static void orders_that_are_rungs_were_signed_ahead( void ) {
   CHECK( sf_rig_counter( rig, "sign", "ahead_used" ) == used && sf_rig_counter( rig, "build", "ladder_hits" ) == used );
   CHECK( !sf_rig_counter( rig, "sign", "ahead_refused" ) );
 
-  /* another blockhash: nothing of the old one is used, and all is made anew */
+  /* a blockhash that is a little newer is for orders on the spot; one that is much newer for rungs too, and all is made
+     anew */
+  sf_chain_row_t const before = chain;
+  fake_key( "blockhash", 9, chain.blockhash );
+  chain.blockhash_slot++;
+  CHECK( !sf_table_write( sf_rig_table_of( rig, "chain" ), 0, &chain ) );
+  chain       = before;
+  order.order = ORDER( ++number );
+  order_through( rig, &order, &wire[0] );
+  CHECK( wire[0].rung );
+  wait_ahead( rig, SF_LADDER_RUNGS + ++used );
   fake_key( "blockhash", 1, chain.blockhash );
+  chain.blockhash_ns += 11000000000ul;
   chain.blockhash_slot++;
   chain.last_valid_block_height++;
   CHECK( !sf_table_write( sf_rig_table_of( rig, "chain" ), 0, &chain ) );
@@ -225,6 +236,7 @@ static void a_ladder_outlives_the_memory_of_orders( void ) {
     if( n > 2 ) CHECK( !sf_ladder_rung( &seed.intent, n % SF_LADDER_RUNGS, &order.intent ) );
     if( n % 500 == 0 ) {
       fake_key( "blockhash", (uint32_t)n, chain.blockhash );
+      chain.blockhash_ns += 11000000000ul;
       CHECK( !sf_table_write( sf_rig_table_of( rig, "chain" ), 0, &chain ) );
     }
     order_inject( rig, &order );
