@@ -30,7 +30,7 @@ from bench.harness import cases, compare, figures, page, table
 from bench.harness.program import ProgramError
 from bench.harness.result import ROOT, Report
 
-CASES = ("link", "tick", "quote", "cycles", "strategy", "journal", "udp", "websocket", "bot", "replay", "soak")
+CASES = ("link", "tick", "sign", "quote", "cycles", "strategy", "journal", "udp", "websocket", "bot", "replay", "soak")
 REPORTS = ROOT / "var" / "bench"
 BASELINE = ROOT / "bench" / "baseline.json"
 

@@ -2,10 +2,10 @@
 
     python -m bench.sign [--short] [--json]
 
-The C program `bench/c/sign.c` measures in one pinned thread; its head says between which points. Orders go over 64 routes
-of one to three pools (32 where they are signed ahead), so that the form of each is known. The peers sign the same 200 bytes
-by the same scheme, one call after the other, each in its own package: solders (Rust), PyNaCl (libsodium), cryptography
-(OpenSSL).
+The C program `bench/c/sign.c` measures in one pinned thread; its head says between which points. Orders go over 64
+routes of one to three pools (32 where they are signed ahead), so that the form of each is known. The peers sign the
+same 200 bytes by the same scheme, one call after the other, each in its own package: solders (Rust), PyNaCl
+(libsodium), cryptography (OpenSSL).
 """
 
 from __future__ import annotations

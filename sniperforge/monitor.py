@@ -95,7 +95,8 @@ def _latency(now: Status) -> Table:
 
 
 def _bots(now: Status) -> Table:
-    table = _table("bots")
+    ladder = now["ladder"]
+    table = _table(f"bots ({ladder['hits']} of {ladder['orders']} orders signed ahead)" if ladder["orders"] else "bots")
     for name in ("bot", "state", "intents", "orders", "denied", "landed", "profitable", "reverted", "expired", "SOL"):
         table.add_column(name, justify="left" if name in ("bot", "state") else "right", no_wrap=True)
     for bot in now["bots"]:

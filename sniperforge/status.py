@@ -68,6 +68,12 @@ def _tiles(instance: Instance, now: int) -> list[dict[str, Any]]:
     return tiles
 
 
+def _ladder(tiles: list[dict[str, Any]]) -> dict[str, int]:
+    """Orders since the start that could have been signed ahead, and those that were (docs/signing.md)."""
+    counters = [tile["counters"] for tile in tiles if tile["kind"] == "build"]
+    return {key: sum(each.get(f"ladder_{key}", 0) for each in counters) for key in ("orders", "hits")}
+
+
 def _links(instance: Instance) -> list[dict[str, Any]]:
     links = []
     for name in instance.link_names:
@@ -234,7 +240,8 @@ def collect(instance: Instance, *, memory: bool) -> dict[str, Any]:
         "uptime_s": (time.time_ns() - control.created_ns) / 1e9,
         "kill": {"level": control.kill, "by": control.kill_by},
         "trading": control.trading and control.kill == "run",
-        "tiles": _tiles(instance, now),
+        "tiles": (tiles := _tiles(instance, now)),
+        "ladder": _ladder(tiles),
         "groups": [
             {"name": name, "wait": group.wait, "wait_asked": group.wait_asked, "core": group.core}
             for name, group in instance.groups.items()

@@ -9,6 +9,8 @@
 
    book, arb, risk, build, sign   each tile's share, from the message before to its own
    tick_to_order, tick_to_signed  from the bytes
+   ladder_build, ladder_sign, tick_to_signed_ladder   the same, where the order is a rung that was signed ahead
+                                  (trade/ladder.h): changes of HOT_POOLS pools, whose routes' orders come again
    quiet_turn                     a turn of book, arb and risk over a change that opens no gap
    quiet_search                   arb's update and search alone; _clocked: one by one, with the clock's 20 ns
    risk_gate                      the gate alone, each order released again
@@ -42,6 +44,7 @@
 #define STEADY_RATE 50e3 /* changes a second */
 #define GAP_EVERY   10
 #define WARM_UP     0.2 /* seconds */
+#define HOT_POOLS   8   /* that change, where transactions are signed ahead */
 #define BOT         1
 #define SOL         1000000000UL
 
@@ -126,26 +129,31 @@ static void link_add( char const * name, char const * producer, uint32_t depth, 
   for( char * c; ( c = strsep( &rest, " " ) ); ) sf_rig_edge( rig, name, strcmp( c, "rig" ) ? c : 0, 1 );
 }
 
+#define AHEAD 2 /* of with_sign: rungs are signed ahead */
+
 static void rig_open( int with_sign ) {
-  char wallet[SF_PUBKEY_TEXT_MAX], build[512], sign[512];
+  char arb[512], wallet[SF_PUBKEY_TEXT_MAX], build[512], sign[512];
   key_make( wallet );
   snprintf( build, sizeof( build ),
             "wallet=%s\ncu_limit_base=5000\ncu_limit_per_hop=80000\ncu_price_micro_lamports=0\n"
-            "max_blockhash_age_ms=150000\n",
-            wallet );
+            "max_blockhash_age_ms=150000\nladder=%d\n",
+            wallet, with_sign == AHEAD );
   snprintf( sign, sizeof( sign ),
             "key_path=%s\nmax_amount_lamports=100000000000\nmax_fee_lamports=2000000\nmax_tip_lamports=0\n"
             "max_signatures_per_second=1000000\nprograms=CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C\n"
-            "tip_accounts=\n",
-            key_path );
+            "tip_accounts=\nladder=%d\n",
+            key_path, with_sign == AHEAD );
   DO( sf_rig_new( &rig ) );
   bench_delay_add( rig );
   DO( sf_rig_huge_pages( rig ) );
   sf_rig_tile( rig, "book", "book", "slots_per_epoch=432000\n" );
-  sf_rig_tile( rig, "arb", "arb",
-               "bot=1\nbase_mint=So11111111111111111111111111111111111111112\nmin_profit_lamports=1000\n"
-               "max_amount_lamports=10000000000\nmax_hops=3\ntip_bps=0\ncu_limit_per_hop=80000\n"
-               "cu_price_micro_lamports=1000\nslippage_bps=2\ncooldown_slots=1000000\n" );
+  snprintf( arb, sizeof( arb ),
+            "bot=1\nbase_mint=So11111111111111111111111111111111111111112\nmin_profit_lamports=1000\n"
+            "max_amount_lamports=10000000000\nmax_hops=3\ntip_bps=0\ncu_limit_per_hop=80000\n"
+            "cu_price_micro_lamports=1000\nslippage_bps=2\ncooldown_slots=1000000\n"
+            "ladder_loss_bps=%d\n",
+            with_sign == AHEAD ? 1000 : 0 );
+  sf_rig_tile( rig, "arb", "arb", arb );
   sf_rig_tile( rig, "risk", "risk",
                "max_order_lamports=10000000000\nmax_open_lamports=100000000000\nmax_open_orders=8\n"
                "max_orders_per_second=1000000000\nmax_daily_loss_lamports=1000000000000\nmax_tip_lamports=0\n"
@@ -324,6 +332,59 @@ static void ticks( uint64_t wanted, int with_sign ) {
   bench_samples_report( "risk", stage[3], cnt );
   bench_samples_report( "tick_to_order", to_order, cnt );
   bench_samples_report( "quiet_turn", quiet, tried );
+}
+
+/* Another blockhash, far from the last one in time; then until no rung is to be signed any more. */
+static void rungs_wait( uint64_t blockhash ) {
+  if( blockhash ) {
+    sf_chain_row_t chain;
+    DO( sf_table_read( sf_rig_table_of( rig, "chain" ), 0, &chain ) );
+    memcpy( chain.blockhash, &blockhash, 8 );
+    chain.blockhash_ns += 11000000000UL;
+    DO( sf_table_write( sf_rig_table_of( rig, "chain" ), 0, &chain ) );
+    sf_rig_house( rig );
+  }
+  for( uint64_t last = sf_clock_ns(); sf_clock_ns() < last + 50000; ) {
+    DO( sf_rig_settle( rig ) );
+    if( take( "message", SF_MSG_AHEAD ) ) last = sf_clock_ns();
+  }
+}
+
+static void ticks_ahead( uint64_t wanted ) {
+  static uint64_t build[TICKS_MAX], sign[TICKS_MAX], to_signed[TICKS_MAX];
+  uint64_t cnt = 0, tried = 0;
+  fixture_account_t third;
+  for( ; tried < 4 * wanted && cnt < wanted; tried++ ) {
+    uint32_t p    = 12 + (uint32_t)sf_rng_below( &rng, HOT_POOLS );
+    double factor = sf_rng_below( &rng, 2 ) ? 1.015 : 1 / 1.015;
+    sf_order_t order;
+    rungs_wait( tried % 100 ? 0 : 1 + tried );
+    swap_begin( p, factor, &third );
+    raw_send( &third );
+    for( uint32_t turn = 0; turn < 2; turn++ ) DO( sf_rig_step( rig ) );
+    published( "market", SF_MSG_POOL );
+    uint64_t start = got.m.t_origin, ordered = published( "order", SF_MSG_ORDER );
+    memcpy( &order, got.payload, sizeof( order ) );
+    uint64_t named = ordered ? published( "message", SF_MSG_RUNG ) : 0, out = published( "wire", SF_MSG_WIRE );
+    if( named && out ) {
+      build[cnt]       = named - ordered;
+      sign[cnt]        = out - named;
+      to_signed[cnt++] = out - start;
+    }
+    swap_begin( p, 1, &third );
+    raw_send( &third );
+    DO( sf_rig_settle( rig ) );
+    if( ordered ) expire( &order );
+    char const * all[] = { "market", "intent.arb", "denied", "order", "message", "wire", "refused" };
+    for( uint32_t l = 0; l < 7; l++ ) take( all[l], 0 );
+  }
+  if( cnt < 100 ) {
+    fprintf( stderr, "tick: only %lu of %lu changes became orders that were signed ahead\n", cnt, tried );
+    exit( 1 );
+  }
+  bench_samples_report( "ladder_build", build, cnt );
+  bench_samples_report( "ladder_sign", sign, cnt );
+  bench_samples_report( "tick_to_signed_ladder", to_signed, cnt );
 }
 
 /* -- steady ------------------------------------------------------------------- */
@@ -538,6 +599,11 @@ int main( int argc, char ** argv ) {
     sf_rig_close( rig );
     key_remove();
   }
+  rig_open( AHEAD );
+  market_read();
+  ticks_ahead( wanted );
+  sf_rig_close( rig );
+  key_remove();
   bench_clock_report();
   return 0;
 }

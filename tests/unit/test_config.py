@@ -135,6 +135,7 @@ def test_a_bare_word_is_a_text() -> None:
         (["bots.arb.tip_bps=100"], "bots.arb.tip_bps"),
         (["bots.arb.base_mint=EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"], "bots.arb.base_mint"),
         (["bots.arb.slippage_bps=51"], "bots.arb.slippage_bps"),
+        (["bots.arb.ladder_loss_bps=100"], "bots.arb.ladder_loss_bps"),
         (["bots.arb.bot=2"], "bot"),
         (["bots.arb.max_hops=4"], "bots.arb.max_hops"),
         (["bots.arb.kind=clever"], "bots.arb"),
