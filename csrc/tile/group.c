@@ -82,6 +82,13 @@ int sf_group_boot( sf_group_t * g ) {
   return 0;
 }
 
+/* Other groups are woken when all tiles had their turn: a wake-up is a system call of some microseconds, and who is
+   awake already, the next tile of this group above all, does not wait for it. */
+static int step_done( sf_group_t * g, int result ) {
+  for( uint32_t i = 0; i < g->tile_cnt; i++ ) sf_tile_wake( g->tile[i] );
+  return result;
+}
+
 int sf_group_step( sf_group_t * g ) {
   int total    = 0;
   uint64_t now = sf_clock_ns();
@@ -91,14 +98,14 @@ int sf_group_step( sf_group_t * g ) {
     int work = sf_tile_turn( t, now );
     if( SF_UNLIKELY( t->failed ) ) {
       sf_tile_finish( t );
-      return SF_ERR_STATE;
+      return step_done( g, SF_ERR_STATE );
     }
     if( SF_UNLIKELY( sf_tile_halting( t ) ) ) sf_tile_finish( t );
     if( !work ) continue;
     total += work;
     now = sf_clock_ns();
   }
-  return total;
+  return step_done( g, total );
 }
 
 static int all_ended( sf_group_t const * g ) {

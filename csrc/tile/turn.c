@@ -242,7 +242,6 @@ int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
       ready = sf_tile_ready( t, 1 );
     }
   }
-  sf_tile_wake( t );
   if( work && t->count[SF_COUNTER_BUSY_TURNS]++ % SAMPLE == 0 )
     sf_hist_add( &t->cnc->hist[SF_HIST_TURN], sf_clock_ns() - now );
   return work;
@@ -269,7 +268,9 @@ void sf_tile_finish( sf_tile_t * t ) {
     if( t->in[i].mask + 1 > most ) most = t->in[i].mask + 1;
   }
   for( uint64_t i = 0; t->booted && !t->failed && i < most / SF_TURN_BATCH + 1; i++ ) {
-    if( !sf_tile_turn( t, sf_clock_ns() ) ) break;
+    int work = sf_tile_turn( t, sf_clock_ns() );
+    sf_tile_wake( t );
+    if( !work ) break;
   }
   if( t->booted && t->ops->fini ) t->ops->fini( t );
   t->booted = 0;

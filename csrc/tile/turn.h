@@ -84,7 +84,7 @@ int sf_tile_ready( sf_tile_t * t, uint64_t messages );
    record is left for the next batch.  Assumes sf_tile_ready. */
 sf_message_t const * sf_tile_take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh );
 
-/* sf_tile_turn is one turn of a C tile at engine clock now; returns how much it did. */
+/* sf_tile_turn is one turn of a C tile at engine clock now; returns how much it did.  sf_tile_wake is due after it. */
 int sf_tile_turn( sf_tile_t * t, uint64_t now );
 
 /* sf_tile_house_due does the housekeeping if it is due, 1 if it was. */
@@ -93,7 +93,7 @@ int sf_tile_house_due( sf_tile_t * t );
 /* sf_tile_flush writes cursors, `published` and counters. */
 void sf_tile_flush( sf_tile_t * t );
 
-/* sf_tile_wake wakes the consumers that sleep on what this turn published. */
+/* sf_tile_wake wakes the consumers that sleep on what was published since the last call. */
 void sf_tile_wake( sf_tile_t * t );
 
 /* sf_tile_end publishes the end: done, or fail with the sentence and the kill
