@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ipc
+from ipc._core import lib
+from ipc.errors import check
 from ipc.tile import Tile, halt_on_kill_signal, run
 from ipc.views import GroupInfo, Instance
 from sniperforge.config import Config
@@ -42,9 +44,24 @@ def tile_class(kind: str) -> type[Tile]:
     return found
 
 
-def run_python_group(name: str, tiles: Iterable[tuple[str, str]]) -> int:
+def place(instance: Instance, group: str | None = None) -> None:
+    """Puts this thread where `sf-group` would put a group's: on its core, or off the cores that groups spin on.
+
+    Args:
+        group: None: this thread is of no group.
+    """
+    core = instance.groups[group].core if group else None
+    if core is not None:
+        check(lib.sf_cpu_pin(core))
+        return
+    spinning = [each.core for each in instance.groups.values() if each.wait == "spin" and each.core is not None]
+    check(lib.sf_cpu_avoid(spinning, len(spinning)))
+
+
+def run_python_group(name: str, group: str, tiles: Iterable[tuple[str, str]]) -> int:
     """Runs the (name, kind) tiles of a Python group in this process until they are halted; returns an exit code."""
     with Instance.open(name) as instance:
+        place(instance, group)
         halt_on_kill_signal(instance)
         made = [tile_class(kind)(instance, tile) for tile, kind in tiles]
 
@@ -94,7 +111,7 @@ class Groups:
     def _fork_python(self, group: GroupInfo) -> int:
         tiles = [(name, self._instance.tiles[name].kind) for name in group.tiles]
         name = self._instance.name
-        return fork(f"sf-{group.name}", lambda: run_python_group(name, tiles))
+        return fork(f"sf-{group.name}", lambda: run_python_group(name, group.name, tiles))
 
     def _spawn(self, arguments: list[str], tiles: tuple[str, ...]) -> int:
         program = self._config.topology.program or str(GROUP_PROGRAM)

@@ -28,7 +28,7 @@ from sniperforge import exits, status
 from sniperforge.checkpoints import Checkpoints
 from sniperforge.commands import Commands
 from sniperforge.config import Config, to_builtins
-from sniperforge.groups import Groups
+from sniperforge.groups import Groups, place
 from sniperforge.launch import Launch, LaunchError, prepare
 from sniperforge.market_watch import MarketWatch, last_use
 from sniperforge.report import line
@@ -92,6 +92,7 @@ class Supervisor:
                 self._say("the kill of a person is in force: nothing is traded until `sniperforge resume`")
             instance.control.start_run(launch.run, supervisor_pid=os.getpid())
             instance.control.beat()
+            place(instance)
             groups = Groups(instance, self._config, self._passphrase)
             closing.callback(groups.kill)
             return self._run(closing, instance, groups, launch)
