@@ -30,7 +30,27 @@ from bench.harness import cases, compare, figures, page, table
 from bench.harness.program import ProgramError
 from bench.harness.result import ROOT, Report
 
-CASES = ("link", "tick", "sign", "quote", "cycles", "strategy", "journal", "udp", "websocket", "bot", "replay", "soak")
+CASES = (
+    "link",
+    "tick",
+    "sign",
+    "quote",
+    "cycles",
+    "strategy",
+    "journal",
+    "udp",
+    "websocket",
+    "bot",
+    "replay",
+    "fanout",
+    "table",
+    "wait",
+    "ptile",
+    "decode",
+    "bots",
+    "engine",
+    "soak",
+)
 REPORTS = ROOT / "var" / "bench"
 BASELINE = ROOT / "bench" / "baseline.json"
 

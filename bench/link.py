@@ -29,7 +29,7 @@ from bench.harness.program import Record
 from bench.harness.result import Case, Floor, Rate, Result, Target, latency, single
 
 TEXT = "one-way latency and streaming of both link kinds beside the bare cache line"
-RUNS, CHUNKS, STEADY_S = 7, 4, 0.5
+RUNS, CHUNKS, STEADY_S = 30, 1, 0.5
 REGIMES = ("near", "far")
 
 RATIOS = {

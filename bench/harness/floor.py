@@ -43,6 +43,12 @@ class Floors:
         """The limit as last measured; `least` of the last two for work, which other programs can only slow."""
         return Floor(name, min(self._seen[name][-2:]))
 
+    def line(self) -> Floor | None:
+        """The cache-line limit, measured once more because cores may float; near if they were near at all."""
+        self.measure()
+        found = line(self.results())
+        return Floor(found.name, found.value) if found else None
+
     def hiccups(self) -> dict[str, float]:
         """Beside the case just measured: the greatest share of a core taken away, and the longest gap."""
         gaps = [histograms[-1].max for histograms in self._gaps.values()]

@@ -14,6 +14,7 @@ from bench.harness.program import run
 from bench.harness.result import Case
 
 EXPECTED = json.loads(BASELINE.read_text())
+TWO_CORES = ("link", "strategy", "udp", "fanout", "table", "wait", "ptile", "bots")
 
 
 def test_the_baseline_has_every_case() -> None:
@@ -22,7 +23,7 @@ def test_the_baseline_has_every_case() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_short(name: str) -> None:
-    if name in ("link", "strategy", "udp") and len(os.sched_getaffinity(0)) < 2:
+    if name in TWO_CORES and len(os.sched_getaffinity(0)) < 2:
         pytest.skip("two cores are needed, there is one")
     case: Case = cases.measured(cases.module(name).measure, Floors(cases.HICCUP_MS_SHORT), short=True)
     assert case.name == name and case.method and case.results
