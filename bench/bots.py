@@ -24,6 +24,7 @@ from bench.harness import cases, program
 from bench.harness.floor import Floors
 from bench.harness.program import Record
 from bench.harness.result import Case, Rate, latency
+from bench.strategy import STRIDE
 from ipc.tile import run
 from ipc.topology import Topology
 from ipc.views import Instance, remove
@@ -52,7 +53,7 @@ def _topology(state_dir: Path, events: int) -> Topology:
     counts = {"python_from": C_BOTS + 1, "warm_up": WARM_UP, "events": events, "bots": C_BOTS + PYTHON_BOTS}
     topology.tile("sink", kind="bench_sink", group="hot", params=counts)
     topology.tile("strategies", kind="strategies", group="strategies", params={"bots": json.dumps(bots)}, burst=256)
-    topology.link("market", producer="market", depth=1024, slot_bytes=640)
+    topology.link("market", producer="market", depth=1024, slot_bytes=STRIDE)
     for name in (*names, "strategies"):
         topology.edge("market", consumer=name)
         topology.link(f"intent.{name}", producer=name, depth=1024, slot_bytes=320)

@@ -42,7 +42,9 @@ from sniperforge.tiles.strategies import Strategies
 
 POOLS = 1000
 BATCH = 256
-STRIDE = 640
+_MESSAGE = sum(map(ffi.sizeof, ("sf_message_t", "sf_pool_update_t", "sf_raydium_cpmm_state_t")))
+STRIDE = -(-_MESSAGE // 64) * 64
+"""Bytes of a slot that holds an update of a Raydium CPMM pool."""
 FLOOD_LEAST = 20 * BATCH
 """Updates of a flood; more than fit the link."""
 WARM_UP_SECONDS = 0.2
