@@ -418,6 +418,8 @@ static void order_remember( sign_t * s, sf_order_t const * order ) {
   known->done           = 0;
   known->order          = *order;
   s->newest_order       = order->order;
+  for( uint32_t h = 0; h < order->intent.hop_cnt && h < SF_HOP_MAX; h++ )
+    sf_swaps_prefetch( &s->swaps, &order->intent.hop[h] ); /* comes while the message does */
 }
 
 /* Says if nothing more is to be waited for: its order has come, or a later one, or it never will. */

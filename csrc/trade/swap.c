@@ -1,8 +1,11 @@
 #include "trade/swap.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/err.h"
+
+#define PREFETCH_BYTES ( offsetof( sf_swap_t, account ) + 14 * sizeof( sf_account_meta_t ) )
 
 void sf_swap_key( sf_hop_t const * hop, sf_swap_key_t * out ) {
   *out = ( sf_swap_key_t ){ .pool      = hop->pool,
@@ -109,6 +112,15 @@ sf_swap_t * sf_swaps_find( sf_swaps_t * swaps, sf_hop_t const * hop ) {
   if( way == SF_SWAPS_WAYS ) return NULL;
   swaps->set[at].used[way] = ++swaps->stamp;
   return &swaps->swap[at][way];
+}
+
+void sf_swaps_prefetch( sf_swaps_t const * swaps, sf_hop_t const * hop ) {
+  sf_swap_key_t key;
+  sf_swap_key( hop, &key );
+  uint32_t at = set_of( &key ), way = way_of( &swaps->set[at], &key );
+  if( way == SF_SWAPS_WAYS ) return;
+  uint8_t const * swap = (uint8_t const *)&swaps->swap[at][way];
+  for( uint32_t off = 0; off < PREFETCH_BYTES; off += 64 ) __builtin_prefetch( swap + off );
 }
 
 sf_swap_t * sf_swaps_make( sf_swaps_t * swaps, sf_hop_t const * hop, sf_pool_row_t const * row,

@@ -39,11 +39,11 @@ typedef struct sf_swap {
   uint8_t mint_out[32];
   uint8_t program_out[32]; /* token program of mint_out */
   uint8_t user_out[32];
-  sf_account_meta_t account[SF_SWAP_ACCOUNT_MAX];
   uint8_t data[SF_SWAP_DATA_BYTES_MAX];
   uint8_t data_len;
   uint8_t amount_off; /* where in data the amounts stand: what goes in, and the least that comes out */
   uint8_t least_off;
+  sf_account_meta_t account[SF_SWAP_ACCOUNT_MAX]; /* last: few venues need all of it */
 } sf_swap_t;
 
 /* A set's keys stand together, so that looking for one touches two or three lines. */
@@ -75,6 +75,9 @@ static inline void sf_swap_data( sf_swap_t const * swap, sf_hop_t const * hop, u
 
 /* sf_swaps_find returns the swap of a hop if it is kept, else NULL.  Hot. */
 sf_swap_t * sf_swaps_find( sf_swaps_t * swaps, sf_hop_t const * hop );
+
+/* sf_swaps_prefetch asks for the lines of a hop's swap, if it is kept.  Hot. */
+void sf_swaps_prefetch( sf_swaps_t const * swaps, sf_hop_t const * hop );
 
 /* sf_swaps_make makes the swap of a hop, in place of the one that is kept or else of the least recently used of its set.
    Returns it, or NULL where sf_swap_make fails. */
