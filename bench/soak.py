@@ -155,7 +155,7 @@ def configuration(*, parks: bool) -> str:
             f'kind = "arb"\nbot = {number}\nbase_mint = "{MINTS[0]}"',
             f"min_profit_lamports = {20_000 * number}\nmax_amount_lamports = 1000000000",
             "max_hops = 3\ntip_bps = 0\ncu_limit_per_hop = 0\ncu_price_micro_lamports = 1000",
-            "slippage_bps = 2\ncooldown_slots = 8",
+            "slippage_bps = 2\nladder_loss_bps = 0\ncooldown_slots = 8",
         ]
     for number in range(PYTHON_BOTS):
         lines += [
