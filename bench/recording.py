@@ -1,7 +1,7 @@
 """A recording to replay: book and the journal, as they run in the engine, over a made market of two pools of one pair.
 
 Each swap is three account messages (Raydium CPMM: the pool and its vaults) of which book makes one market message of
-592 bytes. Every hundredth opens a gap between the pools that is worth an order; it is closed by the next swap.
+656 bytes. Every hundredth opens a gap between the pools that is worth an order; it is closed by the next swap.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python -m bench.replay [--short] [--json]
 
-An event is one change of a market: here a market message of a constant-product pool (592 bytes: the pool's whole priced
+An event is one change of a market: here a market message of a constant-product pool (656 bytes: the pool's whole priced
 state), at NautilusTrader a quote tick, at hftbacktest a change of the best bid or ask (64 bytes). bench/recording.py
 records the market through the product's own book and journal: two pools of one pair, every hundredth swap worth an
 order. Then `sniperforge replay --from market` plays it to one bot at a time, in one thread. All engines have their data

@@ -64,6 +64,7 @@ int sf_ptile_turn( sf_ptile_t * p, void * buffer, uint16_t * in, uint32_t max, u
   batch_done( p, begin );
   t->now   = begin;
   t->batch = max;
+  sf_tile_pass_begin( t );
   for( ;; ) {
     sf_tile_house_due( t );
     if( SF_UNLIKELY( t->failed || sf_tile_halting( t ) ) ) {

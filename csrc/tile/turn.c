@@ -222,6 +222,7 @@ int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
   t->blocked                = 0;
   t->wake_at                = UINT64_MAX;
   sf_tile_house_due( t );
+  sf_tile_pass_begin( t );
   t->count[SF_COUNTER_TURNS]++;
   int ready = sf_tile_ready( t, 1 );
   if( ready && ops->poll ) {

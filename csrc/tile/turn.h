@@ -104,6 +104,12 @@ void sf_tile_end( sf_tile_t * t );
    most one ring each), fini, sf_tile_end. */
 void sf_tile_finish( sf_tile_t * t );
 
+/* sf_tile_pass_begin makes a turn of a tile that follows recorded turns begin a pass: one that a full batch ended would
+   else end once more, with nothing. */
+SF_INLINE void sf_tile_pass_begin( sf_tile_t * t ) {
+  if( SF_UNLIKELY( t->replay_in != SF_TURN_NO_REPLAY ) ) t->pass_cnt = 0;
+}
+
 SF_INLINE int sf_tile_halting( sf_tile_t * t ) { return sf_load_relaxed( &t->halt ) != 0; }
 
 #endif

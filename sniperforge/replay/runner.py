@@ -227,13 +227,16 @@ class _Recorded:
         links = {tile.intents for tile in recording.tiles}
         reader = stack.enter_context(Reader(recording.directory, recording.run))
         kinds = [lib.SF_MSG_INTENT, lib.SF_MSG_TURN]
-        self._records = (r for r in _readable(reader, kinds) if r.link in links)
+        self._records: Iterator[Record] = (r for r in _readable(reader, kinds) if r.link in links)
         self._waiting: dict[str, deque[Record]] = {link: deque() for link in links}
 
-    def read_all(self) -> None:
-        """Reads all of them now."""
-        for record in self._records:
-            self._waiting[record.link].append(record)
+    def keep(self, record: Record) -> None:
+        """Holds the next one of its link, so that the journal need not be read for it again."""
+        self._waiting[record.link].append(record)
+
+    def all_kept(self) -> None:
+        """Says that there are no others."""
+        self._records = iter(())
 
     def peek(self, link: str) -> Record | None:
         """The next one of a link, None behind the last."""
@@ -306,12 +309,18 @@ class _Runner:
     def _put_recorded(self) -> None:
         by_intents = {tile.intents: tile for tile in self._recording.tiles}
         side = set(_side_links(self._recording))
+        keeps = self._tape is not None  # or they are read as they are compared, however many there are
         with Reader(self._recording.directory, self._recording.run) as reader:
-            for record in _readable(reader, _PUT_KINDS):
+            for record in _readable(reader, [*_PUT_KINDS, lib.SF_MSG_INTENT] if keeps else _PUT_KINDS):
                 if record.link in side:
                     _send(self._producers[record.link], record)
-                elif record.kind == lib.SF_MSG_TURN and record.link in by_intents:
-                    self._put_turn(by_intents[record.link], record)
+                elif record.link in by_intents:
+                    if record.kind == lib.SF_MSG_TURN:
+                        self._put_turn(by_intents[record.link], record)
+                    if keeps:
+                        self._recorded.keep(record)
+        if keeps:
+            self._recorded.all_kept()
         end = bytes(ffi.buffer(ffi.new("sf_turn_t *", {"in": _TURN_END})))
         for tile in self._recording.tiles:
             self._producers[f"turns.{tile.name}"].send(lib.SF_MSG_TURN, end)
@@ -334,7 +343,6 @@ class _Runner:
         begin = time.perf_counter()
         self._put_recorded()
         if self._tape is not None:
-            self._recorded.read_all()
             self._tape.load()
         result.load_seconds = time.perf_counter() - begin
         begin = worked = time.perf_counter()
@@ -342,7 +350,7 @@ class _Runner:
         while result.difference is None:
             if self._step(result):
                 idle, worked = 0, time.perf_counter()
-            elif self._tape is not None and not self._tape_left():
+            elif self._tape is not None and not self._tape_left() and not self._step(result):
                 result.seconds += worked - begin
                 begin = time.perf_counter()
                 loaded = self._tape.load()

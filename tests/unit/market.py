@@ -9,7 +9,7 @@ from ipc._core import ffi, lib
 from sniperforge.records import Record
 from sniperforge.strategies.base import PoolUpdate, PoolUpdates
 
-STRIDE = 640
+STRIDE = 704
 HEADER: int = ffi.sizeof("sf_message_t")
 _HEAD = Record("sf_message_t")
 
