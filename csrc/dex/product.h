@@ -104,14 +104,14 @@ static inline uint64_t sf_product_out_small( uint64_t x, uint64_t y, uint64_t v 
 }
 
 /* sf_product_in_small writes ceil( x*out / (y-out) ) and what that times y-out is more than x*out.  Assumes that all are
-   small and out < y.  Returns 0, or -1 if the quotient may not be small. */
+   small and out < y.  Returns 0, or -1 if the quotient may not be small, or has no fraction, which is rare. */
 static inline int sf_product_in_small( uint64_t x, uint64_t y, uint64_t out, uint64_t * in, uint64_t * more ) {
   sf_u128_t n = (sf_u128_t)x * out;
   uint64_t d  = y - out, rest;
   if( __builtin_expect( (uint64_t)( n >> 64 ) >= d >> 2, 0 ) ) return -1;
-  *in   = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, &rest ) + ( rest > 0 );
-  *more = rest ? d - rest : 0;
-  return 0;
+  *in   = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, &rest ) + 1;
+  *more = d - rest;
+  return __builtin_expect( !rest, 0 ) ? -1 : 0;
 }
 
 /* A rate num/den of amounts, to be taken without a division: the high word of amount*factor, and `one`.

@@ -43,10 +43,12 @@ uint64_t sf_pump_rates_ready( sf_pump_rates_t const * r, sf_pump_small_rates_t *
                              sf_rate_up_ready( r->protocol, SF_BPS, &out->protocol ),
                              sf_rate_up_ready( r->creator, SF_BPS, &out->creator ),
                              sf_rate_down_ready( SF_BPS, SF_BPS + all, &out->keep ),
-                             sf_rate_up_ready( all, SF_BPS - all, &out->on_top ) };
+                             sf_rate_up_ready( r->lp, SF_BPS - all, &out->on_top[0] ),
+                             sf_rate_up_ready( r->protocol, SF_BPS - all, &out->on_top[1] ),
+                             sf_rate_up_ready( r->creator, SF_BPS - all, &out->on_top[2] ) };
   for( uint32_t i = 0; i < sizeof( limit ) / sizeof( limit[0] ); i++ )
     if( limit[i] < small ) small = limit[i];
-  out->ones = out->lp.one + out->protocol.one + out->creator.one;
+  out->ones = out->on_top[0].one + out->on_top[1].one + out->on_top[2].one;
   return small;
 }
 

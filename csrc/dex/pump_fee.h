@@ -43,9 +43,9 @@ typedef struct sf_pump_small_rates {
   sf_rate_t lp;
   sf_rate_t protocol;
   sf_rate_t creator;
-  sf_rate_t keep;   /* what is left of a budget */
-  sf_rate_t on_top; /* all fees, of what they leave */
-  uint64_t ones;    /* of the first three */
+  sf_rate_t keep;      /* what is left of a budget */
+  sf_rate_t on_top[3]; /* lp, protocol and creator of what all of them leave */
+  uint64_t ones;       /* of the last three */
   uint64_t _pad0;
 } sf_pump_small_rates_t;
 
@@ -163,13 +163,11 @@ static inline int64_t sf_pump_net_small( sf_pump_small_rates_t const * r, uint64
   return (int64_t)net - ( over & ~( over >> 63 ) );
 }
 
-/* sf_pump_gross_small is an amount below or at the least of which `want` remains after fees.  The least is the first g with
-   g = want + fees( g ); fees do not fall, so that a g below it leads to one below or at it.  Here it is want and the
-   fees of a first guess, which is too small by what they are rounded up. */
+/* sf_pump_gross_small is an amount below or at the least of which `want` remains after fees.  That is at least want and the
+   fees of want/(1-rates), each rounded up; fees are no lower on what is more. */
 static inline uint64_t sf_pump_gross_small( sf_pump_small_rates_t const * r, uint64_t want ) {
-  uint64_t guess = want + sf_rate_up( &r->on_top, want );
-  return want + r->ones + sf_rate_down( &r->lp, guess ) + sf_rate_down( &r->protocol, guess ) +
-         sf_rate_down( &r->creator, guess );
+  return want + r->ones + sf_rate_down( &r->on_top[0], want ) + sf_rate_down( &r->on_top[1], want ) +
+         sf_rate_down( &r->on_top[2], want );
 }
 
 #endif
