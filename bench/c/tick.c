@@ -591,9 +591,9 @@ int main( int argc, char ** argv ) {
     ticks( wanted, with_sign );
     if( seconds > 0 ) {
       static bench_hist_t idle;
-      if( !with_sign ) steady_floor( STEADY_RATE, seconds / 2, &idle );
+      if( !with_sign ) steady_floor( STEADY_RATE, seconds / 4, &idle );
       steady( STEADY_RATE, seconds, with_sign );
-      if( !with_sign ) steady_floor( STEADY_RATE, seconds / 2, &idle );
+      if( !with_sign ) steady_floor( STEADY_RATE, seconds / 4, &idle );
       if( !with_sign ) bench_hist_report( "steady_floor", &idle, "ns" );
     }
     sf_rig_close( rig );

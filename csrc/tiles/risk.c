@@ -137,7 +137,7 @@ static void on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) 
   v->order_credit      = sf_tile_credit( t, s->out_order );
   v->length            = m->length;
 
-  sf_intent_t none = { 0 };
+  static sf_intent_t const none;
   sf_order_t order;
   sf_denied_t denied;
   if( m->length != sizeof( *intent ) ) intent = &none; /* the gate refuses the length */

@@ -1,0 +1,150 @@
+/* bench risk: a batch of orders through the risk tile.
+
+     build/release/bench/c/risk [BATCHES]      JSON lines on stdout
+
+   The tile alone in this thread, over a pools table of 999 pools: a thousand intents of three hops each stand on its
+   in-link, and as many may be open at once.
+
+   risk_batch     from the first turn until the thousandth order is published, an order; the intents are read, each
+                  quoted on three rows, checked against all limits, reserved and published
+   risk_release   their fills, until the last is booked, a fill */
+
+#include "../../tests/c/cpmm_fixture.h"
+#include "base/rng.h"
+#include "rig.h"
+#include "shm/table.h"
+#include "tile/rig.h"
+
+#define BATCH       1000
+#define TRIANGLES   333
+#define BATCHES_MAX 1000
+#define SOL         1000000000UL
+
+#define DO( call )                                                          \
+  do {                                                                      \
+    int64_t code_ = ( call );                                               \
+    if( code_ < 0 ) {                                                       \
+      fprintf( stderr, "risk: %s: %ld %s\n", #call, code_, sf_err_text() ); \
+      exit( 1 );                                                            \
+    }                                                                       \
+  } while( 0 )
+
+static sf_rig_t * rig;
+static fixture_update_t pools[3 * TRIANGLES];
+static uint64_t intent_cnt;
+
+static void rig_open( void ) {
+  DO( sf_rig_new( &rig ) );
+  DO( sf_rig_huge_pages( rig ) );
+  sf_rig_tile( rig, "risk", "risk",
+               "max_order_lamports=10000000000\nmax_open_lamports=100000000000000\nmax_open_orders=1024\n"
+               "max_orders_per_second=1000000000\nmax_daily_loss_lamports=1000000000000000\nmax_tip_lamports=0\n"
+               "max_priority_fee_lamports=1000000\nmax_daily_fee_lamports=1000000000000000\ncollar_bps=50\n"
+               "max_data_age_ms=10000\nmax_slot_lag=0\nsupervisor_timeout_ms=600000\nsafety_gate=1\nverdict_slots="
+               "150\ncu_limit_base=5000\ncu_limit_per_hop=80000\ncu_price_micro_lamports=0\n"
+               "base_mint=So11111111111111111111111111111111111111112\nbot.1=arb\n" );
+  sf_rig_link( rig, "intent.arb", 0, 2048, 320 );
+  sf_rig_link( rig, "fill", 0, 2048, 256 );
+  sf_rig_link( rig, "order", "risk", 1024, 320 );
+  sf_rig_link( rig, "denied", "risk", 1024, 64 );
+  sf_rig_edge( rig, "intent.arb", "risk", 1 );
+  sf_rig_edge( rig, "fill", "risk", 1 );
+  sf_rig_table( rig, "pools", 0, sizeof( sf_pool_row_t ), 3 * TRIANGLES );
+  sf_rig_table( rig, "tokens", 0, sizeof( sf_token_row_t ), 16 );
+  sf_rig_table( rig, "chain", 0, sizeof( sf_chain_row_t ), 1 );
+  sf_rig_table( rig, "positions", "risk", sizeof( sf_position_row_t ), 16 );
+  sf_rig_table( rig, "bots", "risk", sizeof( sf_bot_row_t ), 64 );
+  sf_rig_table( rig, "limits", "risk", sizeof( sf_limit_row_t ), 1 );
+  DO( sf_rig_start( rig ) );
+  for( uint32_t t = 0; t < 3; t++ ) {
+    sf_token_row_t row = { 0 };
+    fixture_mint_key( row.mint, t );
+    DO( sf_table_write( sf_rig_table_of( rig, "tokens" ), t, &row ) );
+  }
+  for( uint32_t p = 0; p < 3 * TRIANGLES; p++ ) {
+    sf_pool_row_t row;
+    fixture_update( &pools[p], p, p % 3, ( p + 1 ) % 3, 1000 * SOL, 1020 * SOL, 2500 );
+    fixture_pool_row( &pools[p], &row );
+    DO( sf_table_write( sf_rig_table_of( rig, "pools" ), p, &row ) );
+  }
+  sf_chain_row_t chain = { .slot = 1, .wallet_lamports = 100000 * SOL };
+  DO( sf_table_write( sf_rig_table_of( rig, "chain" ), 0, &chain ) );
+  sf_balance_t balance = { .token = 0, .amount = 100000 * SOL };
+  DO( sf_rig_inject( rig, "fill", SF_MSG_BALANCE, 0, 0, &balance, sizeof( balance ) ) );
+  DO( sf_rig_settle( rig ) );
+}
+
+static void intent_send( uint32_t triangle ) {
+  sf_intent_t i   = { .intent                  = ++intent_cnt,
+                      .bot                     = 1,
+                      .kind                    = SF_INTENT_CYCLE,
+                      .hop_cnt                 = 3,
+                      .slot                    = 1,
+                      .amount_in               = SOL / 100,
+                      .cu_limit                = 240000,
+                      .cu_price_micro_lamports = 1000 };
+  uint64_t amount = i.amount_in;
+  for( uint32_t h = 0; h < 3; h++ ) {
+    sf_quote_t q;
+    uint32_t p = 3 * triangle + h;
+    sf_pool_quote_in( &pools[p].u, 1, amount, &q );
+    i.hop[h] = ( sf_hop_t ){
+      .pool = p, .venue = SF_VENUE_RAYDIUM_CPMM, .a_to_b = 1, .amount_in = amount, .min_out = q.amount_out
+    };
+    amount = q.amount_out;
+  }
+  i.expected_out = i.min_out = amount;
+  DO( sf_rig_inject( rig, "intent.arb", SF_MSG_INTENT, 1, sf_clock_ns(), &i, sizeof( i ) ) );
+}
+
+/* Nanoseconds of the turns until there is nothing to do, in ps for each of BATCH. */
+static uint64_t settled( void ) {
+  uint64_t start = sf_clock_ns();
+  int work       = 0, turn;
+  while( work < BATCH ) {
+    DO( turn = sf_rig_step( rig ) );
+    work += turn;
+  }
+  return ( sf_clock_ns() - start ) * 1000 / BATCH;
+}
+
+int main( int argc, char ** argv ) {
+  uint64_t batches = argc > 1 ? strtoull( argv[1], 0, 10 ) : 200;
+  if( !batches || batches > BATCHES_MAX ) {
+    fprintf( stderr, "risk: %s batches; use 1 to %u\n", argv[1], BATCHES_MAX );
+    return 1;
+  }
+  static bench_hist_t batch, release;
+  sf_rng_t rng;
+  bench_pin();
+  bench_clock_open();
+  sf_rng_seed( &rng, 1 );
+  rig_open();
+  for( uint64_t b = 0; b < batches; b++ ) {
+    static struct {
+      sf_message_t m;
+      sf_order_t order;
+      uint8_t room[64];
+    } got;
+    for( uint32_t i = 0; i < BATCH; i++ ) intent_send( (uint32_t)sf_rng_below( &rng, TRIANGLES ) );
+    bench_hist_add( &batch, settled() );
+    for( uint32_t i = 0; i < BATCH; i++ ) {
+      if( sf_rig_read( rig, "order", &got, sizeof( got ) ) != 1 ) {
+        fprintf( stderr, "risk: intent %lu of %lu became no order\n", intent_cnt - BATCH + i + 1, intent_cnt );
+        return 1;
+      }
+      sf_fill_t fill = { .order   = got.order.order,
+                         .intent  = got.order.intent.intent,
+                         .bot     = 1,
+                         .outcome = SF_FILL_EXPIRED,
+                         .kind    = SF_INTENT_CYCLE };
+      DO( sf_rig_inject( rig, "fill", SF_MSG_FILL, 1, 0, &fill, sizeof( fill ) ) );
+    }
+    bench_hist_add( &release, settled() );
+  }
+  bench_hist_report( "risk_batch", &batch, "ps" );
+  bench_hist_report( "risk_release", &release, "ps" );
+  bench_clock_report();
+  sf_rig_close( rig );
+  return 0;
+}
