@@ -34,6 +34,7 @@
 #include "tile/tape.h"
 #include "trade/cycles.h"
 #include <signal.h>
+#include <unistd.h>
 
 #define IPC_TURN_MAX 256
 
@@ -95,19 +96,28 @@ static int ipc_link_receive( sf_consumer_t * c, void * buffer, uint32_t stride, 
   return (int)n;
 }
 
+#define ROW_WAIT_US 100  /* between two looks at a row whose writer stands in it: it does not run */
+#define ROW_WAITS   20000
+
+static int ipc_row_read( sf_table_t const * t, uint32_t row, void * out ) {
+  int code = sf_table_read( t, row, out );
+  for( int i = 0; code == SF_ERR_OVERRUN && i < ROW_WAITS; i++ ) {
+    usleep( ROW_WAIT_US );
+    code = sf_table_read( t, row, out );
+  }
+  if( !code || code == SF_ERR_EMPTY ) return code;
+  return sf_err_set( code, "table %s: row %u cannot be read (%s)", t->object.name, row,
+                     code == SF_ERR_OVERRUN ? "its writer has stood in it for two seconds" : "there is no such row" );
+}
+
 static int ipc_table_read( sf_table_t const * t, uint32_t first, uint32_t cnt, void * out ) {
   int written = 0;
   for( uint32_t i = 0; i < cnt; i++ ) {
     uint8_t * to = (uint8_t *)out + (uint64_t)i * t->row_bytes;
-    int code     = sf_table_read( t, first + i, to );
-    if( code == SF_ERR_EMPTY ) {
-      memset( to, 0, t->row_bytes );
-    } else if( code ) {
-      return sf_err_set( code, "table %s: row %u cannot be read (its writer stands in it, or there is no such row)",
-                         t->object.name, first + i );
-    } else {
-      written++;
-    }
+    int code     = ipc_row_read( t, first + i, to );
+    if( code == SF_ERR_EMPTY ) memset( to, 0, t->row_bytes );
+    else if( code ) return code;
+    else written++;
   }
   return written;
 }

@@ -115,7 +115,6 @@ void sf_producer_wake( sf_producer_t * p );
 int sf_link_receive( sf_consumer_t * c, sf_message_t * out, uint64_t out_bytes );
 void sf_consumer_flush( sf_consumer_t * c );
 int sf_table_write( sf_table_t * t, uint32_t row, void const * row_bytes );
-int sf_table_read( sf_table_t const * t, uint32_t row, void * out );
 
 /* tile */
 typedef struct sf_tile sf_tile_t;
@@ -233,6 +232,9 @@ int ipc_group_steps( sf_group_t * g, uint32_t max );
    many; after a jump it goes on behind it (lost is in the consumer). */
 int ipc_link_receive( sf_consumer_t * c, void * buffer, uint32_t stride, uint32_t max );
 
+/* ipc_row_read is sf_table_read that waits, without the interpreter's lock, up to two seconds for a writer that the
+   kernel has put aside within the row. */
+int ipc_row_read( sf_table_t const * t, uint32_t row, void * out );
 /* ipc_table_read copies rows [first,first+cnt) one after the other; a row that was
    never written is zero.  Returns how many were ever written. */
 int ipc_table_read( sf_table_t const * t, uint32_t first, uint32_t cnt, void * out );

@@ -45,7 +45,7 @@ class Table:
     def read(self, row: int) -> np.void:
         """Returns a copy of one row.  Raises CoreError: EMPTY if it was never written, ARG if there is none."""
         found = np.zeros(1, dtype=self.dtype)
-        check(lib.sf_table_read(self._table, row, ffi.from_buffer(found)))
+        check(lib.ipc_row_read(self._table, row, ffi.from_buffer(found)))
         record: np.void = found[0]
         return record
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 
 import numpy as np
 import pytest
@@ -91,6 +92,23 @@ def test_rows_are_copies(instance_name: str) -> None:
         with pytest.raises(CoreError) as none:
             instance.table("nothing")
         assert none.value.code == lib.SF_ERR_NOTFOUND
+
+
+def test_a_row_whose_writer_was_put_aside_is_waited_for(instance_name: str) -> None:
+    with created(one_link(depth=4, slot_bytes=64, rows=3), instance_name) as instance:
+        instance.map_writable("writer")
+        table = instance.table("tokens")
+        record = np.zeros((), dtype("sf_token_row_t"))
+        mark = bytes(range(100, 132))
+        record["mint"] = np.frombuffer(mark, np.uint8)
+        table.write(0, record)
+        memory = ffi.buffer(ffi.cast("char *", table._table), 4096)
+        place = bytes(memory).index(mark) - record.dtype.fields["mint"][1]
+        memory[place : place + 8] = (3).to_bytes(8, "little")
+        timer = threading.Timer(0.1, lambda: memory.__setitem__(slice(place, place + 8), (4).to_bytes(8, "little")))
+        timer.start()
+        assert table.read_all()["lock"].tolist() == [4] and table.read(0)["lock"] == 4
+        timer.join()
 
 
 def test_an_observer_of_a_broadcast_link_disturbs_nobody(instance_name: str) -> None:
