@@ -47,6 +47,7 @@ CASES = (
     "wait",
     "ptile",
     "decode",
+    "burst",
     "bots",
     "engine",
     "soak",

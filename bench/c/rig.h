@@ -137,12 +137,13 @@ static inline void bench_samples_report( char const * name, uint64_t const * ns,
 /* -- schedule -------------------------------------------------------------------- */
 
 typedef struct bench_schedule {
-  uint64_t start;    /* TSC */
-  double interval;   /* ticks */
-  uint64_t warm_up;  /* events that are not counted */
-  uint64_t events;   /* with these */
-  uint64_t next;     /* number of the event that comes next */
-  uint64_t last_tsc; /* when the one before was let go */
+  uint64_t start;      /* TSC */
+  double interval;     /* ticks */
+  uint64_t warm_up;    /* events that are not counted */
+  uint64_t events;     /* with these */
+  uint64_t next;       /* number of the event that comes next */
+  uint64_t last_tsc;   /* when the one before was let go */
+  uint64_t const * at; /* ticks after the start of each event; NULL: an interval apart */
 } bench_schedule_t;
 
 static inline bench_schedule_t bench_schedule( double per_second, double seconds, double warm_up_seconds ) {
@@ -156,7 +157,8 @@ static inline bench_schedule_t bench_schedule( double per_second, double seconds
    or there are none left. */
 SF_INLINE int bench_schedule_due( bench_schedule_t * s, uint64_t * intended ) {
   if( s->next >= s->events ) return 0;
-  uint64_t at = s->start + (uint64_t)( (double)s->next * s->interval ), now = bench_ticks();
+  uint64_t at  = s->start + ( s->at ? s->at[s->next] : (uint64_t)( (double)s->next * s->interval ) ),
+           now = bench_ticks();
   if( (int64_t)( now - at ) < 0 ) return 0;
   s->next++;
   s->last_tsc = now;

@@ -1,6 +1,6 @@
 /* bench tick: from account bytes to an order and to a signed transaction, over a made market of 1,000 pools.
 
-     build/release/bench/c/tick [TICKS [SECONDS]]      JSON lines on stdout
+     build/release/bench/c/tick [TICKS [SECONDS [TIMES]]]      JSON lines on stdout; with TIMES the bursts only
 
    All tiles are one group in this thread: book, arb, risk; then the same with build and sign.  A tick is a swap in
    one pool: its state and one vault come first, the other vault makes it coherent and is the clock's start (the
@@ -20,7 +20,8 @@
                                   group turns idly, as its runner does when it spins
    steady_floor                   the same schedule with nothing to do, half of it before and half behind steady_to_order:
                                   from the intended time to that at which a thread sees it that only reads the clock.  What
-                                  this machine takes away from whoever runs on it */
+                                  this machine takes away from whoever runs on it
+   burst_to_order, burst_to_signed     as steady, at the times in the file TIMES (u64 ns each, rising) */
 
 #include <math.h>
 #include <sodium.h>
@@ -413,10 +414,10 @@ static void steady_floor( double per_second, double seconds, bench_hist_t * h ) 
   }
 }
 
-static void steady( double per_second, double seconds, int with_sign ) {
+static void steady( bench_schedule_t s, int with_sign ) {
   static bench_hist_t h;
   bench_hist_clear( &h );
-  bench_schedule_t s = bench_schedule( per_second, seconds, WARM_UP );
+  if( s.at ) s.start = bench_ticks() + (uint64_t)( 1e6 / bench_clock.ns_per_tick );
   fixture_account_t third;
   uint32_t moved = POOLS; /* a pool that goes back with the next event */
   while( s.next < s.events ) {
@@ -436,7 +437,7 @@ static void steady( double per_second, double seconds, int with_sign ) {
     DO( sf_rig_step( rig ) );
     steady_take( s.next > s.warm_up ? &h : 0, with_sign );
   }
-  printf( "{\"what\":\"steady\",\"case\":\"%s\",", with_sign ? "steady_to_signed" : "steady_to_order" );
+  printf( "{\"what\":\"steady\",\"case\":\"%s_to_%s\",", s.at ? "burst" : "steady", with_sign ? "signed" : "order" );
   bench_schedule_fields( &s );
   printf( "," );
   bench_hist_fields( &h, "ns" );
@@ -571,6 +572,31 @@ static void quote_alone( void ) {
   if( sum ) report_chunks( "quote", chunk, 10240 );
 }
 
+/* Bursts: events at the times in a file of u64 nanoseconds, the first tenth of them not counted. */
+static int bursts( char const * path ) {
+  FILE * file = fopen( path, "r" );
+  struct stat about;
+  if( !file || fstat( fileno( file ), &about ) || about.st_size < 800 ) {
+    fprintf( stderr, "tick: %s is no file of times\n", path );
+    return 1;
+  }
+  uint64_t cnt = (uint64_t)about.st_size / 8, *at = malloc( cnt * 8 );
+  if( !at || fread( at, 8, cnt, file ) != cnt ) return 1;
+  fclose( file );
+  for( uint64_t i = 0; i < cnt; i++ ) at[i] = (uint64_t)( (double)at[i] / bench_clock.ns_per_tick );
+  bench_schedule_t s = { .at = at, .events = cnt, .warm_up = cnt / 10, .interval = (double)at[cnt - 1] / (double)cnt };
+  for( int with_sign = 0; with_sign < 2; with_sign++ ) {
+    rig_open( with_sign );
+    market_read();
+    steady( s, with_sign );
+    sf_rig_close( rig );
+    key_remove();
+  }
+  bench_clock_report();
+  free( at );
+  return 0;
+}
+
 int main( int argc, char ** argv ) {
   uint64_t wanted = argc > 1 ? strtoull( argv[1], 0, 10 ) : 5000;
   double seconds  = argc > 2 ? atof( argv[2] ) : 2;
@@ -582,6 +608,7 @@ int main( int argc, char ** argv ) {
   bench_clock_open();
   sf_rng_seed( &rng, 1 );
   market_make();
+  if( argc > 3 ) return bursts( argv[3] );
   quote_alone();
   gate_alone();
   search_alone();
@@ -592,7 +619,7 @@ int main( int argc, char ** argv ) {
     if( seconds > 0 ) {
       static bench_hist_t idle;
       if( !with_sign ) steady_floor( STEADY_RATE, seconds / 4, &idle );
-      steady( STEADY_RATE, seconds, with_sign );
+      steady( bench_schedule( STEADY_RATE, seconds, WARM_UP ), with_sign );
       if( !with_sign ) steady_floor( STEADY_RATE, seconds / 4, &idle );
       if( !with_sign ) bench_hist_report( "steady_floor", &idle, "ns" );
     }
