@@ -96,7 +96,7 @@ static int ipc_link_receive( sf_consumer_t * c, void * buffer, uint32_t stride, 
   return (int)n;
 }
 
-#define ROW_WAIT_US 100  /* between two looks at a row whose writer stands in it: it does not run */
+#define ROW_WAIT_US 100 /* between two looks at a row whose writer stands in it: it does not run */
 #define ROW_WAITS   20000
 
 static int ipc_row_read( sf_table_t const * t, uint32_t row, void * out ) {

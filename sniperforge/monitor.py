@@ -97,7 +97,19 @@ def _latency(now: Status) -> Table:
 def _bots(now: Status) -> Table:
     ladder = now["ladder"]
     table = _table(f"bots ({ladder['hits']} of {ladder['orders']} orders signed ahead)" if ladder["orders"] else "bots")
-    for name in ("bot", "state", "intents", "orders", "denied", "landed", "profitable", "reverted", "expired", "SOL"):
+    for name in (
+        "bot",
+        "state",
+        "intents",
+        "orders",
+        "denied",
+        "landed",
+        "profitable",
+        "reverted",
+        "expired",
+        "dropped",
+        "SOL",
+    ):
         table.add_column(name, justify="left" if name in ("bot", "state") else "right", no_wrap=True)
     for bot in now["bots"]:
         table.add_row(
@@ -105,7 +117,7 @@ def _bots(now: Status) -> Table:
             "running" if bot["running"] else "stopped",
             *(
                 short_count(bot[key])
-                for key in ("intents", "orders", "denied", "landed", "profitable", "reverted", "expired")
+                for key in ("intents", "orders", "denied", "landed", "profitable", "reverted", "expired", "dropped")
             ),
             amount(bot["profit_lamports"], 9),
         )

@@ -66,7 +66,7 @@ def _bot_lines(bots: list[dict[str, Any]]) -> list[str]:
         lines.append(
             f"  bot {bot['name']:<12} intents {bot['intents']}, orders {bot['orders']}, denied {bot['denied']}, "
             f"landed {bot['landed']} ({bot['profitable']} profitable), reverted {bot['reverted']}, "
-            f"expired {bot['expired']}, result {amount(bot['profit_lamports'], 9)} SOL"
+            f"expired {bot['expired']}, dropped {bot['dropped']}, result {amount(bot['profit_lamports'], 9)} SOL"
             + (f", last denied for {bot['last_reason']}" if bot["last_reason"] else "")
             + ("" if bot["running"] else ", STOPPED")
         )

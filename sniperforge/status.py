@@ -154,6 +154,7 @@ _BOT_KEYS = (
     "landed",
     "reverted",
     "expired",
+    "dropped",
     "profitable",
     "profit_lamports",
     "fee_lamports",

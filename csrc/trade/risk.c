@@ -377,6 +377,7 @@ int sf_risk_fill( sf_risk_t * r, sf_fill_t const * f, uint64_t utc_ns ) {
   bot->profitable += landed && result > 0;
   bot->reverted += f->outcome == SF_FILL_REVERTED;
   bot->expired += f->outcome == SF_FILL_EXPIRED;
+  bot->dropped += f->outcome == SF_FILL_DROPPED;
   bot->profit_lamports += result;
   bot->fee_lamports += paid;
   return 1;

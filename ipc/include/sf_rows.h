@@ -75,17 +75,18 @@ SF_ASSERT( sizeof(sf_position_row_t)==128 )
 typedef struct sf_bot_row {
   uint64_t lock;
   char     name[SF_NAME_MAX];
-  uint64_t running;        /* 0 = stopped by command */
+  uint32_t running;        /* 0 = stopped by command */
+  uint32_t last_reason;    /* SF_DENY_* of the last denial */
   uint64_t intents;
   uint64_t orders;
   uint64_t denied;
   uint64_t landed;
   uint64_t reverted;
   uint64_t expired;
+  uint64_t dropped;        /* not sent, or refused by the lane: nothing was paid */
   uint64_t profitable;     /* landed with a result above fees and tip */
   int64_t  profit_lamports;/* booked in the quote token (WSOL = lamports), fees and tips taken off */
   uint64_t fee_lamports;   /* fees and tips paid */
-  uint64_t last_reason;    /* SF_DENY_* of the last denial */
 } sf_bot_row_t;
 SF_ASSERT( sizeof(sf_bot_row_t)==128 )
 

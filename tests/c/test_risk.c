@@ -193,6 +193,12 @@ static void test_books( void ) {
   assert( sf_risk_fill( r, &f, UTC ) && r->bot[5].expired == 1 && r->limit.today_fee_lamports == 11200 &&
           !r->limit.open_orders );
 
+  begin();
+  cycle( G );
+  assert( !gate() );
+  f = fill( SF_FILL_DROPPED, 0, 0, 0 );
+  assert( sf_risk_fill( r, &f, UTC ) && r->bot[5].dropped == 1 && !r->limit.open_orders );
+
   /* bought for 1.0, half sold for 0.6: earns 0.1, less fees */
   begin();
   r->limit.max_orders_per_second = 9;

@@ -19,6 +19,7 @@ BOT = {
     "landed": 3,
     "reverted": 1,
     "expired": 0,
+    "dropped": 0,
     "profitable": 2,
     "profit_lamports": 1_500_000_000,
     "fee_lamports": 20_000,
