@@ -21,8 +21,7 @@ from solders.pubkey import Pubkey
 from ipc.errors import CoreError
 from sniperforge import exits
 from sniperforge.venues import golden, pools
-from sniperforge.venues.dumps import Account, AmbiguousAccountError, Dumps, MissingAccountError, snapshots
-from sniperforge.venues.golden.orca_whirlpool import table
+from sniperforge.venues.dumps import AmbiguousAccountError, Dumps, MissingAccountError, snapshots, tables
 from sniperforge.venues.orca_whirlpool import PROGRAM as WHIRLPOOL
 from sniperforge.venues.quote import Quote
 
@@ -39,11 +38,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
-        "--golden", metavar="FILE.csv", type=Path, help="check every row; the file's name tells the venue"
+        "--golden",
+        metavar="FILE.csv",
+        type=Path,
+        help=f"check every row; the venue is the one whose name is in the file's name ({', '.join(golden.NAMES)}), "
+        "else the one with these columns",
     )
     what.add_argument("--pool", metavar="PUBKEY", help="quote one swap of this pool, of any venue")
     parser.add_argument(
-        "--accounts", metavar="DIR", type=Path, required=True, help="account dumps (solana account --output json)"
+        "--accounts",
+        metavar="DIR",
+        type=Path,
+        required=True,
+        help="account dumps (solana account --output json) in it and below; with --golden, of several snapshots with a "
+        "pool the one whose directory or slot is in FILE's name, else the one that most rows agree with",
     )
     parser.add_argument("--in", metavar="MINT", dest="mint", help="mint of what goes in")
     parser.add_argument("--amount", metavar="N", type=int, help="base units that go in")
@@ -73,11 +81,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 # -- recorded swaps ------------------------------------------------------------------------------------
 
 
+def _say(sentence: str) -> None:
+    print(f"sniperforge quote: {sentence}", file=sys.stderr)
+
+
 def _golden(arguments: argparse.Namespace) -> int:
     if not arguments.golden.is_file():
         raise _UsageError(f"{arguments.golden} is no file; --golden names a csv file of recorded swaps")
     count, off = 0, []
-    for row in golden.rows(arguments.golden, arguments.accounts):
+    for row in golden.rows(arguments.golden, arguments.accounts, _say):
         count += 1
         wrong = {
             who: sentence
@@ -107,13 +119,9 @@ def _dumps(directory: Path, pool: str) -> list[Dumps]:
     having = [dumps for dumps in found if pool in dumps]
     if having:
         return having
-    for path in sorted(directory.rglob("*.csv*")):
-        try:
-            accounts = [Account(address, str(WHIRLPOOL), data, path) for address, data in table(path)]
-        except ValueError:
-            continue  # a table of something else
-        if any(account.address == pool for account in accounts):
-            return [Dumps(str(path), accounts)]
+    having = [dumps for dumps in tables(directory, str(WHIRLPOOL)) if pool in dumps]
+    if having:
+        return having
     raise MissingAccountError(f"pool {pool} is not in {directory}")
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import binascii
+import gzip
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 
-Built = TypeVar("Built")
+_ADDRESS_LENGTHS = range(32, 45)
+"""Letters of 32 bytes in base58."""
 
 
 class MissingAccountError(LookupError):
@@ -80,6 +82,12 @@ class Dumps:
             except AmbiguousAccountError:
                 continue
 
+    def matching(self, matches: Callable[[Account], bool]) -> Iterator[Account]:
+        """The accounts that match.  Raises AmbiguousAccountError only for one of them."""
+        for address, copies in self._accounts.items():
+            if any(map(matches, copies)):
+                yield self[address]
+
     def __contains__(self, address: object) -> bool:
         return address in self._accounts
 
@@ -96,19 +104,6 @@ class Dumps:
             raise MissingAccountError(f"{what} {address} is not in {self.where}")
         return self[address]
 
-    def only(self, owner: str, size: int, what: str) -> Account:
-        """The one account of program `owner` with `size` bytes.  Raises if there is none, or another one."""
-        sizes = [
-            address
-            for address, copies in self._accounts.items()
-            if (copies[0].owner, len(copies[0].data)) == (owner, size)
-        ]
-        if not sizes:
-            raise MissingAccountError(f"{what} is not in {self.where}")
-        if len(sizes) > 1:
-            raise AmbiguousAccountError(f"{what}: {self.where} holds {len(sizes)} of them; name a directory with one")
-        return self[sizes[0]]
-
 
 def load(directory: Path) -> Dumps:
     """All dumps in `directory` and below it; other files are passed over."""
@@ -119,29 +114,39 @@ def _accounts(directory: Path) -> list[Account]:
     return [account for path in sorted(directory.rglob("*.json")) if (account := _read(path))]
 
 
-def snapshots(directory: Path, hint: str = "") -> list[Dumps]:
+def snapshots(directory: Path) -> list[Dumps]:
     """The dumps of every single directory in and below `directory`, and last all of them together.
 
-    Accounts of one directory belong to one moment.  Directories whose name is in `hint` (the stem of a csv
-    file) come first, the longest name before others.
+    Accounts of one directory belong to one moment.
     """
     together = _accounts(directory)
     by_directory: dict[Path, list[Account]] = {}
     for account in together:
         by_directory.setdefault(account.path.parent, []).append(account)
-    order = sorted(by_directory, key=lambda path: (-len(path.name) if path.name in hint else 0, str(path)))
+    order = sorted(by_directory, key=str)
     return [*(Dumps(str(path), by_directory[path]) for path in order), Dumps(str(directory), together)]
 
 
-def complete(found: list[Dumps], build: Callable[[Dumps], Built]) -> Built:
-    """What `build` makes of the first of `found` (from `snapshots`) that has all it needs.
+def table(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Addresses and bytes of the accounts in a table: lines of `address,base64`, maybe compressed (`.gz`).
 
     Raises:
-        MissingAccountError: none has; about the last, which is all dumps together.
+        ValueError: it is a table of something else.
     """
-    for dumps in found[:-1]:
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+        for line in file:
+            address, _, text = line.strip().partition(",")
+            if len(address) not in _ADDRESS_LENGTHS:
+                raise ValueError(f"{path}: {address[:50]!r} is no address")
+            yield address, b64decode(text)
+
+
+def tables(directory: Path, owner: str) -> list[Dumps]:
+    """The tables in and below `directory`, each a whole program at one slot; the accounts are taken for `owner`'s."""
+    found = []
+    for path in sorted(directory.rglob("*.csv*")):
         try:
-            return build(dumps)
-        except (MissingAccountError, AmbiguousAccountError):
-            continue
-    return build(found[-1])
+            found.append(Dumps(str(path), [Account(address, owner, data, path) for address, data in table(path)]))
+        except (ValueError, EOFError, gzip.BadGzipFile):
+            continue  # a table of something else
+    return [dumps for dumps in found if any(True for _ in dumps.unambiguous())]

@@ -112,9 +112,9 @@ def _transfer_fees(dumps: Dumps, mints: tuple[Pubkey, Pubkey], state: Any) -> tu
 def _of_pool(dumps: Dumps, pool: Account, offsets: tuple[int, ...]) -> Iterator[Account]:
     """Accounts of the pool's program that name the pool at one of `offsets`."""
     key = bytes(Pubkey.from_string(pool.address))
-    for account in dumps:
-        if account.owner == pool.owner and any(account.data[at : at + 32] == key for at in offsets):
-            yield account
+    yield from dumps.matching(
+        lambda account: account.owner == pool.owner and any(account.data[at : at + 32] == key for at in offsets)
+    )
 
 
 def _amm(dumps: Dumps, account: Account) -> Priced:

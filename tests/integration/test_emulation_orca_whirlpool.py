@@ -21,7 +21,8 @@ from solders.pubkey import Pubkey
 from sniperforge.simnet import orca_whirlpool_accounts as accounts
 from sniperforge.simnet.orca_whirlpool_accounts import AdaptiveFee, PoolKeys, Position
 from sniperforge.venues import orca_whirlpool as orca
-from sniperforge.venues.golden.orca_whirlpool import Snapshot, table
+from sniperforge.venues.dumps import table
+from sniperforge.venues.golden.orca_whirlpool import Snapshot
 from sniperforge.venues.quote import Quote
 from sniperforge.venues.ticks import U64, orca_sqrt_price
 from sniperforge.venues.transfer_fee import NO_FEE, TransferFee

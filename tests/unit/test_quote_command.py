@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from base64 import b64decode, b64encode
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,94 @@ def test_the_directory_may_be_any_above_the_snapshot(capsys: pytest.CaptureFixtu
     file = data_dir("golden") / "raydium_amm_v4_sol_usdc.csv"
     code, out, _ = run(capsys, "--golden", file, "--accounts", data_dir("accounts") / directory, "--json")
     assert code == exits.OK and json.loads(out)["exact"] == 75
+
+
+@pytest.mark.parametrize(
+    ("source", "names", "directories"),
+    [
+        ("raydium_cpmm_sol_usdc", ["cpmm", "hidden_Raydium-CPMM_2"], ["", "raydium_cpmm", "raydium_cpmm/sol_usdc"]),
+        ("raydium_amm_v4_sol_usdc", ["raydium_amm_v4_x", "ammV4"], ["", "raydium_amm_v4", "raydium_amm_v4/sol_usdc"]),
+        (
+            "raydium_clmm_sol_usdc",
+            ["clmm2", "raydium_clmm_other"],
+            ["", "raydium_clmm", "raydium_clmm/sol_usdc_captures"],
+        ),
+        ("meteora_dlmm", ["meteora_dlmm_b", "dlmm"], ["", "meteora_dlmm"]),
+        ("meteora_damm_v2", ["damm", "damm_hidden"], ["", "meteora_damm_v2"]),
+        ("pump_fun_curve_2025q1", ["pump_fun", "pumpfun_2", "rows"], ["", "pump_fun"]),
+        ("whirlpool_slot185759999", ["orca_extra"], ["orca_whirlpool"]),
+    ],
+)
+def test_the_name_of_a_file_is_free(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, source: str, names: list[str], directories: list[str]
+) -> None:
+    lines = (data_dir("golden") / f"{source}.csv").read_text().splitlines()[:40]
+    for name, directory in product(names, directories):
+        file = tmp_path / f"{name}.csv"
+        file.write_text("\n".join(lines), encoding="utf-8-sig")
+        code, out, err = run(capsys, "--golden", file, "--accounts", data_dir("accounts") / directory)
+        assert (code, out, err) == (exits.OK, f"rows {len(lines) - 1}, exact {len(lines) - 1}, off 0\n", "")
+
+
+def test_a_directory_with_a_table_only(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one/all.csv.gz").symlink_to(data_dir("accounts/orca_whirlpool") / "all_pools_slot185759999.csv.gz")
+    file = tmp_path / "whirlpool.csv"
+    file.write_text("\n".join((data_dir("golden") / "whirlpool_slot185759999.csv").read_text().splitlines()[:9]))
+    assert run(capsys, "--golden", file, "--accounts", tmp_path / "one")[:2] == (0, "rows 8, exact 8, off 0\n")
+
+
+def test_a_pool_of_several_moments(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What the rows or the file's name tell; and nobody guesses where they do not."""
+    pool, sold = "HJPjoWUrhoZzkNfRpHuieeFk9WcZWjwy6PBjZ81ngndJ", 10**9
+    folder = data_dir("accounts/orca_whirlpool")
+    moments = {
+        folder / "samo_usdc_and_sol_usdc_ts64": "40281456,3706011748472047223,-32101,179999872843830",
+        folder / "sol_usdc_ts64_2023": "22859741,2793210683778751865,-37756,7987555642394",
+    }
+    header = "pool,a_to_b,exact_in,amount,amount_in,amount_out,post_sqrt,post_tick,post_liquidity,tick_arrays\n"
+
+    def write(name: str, outcome: str) -> Path:
+        file = tmp_path / name
+        file.write_text(f"{header}{pool},1,1,{sold},{sold},{outcome},3\n")
+        return file
+
+    accounts = tmp_path / "accounts"
+    accounts.mkdir()
+    for place in moments:
+        shutil.copytree(place, accounts / f"of_{place.name}")
+    for place, outcome in moments.items():
+        code, out, err = run(capsys, "--golden", write("orca.csv", outcome), "--accounts", accounts)
+        assert (code, out) == (exits.OK, "rows 1, exact 1, off 0\n")
+        assert f"is in 2 snapshots; 1 of 1 rows are of {accounts / f'of_{place.name}'}, which is taken" in err
+    code, _, err = run(capsys, "--golden", write("orca.csv", "1,1,1,1"), "--accounts", accounts)
+    assert code == exits.USAGE and "orca.csv: line 2" in err and "the rows do not tell which" in err
+    named = write("orca_of_sol_usdc_ts64_2023.csv", "1,1,1,1")
+    code, out, err = run(capsys, "--golden", named, "--accounts", accounts)
+    assert (code, err) == (exits.FAILED, "") and "amount_out 22859741, not 1" in out
+
+
+def test_a_wrong_cell_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    cpmm = "zero_for_one,exact_in,amount,amount_in,amount_out\n"
+    dlmm = "program,lb_pair,unix_time,x_to_y,exact_out,amount,amount_in,amount_out\n"
+    pair = "EtAdVRLFH22rjWh3mcUasKFF27WtHhsaCvK27tPFFWig"
+    cases = [
+        ("cpmm.csv", f"{cpmm}1,1,-5,1,1", "line 2: column amount: '-5' is out of range"),
+        ("cpmm.csv", f"{cpmm}1,1,5,5,1\n1,1,99999999999999999999999,1,1", "line 3: column amount: '9999999999"),
+        ("cpmm.csv", f"{cpmm}1,1,5", "line 2: column amount_in: '' is no whole number"),
+        ("cpmm.csv", f"{cpmm}abc", "line 2: column exact_in: '' is not known; use 0 or 1"),
+        ("cpmm.csv", f"{cpmm}2,1,5,5,5", "line 2: column zero_for_one: '2' is not known; use 0 or 1"),
+        ("cpmm.csv", cpmm.replace(",", ";"), "columns are parted by commas"),
+        ("dlmm.csv", f"{dlmm}foo.so,{pair},1,1,0,5,5,5", "column program: 'foo.so' is not known; use meteora_dlmm.so"),
+        ("dlmm.csv", f"{dlmm}meteora_dlmm.so,x,1,1,0,5,5,5", "column lb_pair: 'x' is no public key"),
+    ]
+    for name, text, sentence in cases:
+        (tmp_path / name).write_text(text)
+        code, out, err = run(capsys, "--golden", tmp_path / name, "--accounts", data_dir("accounts"))
+        assert (code, out) == (exits.USAGE, "") and f"{name}: " in err and sentence in err, err
+    (tmp_path / "cpmm.csv").write_text(cpmm, encoding="utf-16")
+    code, _, err = run(capsys, "--golden", tmp_path / "cpmm.csv", "--accounts", data_dir("accounts"))
+    assert code == exits.USAGE and "cpmm.csv: byte 0 is no UTF-8; save it as CSV in UTF-8" in err
 
 
 def test_rows_that_are_off_are_listed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -246,12 +335,12 @@ def test_dumps(tmp_path: Path) -> None:
         together[one]
     with pytest.raises(MissingAccountError, match=f"mint {USDC} is not in"):
         together.need(USDC, "mint")
-    assert together.only(SOL, 2, "x").address == two
+    assert [account.address for account in together.matching(lambda account: len(account.data) == 2)] == [two]
     with pytest.raises(AmbiguousAccountError):
-        together.only(SOL, 3, "x")
-    places = snapshots(tmp_path, "of b")
-    assert [place.where for place in places] == [str(tmp_path / "b"), str(tmp_path / "a"), str(tmp_path)]
-    assert places[0][one].data == b"124"
+        list(together.matching(lambda account: len(account.data) == 3))
+    places = snapshots(tmp_path)
+    assert [place.where for place in places] == [str(tmp_path / "a"), str(tmp_path / "b"), str(tmp_path)]
+    assert places[1][one].data == b"124"
     broken = {"pubkey": one, "account": {"data": ["AAAA", "base64"], "owner": SOL, "space": 4}}
     (tmp_path / "b" / "broken.json").write_text(json.dumps(broken))
     with pytest.raises(BrokenDumpError, match="is not base64 of 4 bytes"):

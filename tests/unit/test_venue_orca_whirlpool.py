@@ -15,7 +15,8 @@ from solders.pubkey import Pubkey
 
 from sniperforge.venues import golden
 from sniperforge.venues import orca_whirlpool as orca
-from sniperforge.venues.golden.orca_whirlpool import Snapshot, table
+from sniperforge.venues.dumps import table
+from sniperforge.venues.golden.orca_whirlpool import Snapshot
 from sniperforge.venues.ticks import SQRT_PRICE_MAX_ORCA, SQRT_PRICE_MIN, TICK_MAX, TICK_MIN, orca_sqrt_price, tick_at
 from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
 from tests.data import data_dir

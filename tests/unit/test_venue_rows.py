@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import ctypes
 import ctypes.util
 import json
@@ -16,7 +17,7 @@ import pytest
 from solders.pubkey import Pubkey
 
 from sniperforge.venues import meteora_damm_v2, meteora_dlmm, pump_fees, pump_fun, pump_swap, raydium_amm_v4
-from sniperforge.venues.golden import FAILED, failed, lines
+from sniperforge.venues.golden import FAILED
 from tests import core_library
 from tests.data import data_dir
 from tests.unit import pump_captures
@@ -176,6 +177,19 @@ class Row:
         return listed, bytes(data)[: length[0]]
 
 
+def lines(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Name and columns of each line of a golden file."""
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        for row in reader:
+            yield f"line {reader.line_num}", row
+
+
+def failed(value: str) -> bool:
+    """Whether an amount in a golden file says that the program failed."""
+    return value.startswith("ERR")
+
+
 @pytest.fixture(scope="module")
 def row(tmp_path_factory: pytest.TempPathFactory) -> Row:
     return Row(tmp_path_factory.mktemp("rows"))
@@ -222,14 +236,7 @@ def meet_amm(row: Row) -> None:
 def test_raydium_amm_v4(row: Row) -> None:
     meet_amm(row)
     found: Counter[str] = Counter()
-    for name, line in lines(
-        data_dir("golden") / "raydium_amm_v4_sol_usdc.csv",
-        "coin_to_pc",
-        "exact_in",
-        "amount",
-        "amount_in",
-        "amount_out",
-    ):
+    for name, line in lines(data_dir("golden") / "raydium_amm_v4_sol_usdc.csv"):
         ended = failed(line["amount_in"]) or failed(line["amount_out"])
         expected = FAILED if ended else {key: int(line[key]) for key in ("amount_in", "amount_out")}
         terms = line["coin_to_pc"] == "1", line["exact_in"] == "1", int(line["amount"]), 0
@@ -263,7 +270,7 @@ def meet_dlmm(row: Row, address: str, newest: bool) -> None:
 def test_meteora_dlmm(row: Row) -> None:
     found: Counter[str] = Counter()
     loaded = ("", "")
-    for name, line in lines(data_dir("golden") / "meteora_dlmm.csv", "program", "lb_pair", "unix_time", "x_to_y"):
+    for name, line in lines(data_dir("golden") / "meteora_dlmm.csv"):
         if loaded != (line["lb_pair"], line["program"]):
             loaded = line["lb_pair"], line["program"]
             meet_dlmm(row, line["lb_pair"], line["program"] == "meteora_dlmm.so")
@@ -317,8 +324,7 @@ def test_a_pair_is_whole_when_its_arrays_have_followed(row: Row) -> None:
 def test_meteora_damm_v2(row: Row) -> None:
     found: Counter[str] = Counter()
     loaded = ""
-    mode = "mode(0 exact_in,2 exact_out)"
-    for name, line in lines(data_dir("golden") / "meteora_damm_v2.csv", "pool", "unix_time", "a_to_b", mode, "amount"):
+    for name, line in lines(data_dir("golden") / "meteora_damm_v2.csv"):
         if loaded != line["pool"]:
             loaded = line["pool"]
             key = bytes(Pubkey.from_string(loaded))
@@ -328,7 +334,8 @@ def test_meteora_damm_v2(row: Row) -> None:
         columns = {"amount_in": "amount_in", "amount_out": "amount_out", "sqrt_price": "post_sqrt"}
         ended = failed(line["amount_in"]) or failed(line["amount_out"])
         expected = FAILED if ended else {key: int(line[at]) for key, at in columns.items() if line.get(at)}
-        terms = line["a_to_b"] == "1", line[mode] == "0", int(line["amount"]), int(line["unix_time"])
+        exact_in = line["mode(0 exact_in,2 exact_out)"] == "0"
+        terms = line["a_to_b"] == "1", exact_in, int(line["amount"]), int(line["unix_time"])
         found[compare(row, expected, terms, name)] += 1
     assert found["exact"] + found["failed"] == 120, found
     accounts, data = row.swap(True, 258, 3, [bytes([i]) * 32 for i in (1, 2, 3)])
@@ -434,8 +441,7 @@ def curve_bytes(virtual: tuple[int, int], real: tuple[int, int], size: int = 49)
 
 
 def golden_curves() -> Iterator[tuple[str, dict[str, str], tuple[int, int]]]:
-    columns = ("side", "tokens", "sol_curve", "fee", "sol_user", "pre_vt", "pre_vs", "post_vt", "post_vs")
-    for name, line in lines(data_dir("golden") / "pump_fun_curve_2025q1.csv", *columns):
+    for name, line in lines(data_dir("golden") / "pump_fun_curve_2025q1.csv"):
         yield name, line, (int(line["pre_vt"]), int(line["pre_vs"]))
 
 

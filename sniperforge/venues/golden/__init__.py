@@ -1,42 +1,65 @@
 """Golden rows: swaps whose outcome in the real program is known, against the C core and the Python reference.
 
-A file `<prefix>*.csv` belongs to the adapter of its prefix in `ADAPTERS`. An adapter is a module with
+    csv file ──lines──▶ Swap, one a line ──of──▶ states that the swap may be of ──choice──▶ GoldenRow
 
-    rows(csv_path, accounts_dir) -> Iterator[GoldenRow]
+The file's name tells the venue: one of `NAMES` is in it, whatever else is. Where it tells none or several, the columns
+do. A venue's adapter is the module of its name here, with
 
-which loads the state that the file belongs to twice, into C and into the reference, and turns each line into
-a `GoldenRow`. `raydium_cpmm.py` is the example to follow.
+    COLUMNS                      what the first line must hold
+    swap(line) -> Swap           a line; `Line` checks the cells
+    states(places, of) -> [...]  a `State` of each place that prices what `Swap.of` names
+
+A pool may stand in several snapshots below the directory. They are only asked which one is meant if they give different
+answers to the rows: the one that the file is named after (a directory's name, or the slot in a table's), else the one
+that more rows agree with than with any other.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+from ipc.errors import CoreError
+from sniperforge.venues.dumps import AmbiguousAccountError, MissingAccountError
+from sniperforge.venues.golden.lines import GoldenError, Line, header, lines
+from sniperforge.venues.golden.places import Places, State
 from sniperforge.venues.quote import Quote
 
-ADAPTERS = {
-    "raydium_amm_v4": "raydium_amm_v4",
-    "raydium_cpmm": "raydium_cpmm",
-    "raydium_clmm": "raydium_clmm",
+NAMES = {
+    "ammv4": "raydium_amm_v4",
+    "cpmm": "raydium_cpmm",
+    "clmm": "raydium_clmm",
     "whirlpool": "orca_whirlpool",
-    "orca_whirlpool": "orca_whirlpool",
-    "meteora_dlmm": "meteora_dlmm",
-    "meteora_damm_v2": "meteora_damm_v2",
-    "pump_swap": "pump_swap",
-    "pump_fun": "pump_fun",
+    "orca": "orca_whirlpool",
+    "dlmm": "meteora_dlmm",
+    "damm": "meteora_damm_v2",
+    "pumpswap": "pump_swap",
+    "pumpamm": "pump_swap",
+    "pumpfun": "pump_fun",
 }
-"""Start of a csv file's name: module of its adapter."""
+"""What in a csv file's name, of which only letters and digits count, tells which venue."""
 
 FAILED = None
 """What a row expects where the program failed: any status but `ok`."""
 
 
+class Swap(NamedTuple):
+    """A line of a file. `of` names what it was a swap of, for `states`; `c` and `python` ask such a state.
+
+    `expected` holds the fields of `Quote` that the file knows, or `FAILED`.
+    """
+
+    of: Hashable
+    expected: Mapping[str, int] | None
+    c: Callable[[Any], Quote]
+    python: Callable[[Any], Quote]
+
+
 class GoldenRow(NamedTuple):
-    """One swap. `expected` holds the fields of `Quote` that the file knows, or `FAILED`."""
+    """A swap and its state."""
 
     name: str
     expected: Mapping[str, int] | None
@@ -44,47 +67,83 @@ class GoldenRow(NamedTuple):
     run_python: Callable[[], Quote]
 
 
-class GoldenError(ValueError):
-    """The file is not one that can be run; the text says why."""
+class _Adapter(Protocol):
+    COLUMNS: Sequence[str]
+
+    def swap(self, line: Line) -> Swap: ...
+    def states(self, places: Places, of: Any) -> list[State]: ...
 
 
-def rows(csv_path: Path, accounts_dir: Path) -> Iterator[GoldenRow]:
-    """All rows of a golden file; `accounts_dir` holds the snapshots.
-
-    Raises:
-        GoldenError: no adapter is of this file's name, or its lines are not as the adapter's.
-        MissingAccountError: an account that prices the swaps is not in `accounts_dir`.
-    """
-    found = [prefix for prefix in ADAPTERS if csv_path.name.startswith(prefix)]
-    if not found:
-        raise GoldenError(f"{csv_path.name}: no venue of this name; it starts with one of {', '.join(ADAPTERS)}")
-    module = ADAPTERS[max(found, key=len)]
-    try:
-        adapter = import_module(f"{__name__}.{module}")
-    except ModuleNotFoundError as error:
-        raise GoldenError(f"{csv_path.name}: this build has no {module}") from error
-    yield from adapter.rows(csv_path, accounts_dir)
-
-
-def lines(csv_path: Path, *columns: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Name and columns of each line; the name is `line N: text`.
+def rows(csv_path: Path, accounts_dir: Path, say: Callable[[str], None] = lambda _: None) -> Iterator[GoldenRow]:
+    """All rows of a golden file; `accounts_dir` holds the snapshots. `say` is told which one was meant, if rows had to
+    tell.
 
     Raises:
-        GoldenError: one of `columns` is not in the first line, or a line is too short.
+        GoldenError: the venue is not known, a line is not as its adapter's, or an account that prices a swap is
+            missing or ambiguous.
     """
-    with csv_path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [column for column in columns if column not in (reader.fieldnames or ())]
-        if missing:
-            raise GoldenError(f"{csv_path.name}: no column {', '.join(missing)} in the first line")
-        for row in reader:
-            values = {key: value or "" for key, value in row.items() if key is not None}
-            yield f"line {reader.line_num}: {','.join(values.values())}", values
+    adapter = _adapter(csv_path)
+    swaps = [(line.name, adapter.swap(line)) for line in lines(csv_path, adapter.COLUMNS)]
+    places = Places(accounts_dir)
+    by_subject: dict[Hashable, list[tuple[str, Swap]]] = {}
+    for name, swap in swaps:
+        by_subject.setdefault(swap.of, []).append((name, swap))
+    states = {}
+    for of, asked in by_subject.items():
+        try:
+            states[of] = _choice(csv_path, adapter.states(places, of), [swap for _, swap in asked], say)
+        except (MissingAccountError, AmbiguousAccountError, CoreError, ValueError) as error:
+            raise GoldenError(f"{csv_path.name}: {asked[0][0]}: {error}") from error
+    for name, swap in swaps:
+        state = states[swap.of]
+        yield GoldenRow(name, swap.expected, partial(swap.c, state), partial(swap.python, state))
 
 
-def failed(value: str) -> bool:
-    """Whether an amount in a file says that the program failed."""
-    return value.strip().upper().startswith("ERR")
+def _adapter(csv_path: Path) -> _Adapter:
+    stem = "".join(filter(str.isalnum, csv_path.stem.lower()))
+    named = {venue for name, venue in NAMES.items() if name in stem}
+    if len(named) == 1:
+        return _module(*named)
+    first = set(header(csv_path))
+    fitting = [adapter for venue in {*NAMES.values()} if first.issuperset((adapter := _module(venue)).COLUMNS)]
+    if not fitting:
+        raise GoldenError(
+            f"{csv_path.name}: no venue of this name, nor with these columns; put one of {', '.join(NAMES)} in its name"
+        )
+    return max(fitting, key=lambda adapter: len(adapter.COLUMNS))
+
+
+def _module(venue: str) -> _Adapter:
+    module: Any = import_module(f"{__name__}.{venue}")
+    adapter: _Adapter = module
+    return adapter
+
+
+def _choice(csv_path: Path, found: Sequence[State], swaps: Sequence[Swap], say: Callable[[str], None]) -> Any:
+    """The state that the rows are of: see the module."""
+    first, *others = found
+    answers = [[swap.c(state.state) for swap in swaps] for state in found] if others else []
+    if all(answer == answers[0] for answer in answers):
+        return first.state
+    named = max(found, key=lambda state: state.named(csv_path.stem))
+    if most := named.named(csv_path.stem):
+        same = [answer for state, answer in zip(found, answers, strict=True) if state.named(csv_path.stem) == most]
+        if all(answer == same[0] for answer in same):
+            return named.state
+    exact = [
+        sum(not difference(swap.expected, got) for swap, got in zip(swaps, answer, strict=True)) for answer in answers
+    ]
+    best = max(exact)
+    winners = [index for index, count in enumerate(exact) if count == best]
+    if any(answers[index] != answers[winners[0]] for index in winners):
+        where = " and ".join(found[index].where for index in winners)
+        raise GoldenError(
+            f"{first.what} is in {where}, and the rows do not tell which; "
+            "name one of the directories, or put its name, or a table's slot, into the name of the csv file"
+        )
+    chosen = found[winners[0]]
+    say(f"{first.what} is in {len(found)} snapshots; {best} of {len(swaps)} rows are of {chosen.where}, which is taken")
+    return chosen.state
 
 
 def difference(expected: Mapping[str, int] | None, got: Quote) -> str:

@@ -1,14 +1,12 @@
 """Golden rows of Meteora DLMM: `program,lb_pair,unix_time,x_to_y,exact_out,amount,amount_in,amount_out,post_active_id`.
 
-`program` names the build that ran: `meteora_dlmm.so` is the newest, any other an older one. Payers had token accounts
+`program` names the build that ran (`BUILDS`). Payers had token accounts
 of 165 bytes, which have no room for what a Token-2022 mint withholds: payments of such a mint to them fail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from solders.pubkey import Pubkey
@@ -17,11 +15,16 @@ from ipc._core import ffi, lib
 from ipc.errors import check
 from sniperforge.venues import core
 from sniperforge.venues import meteora_dlmm as dlmm
-from sniperforge.venues.dumps import Dumps, complete, snapshots
-from sniperforge.venues.golden import FAILED, GoldenRow, failed, lines
+from sniperforge.venues.dumps import Account, Dumps
+from sniperforge.venues.golden import Swap
+from sniperforge.venues.golden.lines import Line
+from sniperforge.venues.golden.places import Places, State
+from sniperforge.venues.quote import Quote
 from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
 
-NEWEST = "meteora_dlmm.so"
+COLUMNS = ("program", "lb_pair", "unix_time", "x_to_y", "exact_out", "amount", "amount_in", "amount_out")
+BUILDS = {"meteora_dlmm.so": True, "meteora_dlmm_zap.so": False}
+"""Builds of the program by file name, and whether it is the newest."""
 TOKEN = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
 TOKEN_2022 = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
 UNKNOWN_RESERVE = 2**64 - 1
@@ -59,16 +62,12 @@ def load(dumps: Dumps, address: str, newest: bool, reserves_needed: bool = True)
     check(lib.sf_meteora_dlmm_account(account, len(account), work))
     arrays: dict[int, tuple[dlmm.Bin, ...]] = {}
     far: frozenset[int] | None = None
-    for other in dumps:
-        if other.owner != str(dlmm.PROGRAM):
-            continue
-        if other.data[:8] == dlmm.ARRAY_DISCRIMINATOR and other.data[24:56] == bytes(key):
+    for other in dumps.matching(partial(_of_pair, key)):
+        if other.data[:8] == dlmm.ARRAY_DISCRIMINATOR:
             index, bins = dlmm.decode_array(key, pair, other.data)
             arrays[index] = bins
-        elif other.data[:8] == dlmm.BITMAP_DISCRIMINATOR and other.data[8:40] == bytes(key):
-            far = dlmm.decode_bitmap(key, other.data)
         else:
-            continue
+            far = dlmm.decode_bitmap(key, other.data)
         check(lib.sf_meteora_dlmm_account(other.data, len(other.data), work))
     fees, plain = [], []
     reserves: tuple[int, int] | None = None
@@ -93,6 +92,12 @@ def load(dumps: Dumps, address: str, newest: bool, reserves_needed: bool = True)
     return Loaded(travel(work), python, work, notes)
 
 
+def _of_pair(key: Pubkey, account: Account) -> bool:
+    """Whether it is a bin array or the bitmap of the pair `key`."""
+    at = {dlmm.ARRAY_DISCRIMINATOR: 24, dlmm.BITMAP_DISCRIMINATOR: 8}.get(account.data[:8], len(account.data))
+    return account.owner == str(dlmm.PROGRAM) and account.data[at : at + 32] == bytes(key)
+
+
 def _reserve(dumps: Dumps, pair: dlmm.Pair, side: int) -> int:
     program = bytes(TOKEN_2022 if pair.token_2022[side] else TOKEN)
     reserve = dumps.need(str(pair.reserves[side]), "reserve").data
@@ -109,20 +114,21 @@ def _transfer_fee(dumps: Dumps, pair: dlmm.Pair, side: int, head: Any) -> Transf
     return dlmm.transfer_fee(mint, EPOCH)
 
 
-def rows(csv_path: Path, accounts_dir: Path) -> Iterator[GoldenRow]:
-    """The rows of a file; each names its pair and the program's build."""
-    pairs: dict[tuple[str, bool], Loaded] = {}
-    columns = ("program", "lb_pair", "unix_time", "x_to_y", "exact_out", "amount", "amount_in", "amount_out")
-    for name, line in lines(csv_path, *columns):
-        address, newest = line["lb_pair"], line["program"] == NEWEST
-        if (address, newest) not in pairs:
-            build = partial(load, address=address, newest=newest)
-            pairs[address, newest] = complete(snapshots(accounts_dir, address), build)
-        loaded, exact_out = pairs[address, newest], line["exact_out"] == "1"
-        known = {"amount_in": "amount_in", "amount_out": "amount_out", "tick": "post_active_id"}
-        ended = failed(line["amount_in"]) or failed(line["amount_out"])
-        expected = FAILED if ended else {key: int(line[at]) for key, at in known.items() if line.get(at)}
-        terms = (line["x_to_y"] == "1", int(line["amount"]), int(line["unix_time"]))
-        in_c = lib.sf_meteora_dlmm_quote_out if exact_out else lib.sf_meteora_dlmm_quote_in
-        in_python = loaded.python.quote_out if exact_out else loaded.python.quote_in
-        yield GoldenRow(name, expected, partial(core.quote, in_c, loaded.c, *terms), partial(in_python, *terms))
+def states(places: Places, of: tuple[str, bool]) -> list[State]:
+    """A pair in each place, as the newest build reads it or not."""
+    return places.states(f"pair {of[0]}", lambda dumps: [load(dumps, *of)])
+
+
+def swap(line: Line) -> Swap:
+    """A line."""
+    exact_out, terms = line.flag("exact_out"), (line.flag("x_to_y"), line.number("amount"), line.number("unix_time"))
+    in_c = lib.sf_meteora_dlmm_quote_out if exact_out else lib.sf_meteora_dlmm_quote_in
+
+    def c(pair: Loaded) -> Quote:
+        return core.quote(in_c, pair.c, *terms)
+
+    def python(pair: Loaded) -> Quote:
+        return (pair.python.quote_out if exact_out else pair.python.quote_in)(*terms)
+
+    expected = line.outcome({"amount_in": "amount_in", "amount_out": "amount_out", "post_active_id": "tick"})
+    return Swap((line.key("lb_pair"), BUILDS[line.text("program", *BUILDS)]), expected, c, python)

@@ -1,17 +1,13 @@
 """Golden rows of Orca Whirlpool: `pool,a_to_b,exact_in,amount,...,post_sqrt,post_tick,post_liquidity,tick_arrays`.
 
-The accounts are a table of the whole program at one slot, lines of `address,base64` (`.csv` or `.csv.gz`), whose
-name has the slot of the golden file in it. `tick_arrays` says how many arrays the transaction named.
+The accounts are dumps, or a table of the whole program at one slot, lines of `address,base64` (`.csv` or `.csv.gz`).
+`tick_arrays` says how many arrays the transaction named.
 """
 
 from __future__ import annotations
 
-import gzip
-import re
-from base64 import b64decode
 from collections.abc import Iterator
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import lru_cache
 from typing import Any
 
 from solders.pubkey import Pubkey
@@ -20,10 +16,13 @@ from ipc._core import ffi, lib
 from ipc.errors import check
 from sniperforge.venues import core
 from sniperforge.venues import orca_whirlpool as orca
-from sniperforge.venues.dumps import MissingAccountError, load
-from sniperforge.venues.golden import FAILED, GoldenRow, failed, lines
+from sniperforge.venues.dumps import MissingAccountError
+from sniperforge.venues.golden import Swap
+from sniperforge.venues.golden.lines import Line
+from sniperforge.venues.golden.places import Places, State
 from sniperforge.venues.quote import Quote
 
+COLUMNS = ("pool", "a_to_b", "exact_in", "amount", "amount_in", "amount_out", "tick_arrays")
 _OUTCOME = {
     "amount_in": "amount_in",
     "amount_out": "amount_out",
@@ -58,60 +57,55 @@ class Snapshot:
         return {array.start: (data, array.net) for data, array in decoded}
 
 
-def table(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The accounts in a table of `address,base64` lines."""
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
-        for line in file:
-            address, _, text = line.strip().partition(",")
-            yield address, b64decode(text)
+class Pool:
+    """A pool and its arrays in one snapshot."""
+
+    def __init__(self, snapshot: Snapshot, address: str) -> None:
+        self.address = address
+        self.data, self.decoded = snapshot.pool(address)
+        self.arrays = snapshot.arrays(address, self.decoded.tick_spacing)
 
 
-def snapshot(csv_path: Path, accounts_dir: Path) -> Snapshot:
-    """The table that belongs to a golden file; the dumps in `accounts_dir` if there is none."""
-    slot = re.search(r"\d{6,}", csv_path.stem)
-    found = [path for path in sorted(accounts_dir.rglob("*.csv*")) if slot and slot[0] in path.name]
-    if found:
-        return Snapshot(table(found[0]))
-    return Snapshot((account.address, account.data) for account in load(accounts_dir))
+@lru_cache(maxsize=8)
+def _loaded(pool: Pool, a_to_b: bool, count: int) -> tuple[Any, orca.State]:
+    """The pool twice, with the arrays that a transaction of one direction named."""
+    starts = orca.array_starts(pool.decoded.tick_spacing, pool.decoded.tick, a_to_b)[:count]
+    used = {start: pool.arrays[start] for start in starts if start in pool.arrays}
+    work = ffi.new("sf_orca_whirlpool_work_t *")
+    lib.sf_orca_whirlpool_clear(work, bytes(Pubkey.from_string(pool.address)))
+    for account in (pool.data, *(one for one, _ in used.values())):
+        check(lib.sf_orca_whirlpool_account(account, len(account), work))
+    check(lib.sf_orca_whirlpool_prepare(work))
+    return core.state_of(work), orca.State.of(pool.decoded, {start: net for start, (_, net) in used.items()})
 
 
-class Loader:
-    """States with the arrays of one direction, the last few kept."""
+@lru_cache(maxsize=1)
+def _snapshots(places: Places) -> list[tuple[str, Snapshot]]:
+    """Directories of dumps and tables, and last all dumps together, where those that differ are left out."""
+    *single, together = places.dumps
+    found = [*single, *places.tables(str(orca.PROGRAM)), together]
+    return [(dumps.where, Snapshot((each.address, each.data) for each in dumps.unambiguous())) for dumps in found]
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.state = lru_cache(maxsize=8)(self._state)
 
-    def _state(self, address: str, a_to_b: bool, count: int) -> tuple[Any, orca.State]:
-        data, pool = self.snapshot.pool(address)
-        arrays = self.snapshot.arrays(address, pool.tick_spacing)
-        starts = orca.array_starts(pool.tick_spacing, pool.tick, a_to_b)[:count]
-        used = {start: arrays[start] for start in starts if start in arrays}
-        work = ffi.new("sf_orca_whirlpool_work_t *")
-        lib.sf_orca_whirlpool_clear(work, bytes(Pubkey.from_string(address)))
-        for account in (data, *(one for one, _ in used.values())):
-            check(lib.sf_orca_whirlpool_account(account, len(account), work))
-        check(lib.sf_orca_whirlpool_prepare(work))
-        return core.state_of(work), orca.State.of(pool, {start: net for start, (_, net) in used.items()})
+def states(places: Places, of: str) -> list[State]:
+    """The pool `of` in each place that has it. Its own account and its tick arrays are all that prices it."""
+    found = [(where, snapshot) for where, snapshot in _snapshots(places) if of in snapshot.pools]
+    if not found:
+        raise MissingAccountError(f"pool {of} is not in {places.directory}")
+    return [State(f"pool {of}", where, Pool(snapshot, of)) for where, snapshot in found]
 
-    def in_c(self, key: tuple[str, bool, int], exact_in: bool, amount: int) -> Quote:
+
+def swap(line: Line) -> Swap:
+    """A line."""
+    a_to_b, exact_in, amount = line.flag("a_to_b"), line.flag("exact_in"), line.number("amount")
+    count = line.number("tick_arrays", 1, 3)
+
+    def c(pool: Pool) -> Quote:
         function = lib.sf_orca_whirlpool_quote_in if exact_in else lib.sf_orca_whirlpool_quote_out
-        return core.quote(function, self.state(*key)[0], key[1], amount)
+        return core.quote(function, _loaded(pool, a_to_b, count)[0], a_to_b, amount)
 
-    def in_python(self, key: tuple[str, bool, int], exact_in: bool, amount: int) -> Quote:
-        state = self.state(*key)[1]
-        return (state.quote_in if exact_in else state.quote_out)(key[1], amount)
+    def python(pool: Pool) -> Quote:
+        state = _loaded(pool, a_to_b, count)[1]
+        return (state.quote_in if exact_in else state.quote_out)(a_to_b, amount)
 
-
-def rows(csv_path: Path, accounts_dir: Path) -> Iterator[GoldenRow]:
-    """The rows of a file, each from its pool's state in the snapshot."""
-    loader = Loader(snapshot(csv_path, accounts_dir))
-    for name, line in lines(csv_path, "pool", "a_to_b", "exact_in", "amount", "tick_arrays", *_OUTCOME):
-        key = (line["pool"], line["a_to_b"] == "1", int(line["tick_arrays"]))
-        swap = (key, line["exact_in"] == "1", int(line["amount"]))
-        expected = (
-            {quoted: int(line[column]) for column, quoted in _OUTCOME.items()}
-            if not failed(line["amount_in"])
-            else FAILED
-        )
-        yield GoldenRow(name, expected, partial(loader.in_c, *swap), partial(loader.in_python, *swap))
+    return Swap(line.key("pool"), line.outcome(_OUTCOME), c, python)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from solders.pubkey import Pubkey
@@ -13,8 +10,13 @@ from solders.pubkey import Pubkey
 from ipc._core import ffi, lib
 from ipc.errors import check
 from sniperforge.venues import core, pump_fees, pump_swap
-from sniperforge.venues.dumps import Account, Dumps, MissingAccountError, complete, snapshots
-from sniperforge.venues.golden import FAILED, GoldenRow, failed, lines
+from sniperforge.venues.dumps import Account, Dumps
+from sniperforge.venues.golden import Swap
+from sniperforge.venues.golden.lines import Line
+from sniperforge.venues.golden.places import Places, State
+from sniperforge.venues.quote import Quote
+
+COLUMNS = ("a_to_b", "exact_in", "amount", "amount_in", "amount_out")
 
 
 class Loaded(NamedTuple):
@@ -29,11 +31,8 @@ def _is_pool(account: Account) -> bool:
     return account.owner == str(pump_swap.PROGRAM) and account.data[:8] == pump_swap.POOL_DISCRIMINATOR
 
 
-def load(dumps: Dumps, account: Account | None = None) -> Loaded:
-    """A pool among `dumps`; without `account` the first."""
-    account = account or next(filter(_is_pool, dumps), None)
-    if account is None:
-        raise MissingAccountError(f"a pool of PumpSwap is not in {dumps.where}")
+def load(dumps: Dumps, account: Account) -> Loaded:
+    """A pool among `dumps`."""
     pool = pump_swap.decode_pool(account.data)
     settings = dumps.need(str(pump_swap.GLOBAL_CONFIG), "global config").data
     fees = dumps.need(str(pump_swap.FEE_CONFIG), "fee config").data
@@ -66,18 +65,20 @@ def _supply(dumps: Dumps, pool: pump_swap.Pool) -> int:
     return int(supply)
 
 
-def rows(csv_path: Path, accounts_dir: Path) -> Iterator[GoldenRow]:
-    """The rows of a file; the pool is the one whose directory the file is named after."""
-    loaded = complete(snapshots(accounts_dir, csv_path.stem), load)
-    for name, line in lines(csv_path, "a_to_b", "exact_in", "amount", "amount_in", "amount_out"):
-        a_to_b, exact_in, amount = line["a_to_b"] == "1", line["exact_in"] == "1", int(line["amount"])
-        in_c = lib.sf_pump_swap_quote_in if exact_in else lib.sf_pump_swap_quote_out
-        in_python = loaded.python.quote_in if exact_in else loaded.python.quote_out
-        yield GoldenRow(
-            name,
-            FAILED
-            if failed(line["amount_in"]) or failed(line["amount_out"])
-            else {key: int(line[key]) for key in ("amount_in", "amount_out")},
-            partial(core.quote, in_c, loaded.c, a_to_b, amount),
-            partial(in_python, a_to_b, amount),
-        )
+def states(places: Places, of: str) -> list[State]:
+    """The pools of each place; a file is about one and does not name it."""
+    return places.pools(of, _is_pool, load)
+
+
+def swap(line: Line) -> Swap:
+    """A line."""
+    exact_in, terms = line.flag("exact_in"), (line.flag("a_to_b"), line.number("amount"))
+    in_c = lib.sf_pump_swap_quote_in if exact_in else lib.sf_pump_swap_quote_out
+
+    def c(pool: Loaded) -> Quote:
+        return core.quote(in_c, pool.c, *terms)
+
+    def python(pool: Loaded) -> Quote:
+        return (pool.python.quote_in if exact_in else pool.python.quote_out)(*terms)
+
+    return Swap("a pool of PumpSwap", line.outcome({key: key for key in ("amount_in", "amount_out")}), c, python)

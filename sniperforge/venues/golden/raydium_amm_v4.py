@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from solders.pubkey import Pubkey
@@ -14,8 +11,13 @@ from ipc._core import ffi, lib
 from ipc.errors import check
 from sniperforge.venues import core
 from sniperforge.venues import raydium_amm_v4 as amm
-from sniperforge.venues.dumps import Account, Dumps, complete, snapshots
-from sniperforge.venues.golden import FAILED, GoldenRow, failed, lines
+from sniperforge.venues.dumps import Account, Dumps
+from sniperforge.venues.golden import Swap
+from sniperforge.venues.golden.lines import Line
+from sniperforge.venues.golden.places import Places, State
+from sniperforge.venues.quote import Quote
+
+COLUMNS = ("coin_to_pc", "exact_in", "amount", "amount_in", "amount_out")
 
 
 class Loaded(NamedTuple):
@@ -26,9 +28,8 @@ class Loaded(NamedTuple):
     mints: tuple[Pubkey, Pubkey]
 
 
-def load(dumps: Dumps, account: Account | None = None) -> Loaded:
-    """A pool among `dumps`; without `account` the only one."""
-    account = account or dumps.only(str(amm.PROGRAM), amm.POOL_BYTES, "a pool of Raydium AMM v4")
+def load(dumps: Dumps, account: Account) -> Loaded:
+    """A pool among `dumps`."""
     pool = amm.decode_pool(account.data)
     coin, pc = (
         core.token_amount(bytes(TOKEN_PROGRAM), dumps.need(str(vault), "vault").data, bytes(mint))
@@ -41,18 +42,24 @@ def load(dumps: Dumps, account: Account | None = None) -> Loaded:
     return Loaded(state, amm.State.of(pool, coin, pc), pool.mints)
 
 
-def rows(csv_path: Path, accounts_dir: Path) -> Iterator[GoldenRow]:
-    """The rows of a file; the pool is the one whose directory the file is named after."""
-    loaded = complete(snapshots(accounts_dir, csv_path.stem), load)
-    for name, line in lines(csv_path, "coin_to_pc", "exact_in", "amount", "amount_in", "amount_out"):
-        a_to_b, exact_in, amount = line["coin_to_pc"] == "1", line["exact_in"] == "1", int(line["amount"])
-        in_c = lib.sf_raydium_amm_v4_quote_in if exact_in else lib.sf_raydium_amm_v4_quote_out
-        in_python = loaded.python.quote_in if exact_in else loaded.python.quote_out
-        yield GoldenRow(
-            name,
-            FAILED
-            if failed(line["amount_in"]) or failed(line["amount_out"])
-            else {key: int(line[key]) for key in ("amount_in", "amount_out")},
-            partial(core.quote, in_c, loaded.c, a_to_b, amount),
-            partial(in_python, a_to_b, amount),
-        )
+def _is_pool(account: Account) -> bool:
+    return (account.owner, len(account.data)) == (str(amm.PROGRAM), amm.POOL_BYTES)
+
+
+def states(places: Places, of: str) -> list[State]:
+    """The pools of each place; a file is about one and does not name it."""
+    return places.pools(of, _is_pool, load)
+
+
+def swap(line: Line) -> Swap:
+    """A line."""
+    exact_in, terms = line.flag("exact_in"), (line.flag("coin_to_pc"), line.number("amount"))
+    in_c = lib.sf_raydium_amm_v4_quote_in if exact_in else lib.sf_raydium_amm_v4_quote_out
+
+    def c(pool: Loaded) -> Quote:
+        return core.quote(in_c, pool.c, *terms)
+
+    def python(pool: Loaded) -> Quote:
+        return (pool.python.quote_in if exact_in else pool.python.quote_out)(*terms)
+
+    return Swap("a pool of Raydium AMM v4", line.outcome({key: key for key in ("amount_in", "amount_out")}), c, python)

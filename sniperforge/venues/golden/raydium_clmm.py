@@ -7,8 +7,7 @@ the trade rate comes from `clmm_pool_metadata.json` beside it, and the protocol'
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterator
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,13 @@ from ipc.errors import check
 from sniperforge.venues import core
 from sniperforge.venues import raydium_clmm as clmm
 from sniperforge.venues.dumps import MissingAccountError
-from sniperforge.venues.golden import FAILED, GoldenError, GoldenRow, failed, lines
+from sniperforge.venues.golden import Swap
+from sniperforge.venues.golden.lines import GoldenError, Line
+from sniperforge.venues.golden.places import Places, State
 from sniperforge.venues.quote import Quote
 from sniperforge.venues.ticks import PPM
 
+COLUMNS = ("capture", "zero_for_one", "exact_in", "amount", "amount_in", "amount_out")
 _OUTCOME = {"amount_in": "amount_in", "amount_out": "amount_out", "post_sqrt": "sqrt_price", "post_tick": "tick"}
 """Column: field of the quote."""
 
@@ -89,14 +91,31 @@ class Captures:
         return (state.quote_in if exact_in else state.quote_out)(a_to_b, amount, now)
 
 
-def rows(csv_path: Path, accounts_dir: Path) -> Iterator[GoldenRow]:
-    """The rows of a file, each from the state in its capture."""
-    captures = Captures(accounts_dir)
-    for name, line in lines(csv_path, "capture", "zero_for_one", "exact_in", "amount", *_OUTCOME):
-        swap = (line["capture"], line["zero_for_one"] == "1", line["exact_in"] == "1", int(line["amount"]))
-        expected = (
-            {quoted: int(line[column]) for column, quoted in _OUTCOME.items()}
-            if not failed(line["amount_in"])
-            else FAILED
-        )
-        yield GoldenRow(name, expected, partial(captures.in_c, *swap), partial(captures.in_python, *swap))
+def states(places: Places, of: str) -> list[State]:
+    """The capture `of` in each directory that has it, with the trade rate beside it; or somewhere below."""
+    found = sorted(places.directory.rglob(of))
+    if not found:
+        raise MissingAccountError(f"capture {of} is not in {places.directory}")
+    beside = [path.parent for path in found if (path.parent / _METADATA).is_file()]
+    return [State(f"capture {of}", str(directory), _captures(directory)) for directory in beside or [places.directory]]
+
+
+@lru_cache(maxsize=16)
+def _captures(directory: Path) -> Captures:
+    return Captures(directory)
+
+
+def swap(line: Line) -> Swap:
+    """A line."""
+    name = line.text("capture")
+    if not name or set(name) & set("/*?["):
+        raise line.error("capture", "is no file's name")
+    terms = (name, line.flag("zero_for_one"), line.flag("exact_in"), line.number("amount"))
+
+    def c(captures: Captures) -> Quote:
+        return captures.in_c(*terms)
+
+    def python(captures: Captures) -> Quote:
+        return captures.in_python(*terms)
+
+    return Swap(name, line.outcome(_OUTCOME), c, python)

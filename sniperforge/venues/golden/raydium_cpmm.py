@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from solders.pubkey import Pubkey
@@ -13,8 +10,13 @@ from ipc._core import ffi, lib
 from ipc.errors import check
 from sniperforge.venues import core
 from sniperforge.venues import raydium_cpmm as cpmm
-from sniperforge.venues.dumps import Account, Dumps, complete, snapshots
-from sniperforge.venues.golden import FAILED, GoldenRow, failed, lines
+from sniperforge.venues.dumps import Account, Dumps
+from sniperforge.venues.golden import Swap
+from sniperforge.venues.golden.lines import Line
+from sniperforge.venues.golden.places import Places, State
+from sniperforge.venues.quote import Quote
+
+COLUMNS = ("zero_for_one", "exact_in", "amount", "amount_in", "amount_out")
 
 
 class Loaded(NamedTuple):
@@ -25,9 +27,8 @@ class Loaded(NamedTuple):
     mints: tuple[Pubkey, Pubkey]
 
 
-def load(dumps: Dumps, account: Account | None = None) -> Loaded:
-    """A pool among `dumps`; without `account` the only one."""
-    account = account or dumps.only(str(cpmm.PROGRAM), cpmm.POOL_BYTES, "a pool of Raydium CPMM")
+def load(dumps: Dumps, account: Account) -> Loaded:
+    """A pool among `dumps`."""
     address, _, data, _ = account
     pool = cpmm.decode_pool(Pubkey.from_string(address), data)
     config = dumps.need(str(pool.config), "config").data
@@ -42,22 +43,24 @@ def load(dumps: Dumps, account: Account | None = None) -> Loaded:
     return Loaded(state, cpmm.State.of(pool, cpmm.decode_config(config), (amount_a, amount_b)), pool.mints)
 
 
-def rows(csv_path: Path, accounts_dir: Path) -> Iterator[GoldenRow]:
-    """The rows of a file; the pool is the one whose directory the file is named after.
+def _is_pool(account: Account) -> bool:
+    return (account.owner, len(account.data)) == (str(cpmm.PROGRAM), cpmm.POOL_BYTES)
 
-    The swaps were recorded after the pool had opened, at a time the file does not say.
-    """
-    loaded = complete(snapshots(accounts_dir, csv_path.stem), load)
-    now = loaded.python.open_time
-    for name, line in lines(csv_path, "zero_for_one", "exact_in", "amount", "amount_in", "amount_out"):
-        a_to_b, exact_in, amount = line["zero_for_one"] == "1", line["exact_in"] == "1", int(line["amount"])
-        in_c = lib.sf_raydium_cpmm_quote_in if exact_in else lib.sf_raydium_cpmm_quote_out
-        in_python = loaded.python.quote_in if exact_in else loaded.python.quote_out
-        yield GoldenRow(
-            name,
-            FAILED
-            if failed(line["amount_in"]) or failed(line["amount_out"])
-            else {key: int(line[key]) for key in ("amount_in", "amount_out")},
-            partial(core.quote, in_c, loaded.c, a_to_b, amount, now),
-            partial(in_python, a_to_b, amount, now),
-        )
+
+def states(places: Places, of: str) -> list[State]:
+    """The pools of each place; a file is about one and does not name it."""
+    return places.pools(of, _is_pool, load)
+
+
+def swap(line: Line) -> Swap:
+    """A line. The swaps were recorded after the pool had opened, at a time the file does not say."""
+    exact_in, terms = line.flag("exact_in"), (line.flag("zero_for_one"), line.number("amount"))
+    in_c = lib.sf_raydium_cpmm_quote_in if exact_in else lib.sf_raydium_cpmm_quote_out
+
+    def c(pool: Loaded) -> Quote:
+        return core.quote(in_c, pool.c, *terms, pool.python.open_time)
+
+    def python(pool: Loaded) -> Quote:
+        return (pool.python.quote_in if exact_in else pool.python.quote_out)(*terms, pool.python.open_time)
+
+    return Swap("a pool of Raydium CPMM", line.outcome({key: key for key in ("amount_in", "amount_out")}), c, python)
