@@ -113,32 +113,15 @@ def _golden(arguments: argparse.Namespace) -> int:
 # -- one swap --------------------------------------------------------------------------------------------
 
 
-def _dumps(directory: Path, pool: str) -> list[Dumps]:
-    """Where the pool may be complete: each directory that has it, then all; or the tables of a whole program."""
+def _places(directory: Path, pool: str) -> list[Dumps]:
+    """Where the pool may be complete: each directory of dumps, then all; or the tables of whole programs."""
     found = snapshots(directory)
-    having = [dumps for dumps in found if pool in dumps]
-    if having:
-        return having
+    if pool in found[-1]:
+        return found
     having = [dumps for dumps in tables(directory, str(WHIRLPOOL)) if pool in dumps]
     if having:
-        return having
+        return [*having, having[-1]]
     raise MissingAccountError(f"pool {pool} is not in {directory}")
-
-
-def _load(directory: Path, pool: str) -> pools.Priced:
-    """The pool out of the one place that has all of it."""
-    places = _dumps(directory, pool)
-    whole: list[tuple[Dumps, pools.Priced]] = []
-    for dumps in places[:-1]:
-        try:
-            whole.append((dumps, pools.load(dumps, pool)))
-        except (MissingAccountError, AmbiguousAccountError):
-            continue
-    if not whole:
-        return pools.load(places[-1], pool)
-    if any(dumps[pool].data != whole[0][0][pool].data for dumps, _ in whole):
-        raise _UsageError(f"pool {pool} is in {' and '.join(dumps.where for dumps, _ in whole)}; name one of them")
-    return whole[0][1]
 
 
 def _direction(priced: pools.Priced, pool: str, mint: Pubkey) -> bool:
@@ -161,7 +144,7 @@ def _swap(arguments: argparse.Namespace) -> int:
             Pubkey.from_string(key)
         except ValueError as error:
             raise _UsageError(f"{key} is no public key") from error
-    priced = _load(arguments.accounts, arguments.pool)
+    priced = pools.load_from(_places(arguments.accounts, arguments.pool), arguments.pool)
     a_to_b = _direction(priced, arguments.pool, Pubkey.from_string(arguments.mint))
     now = int(time.time()) if arguments.at is None else arguments.at
     terms = (a_to_b, arguments.amount, now)

@@ -28,3 +28,8 @@ def amount(units: int, decimals: int) -> str:
     if not decimals:
         return sign + text
     return f"{sign}{text[:-decimals]}.{text[-decimals:]}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things: 1 pool, 2 pools."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -16,7 +16,7 @@ from ipc.views import Instance
 from sniperforge.journal.records import VENUES
 from sniperforge.router.market import Market, MarketError, RoutePool
 from sniperforge.router.routes import Route
-from sniperforge.router.slippage import volatility_bps
+from sniperforge.router.slippage import Volatility, volatility
 from sniperforge.venues.core import STATUS
 from sniperforge.venues.quote import Quote
 
@@ -30,15 +30,12 @@ class Live(NamedTuple):
 
     market: Market
     wallet_tokens: frozenset[str]
-    volatility: dict[str, float]
-    """Standard deviation of a second's change in basis points, by pool."""
+    seen: dict[str, Volatility]
+    """How the price of each pool wandered while it was watched."""
 
-    def of(self, route: Route) -> float | None:
-        """Volatility of a route's price, its pools taken for independent; None if one of them is not known."""
-        found = [self.volatility.get(hop.pool.address) for hop in route.hops]
-        if any(each is None for each in found):
-            return None
-        return float(sum(each * each for each in found if each is not None) ** 0.5)
+    def of(self, route: Route) -> list[Volatility]:
+        """That of a route's pools."""
+        return [self.seen[hop.pool.address] for hop in route.hops]
 
 
 def read(name: str, watch_s: float) -> Live:
@@ -66,7 +63,7 @@ def read(name: str, watch_s: float) -> Live:
     market = Market(f"instance {name}")
     for mint, token in zip(mints, tokens, strict=True):
         market.decimals[mint] = int(token["decimals"])
-    volatility: dict[str, float] = {}
+    seen: dict[str, Volatility] = {}
     for number, row in enumerate(rows):
         address = str(Pubkey.from_bytes(bytes(row["pool"])))
         why = _unusable(row)
@@ -77,14 +74,12 @@ def read(name: str, watch_s: float) -> Live:
         payload = row.tobytes()[_UPDATE_OFFSET : _UPDATE_OFFSET + _HEAD_BYTES + int(update["state_bytes"])]
         venue = VENUES[int(update["venue"])].replace(" ", "_")
         pair = mints[int(update["token_a"])], mints[int(update["token_b"])]
-        market.add(RoutePool(address, venue, pair, partial(_pays, payload)))
-        measured = volatility_bps(samples[number])
-        if measured is not None:
-            volatility[address] = measured
+        market.add(RoutePool(address, venue, pair, partial(_pays, payload), partial(_impact_ppm, payload)))
+        seen[address] = volatility(samples[number])
     if not market.pools:
         raise MarketError(f"instance {name} knows no pool that may be traded now; `sniperforge status` says more")
     held = frozenset(mint for mint, row in zip(mints, positions, strict=False) if row["balance"] or row["fills"])
-    return Live(market, held, volatility)
+    return Live(market, held, seen)
 
 
 def _price(row: np.void) -> float:
@@ -101,9 +96,14 @@ def _unusable(row: np.void) -> str:
     return ""
 
 
-def _pays(payload: bytes, a_to_b: bool, amount: int) -> Quote:
+def _ask(payload: bytes, a_to_b: bool, amount: int) -> Any:
     got: Any = ffi.new("sf_quote_t *")
     check(lib.ipc_pool_quote(payload, len(payload), a_to_b, 1, amount, got))
+    return got
+
+
+def _pays(payload: bytes, a_to_b: bool, amount: int) -> Quote:
+    got = _ask(payload, a_to_b, amount)
     return Quote(
         int(got.amount_in),
         int(got.amount_out),
@@ -113,3 +113,7 @@ def _pays(payload: bytes, a_to_b: bool, amount: int) -> Quote:
         fee_in_input=got.fee_in_input == 1,
         crossed=int(got.crossed),
     )
+
+
+def _impact_ppm(payload: bytes, a_to_b: bool, amount: int) -> int:
+    return int(_ask(payload, a_to_b, amount).impact_ppm)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from ipc.errors import CoreError
 from sniperforge.venues import pools
-from sniperforge.venues.dumps import AmbiguousAccountError, Dumps, MissingAccountError, snapshots
+from sniperforge.venues.dumps import Dumps, MissingAccountError, snapshots
 from sniperforge.venues.quote import Quote
 
 WSOL = "So11111111111111111111111111111111111111112"
@@ -30,18 +31,25 @@ _TOKEN_PROGRAMS = frozenset(
 )
 
 
+Answer = TypeVar("Answer")
+
+
 class MarketError(ValueError):
     """There is no market to trade on, or a token is not known in it; the text says what to do."""
 
 
 @dataclass(frozen=True)
 class RoutePool:
-    """A pool that can be asked. `pays(a_to_b, amount_in)` is exact, base units, at the market's own time."""
+    """A pool that can be asked. `pays(a_to_b, amount_in)` is exact, base units, at the market's own time.
+
+    `impact_ppm` of the same swap is how much worse its price is than the price before it, fees not counted.
+    """
 
     address: str
     venue: str
     mints: tuple[str, str]
     pays: Callable[[bool, int], Quote]
+    impact_ppm: Callable[[bool, int], int]
 
 
 @dataclass(frozen=True)
@@ -122,49 +130,44 @@ def from_dumps(directory: Path, now: int | None = None) -> Market:
 
     Raises:
         MarketError: there is none.
+        AmbiguousPoolError, AmbiguousAccountError: one of them is there at two moments.
     """
     market = Market(str(directory))
     at = int(time.time()) if now is None else now
-    seen: set[str] = set()
-    for dumps in snapshots(directory):
+    places = snapshots(directory)
+    for dumps in places[:-1]:
         _mints(market, dumps)
-        for address in _pools(dumps):
-            if address in seen:
-                continue
-            try:
-                priced = pools.load(dumps, address)
-            except (MissingAccountError, AmbiguousAccountError) as error:
-                market.left_out.append(f"{address}: {error}")
-                continue
-            except (CoreError, ValueError) as error:
-                market.left_out.append(f"{address}: {error}")
-                continue
-            if priced.mints[0] is None:
-                market.left_out.append(f"{address}: its coin is not in its account")
-                continue
-            seen.add(address)
-            market.add(
-                RoutePool(
-                    address,
-                    priced.venue,
-                    (str(priced.mints[0]), str(priced.mints[1])),
-                    partial(_ask, priced.c[0], at),
-                )
+    for address in dict.fromkeys(pool.address for dumps in places[:-1] for pool in dumps.matching(pools.is_pool)):
+        try:
+            priced = pools.load_from(places, address)
+        except pools.AmbiguousPoolError:
+            raise
+        except (MissingAccountError, CoreError, ValueError) as error:
+            market.left_out.append(f"{address}: {error}")
+            continue
+        coin, money = priced.mints
+        if coin is None:
+            market.left_out.append(
+                f"{address}: a bonding curve does not name its coin, and no mint account in {directory} has this "
+                "curve; add the coin's mint account"
             )
-    market.left_out = [sentence for sentence in market.left_out if sentence.partition(":")[0] not in seen]
+            continue
+        market.add(
+            RoutePool(
+                address,
+                priced.venue,
+                (str(coin), str(money)),
+                partial(_at, priced.c[0], at),
+                partial(_at, priced.impact[0], at),
+            )
+        )
     if not market.pools:
         raise MarketError(f"{directory} holds no pool that can be priced; name a directory of account dumps")
     return market
 
 
-def _ask(ask: pools.Ask, now: int, a_to_b: bool, amount: int) -> Quote:
+def _at(ask: Callable[[bool, int, int], Answer], now: int, a_to_b: bool, amount: int) -> Answer:
     return ask(a_to_b, amount, now)
-
-
-def _pools(dumps: Dumps) -> Iterable[str]:
-    for account in dumps.unambiguous():
-        if pools.is_pool(account):
-            yield account.address
 
 
 def _mints(market: Market, dumps: Dumps) -> None:

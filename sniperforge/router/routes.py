@@ -40,6 +40,14 @@ class Route:
         quotes = self.quotes(amount_in) if amount_in else None
         return quotes[-1].amount_out if quotes else 0
 
+    def impact_bps(self, amount_in: int) -> float:
+        """How much worse the price of a swap that can be is than that before it, fees not counted."""
+        left = 1.0
+        for hop, quote in zip(self.hops, self.quotes(amount_in) or (), strict=False):
+            left *= 1 - hop.pool.impact_ppm(hop.a_to_b, amount_in) / 1_000_000
+            amount_in = quote.amount_out
+        return (1 - left) * 10_000
+
 
 @dataclass(frozen=True)
 class Part:
@@ -91,6 +99,29 @@ def _walk(market: Market, mint_in: str, mint_out: str, amount: int, max_hops: in
         reached = {token: sorted(ways, key=lambda way: -way[0])[:_WIDTH] for token, ways in further.items()}
     done.sort(key=lambda each: -each[0])
     return [route for _, route in done[:_CANDIDATES]]
+
+
+def joined(market: Market, mint_in: str, mint_out: str, max_hops: int) -> bool:
+    """Whether pools lead from one token to the other, whatever they pay."""
+    reached = {mint_in}
+    for _ in range(max_hops):
+        reached |= {hop.mint_out for mint in reached for hop in market.leaving[mint]}
+    return mint_out in reached
+
+
+def largest(market: Market, mint_in: str, mint_out: str, too_much: int, max_hops: int, max_routes: int) -> int:
+    """The largest trade below `too_much` that is carried, to a part in ten thousand; 0 if there is none."""
+
+    def carried(amount: int) -> bool:
+        return bool(split(find(market, mint_in, mint_out, amount, max_hops), amount, max_routes, lambda route: 0.0))
+
+    fits, above = too_much, too_much
+    while fits and not carried(fits):
+        fits, above = fits // 4, fits
+    while fits and above - fits > 1 + fits // 10_000:
+        middle = (fits + above) // 2
+        fits, above = (middle, above) if carried(middle) else (fits, middle)
+    return fits
 
 
 def _arriving(market: Market, mint: str) -> list[Hop]:

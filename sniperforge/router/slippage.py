@@ -14,8 +14,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
+
+from sniperforge import text
 
 BPS = 10_000
+CHANGES_NEEDED = 3
+"""A price that was seen to change less often tells nothing of how it wanders."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class SlippageTerms:
         floor_bps: always allowed.
         ceiling_bps: never more.
         z: standard deviations that shall pass.
-        volatility_bps: standard deviation of one second's change of price, where none is measured.
+        volatility_bps: standard deviation of one second's change of a pool's price, at least, where too few were seen.
         land_s: from the quote until the block.
     """
 
@@ -37,13 +42,30 @@ class SlippageTerms:
     land_s: float = 0.8
 
 
+class Volatility(NamedTuple):
+    """How the price of a pool was seen to wander.
+
+    Attributes:
+        bps: standard deviation of a second's change in basis points.
+        changes: of the price that were seen.
+    """
+
+    bps: float = 0.0
+    changes: int = 0
+
+
 @dataclass(frozen=True)
 class Slippage:
-    """What to set, in basis points, and why."""
+    """What to set, in basis points, and why.
+
+    Attributes:
+        volatility_bps: of the route in a second.
+        pools: where that of each pool is from, for people.
+    """
 
     bps: float
     volatility_bps: float
-    volatility_measured: bool
+    pools: str
     wander_bps: float
     others_bps: float
     why: str
@@ -53,37 +75,47 @@ class Slippage:
         return max(1, quoted - math.ceil(quoted * self.bps / BPS))
 
 
-def volatility_bps(prices: Sequence[tuple[float, float]]) -> float | None:
-    """Standard deviation of a second's change in basis points, from samples of (seconds, price).
-
-    None where fewer than three changes were seen: then nothing is known.
-    """
+def volatility(prices: Sequence[tuple[float, float]]) -> Volatility:
+    """What samples of (seconds, price) tell."""
     changes = [
         (math.log(price / before), at - since)
         for (since, before), (at, price) in pairwise(prices)
         if price > 0 and before > 0 and at > since
     ]
-    if len(changes) < 3:
-        return None
-    return math.sqrt(sum(change * change / span for change, span in changes) / len(changes)) * BPS
+    if not changes:
+        return Volatility()
+    variance = sum(change * change / span for change, span in changes) / len(changes)
+    return Volatility(math.sqrt(variance) * BPS, sum(change != 0 for change, _ in changes))
 
 
-def slippage(terms: SlippageTerms, measured_bps: float | None, others_bps: float) -> Slippage:
+def slippage(terms: SlippageTerms, seen: Sequence[Volatility], others_bps: float) -> Slippage:
     """What to allow.
 
     Args:
-        measured_bps: volatility of the pair as `volatility_bps` gives it; None if not measured.
+        seen: of each pool of the route, taken for independent.
         others_bps: how much a trade of others' usual size worsens this route's price.
     """
-    sigma = terms.volatility_bps if measured_bps is None else measured_bps
+    sigmas = [_sigma(terms, each) for each in seen]
+    sigma = math.hypot(*sigmas)
     wander = terms.z * sigma * math.sqrt(terms.land_s)
     wanted = terms.floor_bps + wander + others_bps
     allowed = min(wanted, terms.ceiling_bps)
-    source = "measured" if measured_bps is not None else "assumed, none was measured"
+    pools = ", ".join(_source(each, taken) for each, taken in zip(seen, sigmas, strict=True))
     why = (
-        f"{terms.floor_bps:g} bps floor + {wander:.2f} bps wander ({terms.z:g} sd of {sigma:.2f} bps a second, "
-        f"{source}, over {terms.land_s:g} s) + {others_bps:.2f} bps others' trades"
+        f"{terms.floor_bps:g} bps floor + {wander:.2f} bps wander ({terms.z:g} sd of {sigma:.2f} bps a second over "
+        f"{terms.land_s:g} s; {pools}) + {others_bps:.2f} bps others' trades"
     )
     if allowed < wanted:
         why += f"; cut to the ceiling of {terms.ceiling_bps:g} bps"
-    return Slippage(allowed, sigma, measured_bps is not None, wander, others_bps, why)
+    return Slippage(allowed, sigma, pools, wander, others_bps, why)
+
+
+def _sigma(terms: SlippageTerms, seen: Volatility) -> float:
+    return seen.bps if seen.changes >= CHANGES_NEEDED else max(seen.bps, terms.volatility_bps)
+
+
+def _source(seen: Volatility, taken: float) -> str:
+    changes = f"{text.count(seen.changes, 'change')} of price seen"
+    if seen.changes >= CHANGES_NEEDED:
+        return f"{taken:.2f} measured, {changes}"
+    return f"{taken:.2f} assumed, {changes} and {CHANGES_NEEDED} needed"

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Meta
 
 from ipc._core import ffi, lib
-from sniperforge.router.slippage import SlippageTerms, slippage, volatility_bps
+from sniperforge.router.slippage import SlippageTerms, Volatility, slippage, volatility
 from sniperforge.strategies.base import (
     Balance,
     Context,
@@ -573,9 +573,9 @@ class Sniper(Strategy):
         config = self.config
         terms = SlippageTerms(floor_bps=config.min_slippage_bps, ceiling_bps=config.max_slippage_bps)
         samples = self._samples.get(legs[-1].pool.pool) or self._samples.get(legs[0].pool.pool)
-        measured = volatility_bps(samples.prices) if samples is not None else None
+        seen = volatility(samples.prices) if samples is not None else Volatility()
         impact = self._impact_bps(legs, amount) or 0
-        wanted = max(slippage(terms, measured, impact).bps, 1.0) * (1 << min(failures, 14))
+        wanted = max(slippage(terms, [seen], impact).bps, 1.0) * (1 << min(failures, 14))
         return min(int(wanted), config.max_slippage_bps)
 
     def _price(self, legs: Sequence[Leg], amount: int, slippage_bps: int) -> Priced | None:

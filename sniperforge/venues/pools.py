@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -23,7 +23,7 @@ from sniperforge.venues import (
     raydium_clmm,
     raydium_cpmm,
 )
-from sniperforge.venues.dumps import Account, Dumps
+from sniperforge.venues.dumps import Account, AmbiguousAccountError, Dumps, MissingAccountError
 from sniperforge.venues.golden import meteora_dlmm as golden_dlmm
 from sniperforge.venues.golden import pump_swap as golden_pump_swap
 from sniperforge.venues.golden import raydium_amm_v4 as golden_amm
@@ -32,6 +32,7 @@ from sniperforge.venues.quote import Quote
 from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
 
 TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
+_TOKEN_PROGRAMS = frozenset({"TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA", TOKEN_2022})
 WRAPPED_SOL = Pubkey.from_string("So11111111111111111111111111111111111111112")
 PUMP_FUN_GLOBAL = "4wTV1YmiEkRvAtNtsSGPtUrqRYQMe5SKy2uB4Jjaxnjf"
 PUMP_FUN_FEE_CONFIG = "8Wf5TiAheLUqBrKXeYg2JtAFFMWtKdG2BSFgqUcPVwTt"
@@ -46,8 +47,15 @@ class UnknownPoolError(ValueError):
     """An account is no pool of a venue we know; the text says what it is."""
 
 
+class AmbiguousPoolError(ValueError):
+    """A pool is there at more than one moment; the text names them."""
+
+
 class Priced(NamedTuple):
-    """A pool. `mints` are tokens a and b; of a bonding curve the coin's is not in its account and is None."""
+    """A pool. `mints` are tokens a and b.
+
+    A bonding curve's account does not name the coin: it is None unless the coin's mint is among the dumps.
+    """
 
     venue: str
     mints: tuple[Pubkey | None, Pubkey]
@@ -58,6 +66,8 @@ class Priced(NamedTuple):
     """Price impact per million, of the same two, where the core says it."""
     notes: tuple[str, ...] = ()
     """What was taken for granted."""
+    state: object = None
+    """All that the reference prices it by."""
 
 
 class _State(Protocol):
@@ -74,6 +84,7 @@ def _priced(name: str, mints: tuple[Pubkey | None, Pubkey], c: Any, python: _Sta
         (python.quote_in, python.quote_out),
         (partial(core.impact_ppm, functions[0], c), partial(core.impact_ppm, functions[1], c)),
         tuple(notes),
+        python,
     )
 
 
@@ -89,6 +100,32 @@ def load(dumps: Dumps, address: str) -> Priced:
     if account.owner not in _LOADERS:
         raise UnknownPoolError(f"{address} belongs to {account.owner}, which is no venue we know")
     return _LOADERS[account.owner](dumps, account)
+
+
+def load_from(places: Sequence[Dumps], address: str) -> Priced:
+    """The pool out of the one of `places` that has all of it, or else of the last.
+
+    Args:
+        places: as `dumps.snapshots` gives them.
+
+    Raises:
+        AmbiguousPoolError: two of them have all of it, and in different states.
+        Exception: as `load`, of the last.
+    """
+    whole: list[tuple[Dumps, Priced]] = []
+    for dumps in places[:-1]:
+        if address not in dumps:
+            continue
+        try:
+            whole.append((dumps, load(dumps, address)))
+        except (MissingAccountError, AmbiguousAccountError):
+            continue
+    if not whole:
+        return load(places[-1], address)
+    if any(priced.state != whole[0][1].state for _, priced in whole):
+        where = " and ".join(dumps.where for dumps, _ in whole)
+        raise AmbiguousPoolError(f"pool {address} is in {where}, in different states; name one of them with --accounts")
+    return whole[0][1]
 
 
 def _transfer_fees(dumps: Dumps, mints: tuple[Pubkey, Pubkey], state: Any) -> tuple[tuple[Any, Any], list[str]]:
@@ -220,7 +257,14 @@ def _pump_fun(dumps: Dumps, account: Account) -> Priced:
     check(lib.sf_pump_fun_price(state, settings_c, fees_c))
     python = pump_fun.State.of(curve, decoded, fees)
     quote_mint = WRAPPED_SOL if curve.quote_mint == Pubkey.default() else curve.quote_mint
-    return _priced("pump_fun", (None, quote_mint), state, python, [])
+    return _priced("pump_fun", (_coin(dumps, account.address), quote_mint), state, python, [])
+
+
+def _coin(dumps: Dumps, curve: str) -> Pubkey | None:
+    for account in dumps.unambiguous():
+        if account.owner in _TOKEN_PROGRAMS and is_curve_of(curve, mint := Pubkey.from_string(account.address)):
+            return mint
+    return None
 
 
 def is_curve_of(address: str, mint: Pubkey) -> bool:
