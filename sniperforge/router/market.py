@@ -50,6 +50,8 @@ class RoutePool:
     mints: tuple[str, str]
     pays: Callable[[bool, int], Quote]
     impact_ppm: Callable[[bool, int], int]
+    notes: tuple[str, ...] = ()
+    """What was taken for granted."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ def from_dumps(directory: Path, now: int | None = None) -> Market:
                 (str(coin), str(money)),
                 partial(_at, priced.c[0], at),
                 partial(_at, priced.impact[0], at),
+                priced.notes,
             )
         )
     if not market.pools:

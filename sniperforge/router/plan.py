@@ -140,6 +140,12 @@ class Plan:
         return None if self.lamport_price is None else self.expected_out - self.lamports * self.lamport_price
 
     @property
+    def notes(self) -> list[str]:
+        """What was taken for granted of the pools used."""
+        hops = [hop for route in self.routes for hop in route.part.route.hops]
+        return list(dict.fromkeys(note for hop in hops for note in hop.pool.notes))
+
+    @property
     def warning(self) -> str:
         """What is wrong with a protected trade, if anything."""
         impact = max(route.slices[0].impact_bps for route in self.routes)
@@ -389,5 +395,6 @@ def to_json(made: Plan) -> dict[str, Any]:
             }
             for route in made.routes
         ],
+        "notes": made.notes,
         "left_out": made.market.left_out,
     }

@@ -115,7 +115,8 @@ def _sigma(terms: SlippageTerms, seen: Volatility) -> float:
 
 
 def _source(seen: Volatility, taken: float) -> str:
-    changes = f"{text.count(seen.changes, 'change')} of price seen"
+    changes = text.count(seen.changes, "change")
     if seen.changes >= CHANGES_NEEDED:
-        return f"{taken:.2f} measured, {changes}"
-    return f"{taken:.2f} assumed, {changes} and {CHANGES_NEEDED} needed"
+        return f"{taken:.2f} measured on {changes} of price"
+    how = "seen" if taken == seen.bps else "assumed"
+    return f"{taken:.2f} {how}, with {changes} of price where {CHANGES_NEEDED} are needed to measure"

@@ -20,12 +20,13 @@ def table(made: Plan) -> str:
 class _Table:
     def __init__(self, made: Plan) -> None:
         self._made = made
-        self._in, self._out = _short(made.mint_in), _short(made.mint_out)
+        self._out = _short(made.mint_out)
 
     def lines(self) -> Iterator[str]:
         made, market = self._made, self._made.market
         pools = text.count(len(market.pools), "pool")
-        yield f"{self._of(made.mint_in, made.amount_in)} {self._in} into {self._out}, {pools} of {market.where}"
+        names = f"{name_of(made.mint_in)} into {name_of(made.mint_out)},"
+        yield f"{self._of(made.mint_in, made.amount_in)} {names} {pools} of {market.where}"
         yield ""
         yield from self._routes()
         yield ""
@@ -46,6 +47,8 @@ class _Table:
         yield f"sent      {made.protection}"
         if made.warning:
             yield f"warning   {made.warning}"
+        for note in made.notes:
+            yield f"note      {note}"
         for sentence in market.left_out[:_SHOWN]:
             yield f"left out  {sentence}"
         if (more := len(market.left_out) - _SHOWN) > 0:

@@ -65,6 +65,15 @@ def test_status(shared: Engine) -> None:
     assert found["pools"] and found["links"] and found["memory"]["hot_path_bytes"] > 0
 
 
+def test_execution_optimize(shared: Engine) -> None:
+    """Of a watch that saw nothing no figure is called measured."""
+    plan = _json(shared, "execution-optimize", "--token", "USDC", "--trade-size", "1000.000001", "--watch", "0")
+    assert sum(route["amount_in"] for route in plan["routes"]) == 1_000_000_001
+    for route in plan["routes"]:
+        assert route["impact_bps"] > 0 and route["min_out"] < route["expected_out"]
+        assert route["volatility_bps"] >= 5.0 and "with 0 changes of price" in route["slippage_why"]
+
+
 def test_monitor_prints_lines_without_a_terminal(shared: Engine) -> None:
     done = shared.command("monitor", "--count", "2", "--period", "0.05")
     assert done.returncode == exits.OK

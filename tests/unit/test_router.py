@@ -150,11 +150,11 @@ def test_a_price_that_was_not_seen_to_change_is_not_taken_for_calm() -> None:
     terms = SlippageTerms()
     allowed = slippage(terms, [quiet], 0.0)
     assert allowed.volatility_bps == terms.volatility_bps and allowed.wander_bps > 0
-    assert "5.00 assumed, 0 changes of price seen" in allowed.why
+    assert "5.00 assumed, with 0 changes of price where 3 are needed" in allowed.why
     # one jump tells of no calm either; what is known of one pool is not forgotten for another
-    assert slippage(terms, walked(40.0, changes=1), 0.0).volatility_bps == 40.0
+    assert "40.00 seen, with 1 change of price" in slippage(terms, walked(40.0, changes=1), 0.0).why
     mixed = slippage(terms, [quiet, *walked(12.0)], 0.0)
-    assert mixed.volatility_bps == pytest.approx(13.0) and "12.00 measured, 9 changes" in mixed.why
+    assert mixed.volatility_bps == pytest.approx(13.0) and "12.00 measured on 9 changes of price" in mixed.why
 
 
 def test_slippage_grows_with_the_impact() -> None:
@@ -301,6 +301,7 @@ def test_impact_is_that_of_quote(capsys: pytest.CaptureFixture[str]) -> None:
     ask = ["--pool", CPMM_POOL, "--in", USDC, "--amount", str(10**9), *CPMM[2:], "--json"]
     assert quote_command.main(ask) == 0
     quoted = json.loads(capsys.readouterr().out)
+    assert answer["notes"] == quoted.get("notes", [])
     assert answer["routes"][0]["impact_bps"] == pytest.approx(quoted["impact_ppm"] / 100) == 9667.65
 
 
