@@ -28,14 +28,14 @@ HELD = 1 << 63
 
 
 def some_adaptive_fee(rng: random.Random, spacing: int) -> AdaptiveFee:
-    sizes = [size for size in range(1, min(spacing, 300) + 1) if spacing % size == 0]
+    size = rng.choice([size for size in range(1, min(spacing, 300) + 1) if spacing % size == 0])
     return AdaptiveFee(
         filter_period=30,
         decay_period=600,
         reduction_factor=rng.choice([0, 500, 9_999]),
         control_factor=rng.choice([0, 1, 1_500, 4_000, 99_999]),
-        max_volatility_accumulator=rng.choice([10_000, 350_000, 3_000_000]),
-        tick_group_size=rng.choice(sizes),
+        max_volatility_accumulator=rng.choice([10_000, 350_000, 3_000_000, (2**32 - 1) // size]),
+        tick_group_size=size,
         major_swap_threshold_ticks=rng.choice([1, spacing]),
         trade_enable_timestamp=rng.choice([0] * 20 + [NOW + 300]),
     )

@@ -34,7 +34,7 @@ static int fee_walk_begin( fee_walk_t * w, sf_orca_whirlpool_state_t const * s, 
     w->o.group_reference = w->group;
     w->o.reference       = (uint32_t)( (uint64_t)w->o.accumulator * w->o.reduction_factor / SF_WHIRLPOOL_REDUCTION_OF );
   }
-  int64_t reach = ( w->o.accumulator_max - w->o.reference + ACCUMULATOR_SCALE - 1 ) / ACCUMULATOR_SCALE;
+  int64_t reach = ( (int64_t)w->o.accumulator_max - w->o.reference + ACCUMULATOR_SCALE - 1 ) / ACCUMULATOR_SCALE;
   for( int up = 0; up < 2; up++ ) {
     int64_t group = w->o.group_reference + ( up ? reach : -reach ), tick = ( group + up ) * w->o.group_size;
     w->core[up]       = (int32_t)group;
