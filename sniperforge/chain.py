@@ -34,6 +34,10 @@ class ChainUnavailable(ChainError):
     """The chain does not answer now; trying again may help."""
 
 
+class ChainNotRunning(ChainUnavailable):
+    """The instance's embedded simnet does not run."""
+
+
 class Announcement(msgspec.Struct, frozen=True):
     """`<state_dir>/simnet.json`: where the embedded simnet of this instance is."""
 
@@ -92,6 +96,20 @@ def endpoints(config: Config) -> Endpoints:
         if time.monotonic() > deadline:
             raise ChainUnavailable("the embedded simnet did not come up in time; raise supervisor.start_timeout_ms")
         time.sleep(0.002)
+
+
+def running_endpoints(config: Config) -> Endpoints:
+    """The same for a command beside the engine, which does not wait for a chain to come up.
+
+    Raises:
+        ChainNotRunning: the embedded simnet does not run.
+    """
+    if config.chain.embedded and announced(config.state_dir) is None:
+        raise ChainNotRunning(
+            f"instance {config.instance.name} has no chain running, and this needs it; start it with "
+            "`sniperforge run`, or name a node with --set chain.url=URL"
+        )
+    return endpoints(config)
 
 
 def _is_simnet(config: Config, url: str) -> bool:

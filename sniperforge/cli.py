@@ -103,7 +103,7 @@ def _status(arguments: argparse.Namespace) -> int:
         with Instance.open(name) as instance:
             found = status.collect(instance, memory=True)
     except CoreError as error:
-        return _fail(f"{error.sentence}; start it with `sniperforge run`", exits.NOT_RUNNING)
+        return _fail(error.sentence, exits.NOT_RUNNING)
     _print(arguments, found, status_text(found))
     if not found["supervisor"]["alive"]:
         return _fail(

@@ -30,6 +30,7 @@ from sniperforge.params import Params, tile_params
 from sniperforge.report import Books, books_notes, compare_books, summary, summary_text
 from sniperforge.rpc import RpcClient, RpcError, RpcUnavailable
 from sniperforge.state import StateDirectory
+from sniperforge.text import count
 from sniperforge.topology import build
 from sniperforge.wallet import keyfile
 
@@ -177,7 +178,8 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
         tables = lookup_tables.contents(rpc, pools, wallet)
         made = lookup_tables.create(rpc, payer, tables, timeout_s=_FUNDING_TIMEOUT_S)
         state.add_lookup_tables(map(str, made))
-        say(f"made {len(made)} lookup tables with {sum(map(len, tables))} accounts of {len(pools)} pools")
+        accounts = count(sum(map(len, tables)), "account")
+        say(f"made {count(len(made), 'lookup table')} with {accounts} of {count(len(pools), 'pool')}")
     chain.baseline(config, rpc, wallet, state, rpc.call("getGenesisHash"))
     with recovery.locked(state.journal_path):
         recovered = recovery.recover(state.journal_path)

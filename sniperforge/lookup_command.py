@@ -4,7 +4,8 @@
     sniperforge lookup-tables create [--send]
 
 `create` says what it would put where and what that costs; with `--send` the wallet pays for it and owns the tables. A
-chain that is no simnet must be armed for that. The instance knows its tables from its next start on.
+chain that is no simnet must be armed for that. The instance knows its tables from its next start on. Which pools it
+trades is taken from its last start, unless --config or --set say so. The instance's chain has to run.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import json
 import sys
 from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from sniperforge import chain, exits, launch, lookup_tables, options
 from sniperforge.config import Config, ConfigError
@@ -48,7 +51,10 @@ def main(argv: Sequence[str]) -> int:
     except ConfigError as error:
         print(f"sniperforge lookup-tables: {error}", file=sys.stderr)
         return exits.USAGE
-    except (chain.ChainError, keyfile.KeyFileError, lookup_tables.TableError, RpcError, RpcUnavailable) as error:
+    except (chain.ChainNotRunning, RpcUnavailable) as error:
+        print(f"sniperforge lookup-tables: {error}", file=sys.stderr)
+        return exits.NOT_RUNNING
+    except (chain.ChainError, keyfile.KeyFileError, lookup_tables.TableError, RpcError) as error:
         print(f"sniperforge lookup-tables: {error}", file=sys.stderr)
         return exits.FAILED
     print(json.dumps(found) if arguments.json else _text(found))
@@ -65,16 +71,17 @@ def _text(found: dict[str, Any]) -> str:
 
 
 def _list(arguments: argparse.Namespace) -> dict[str, Any]:
-    config = options.config(arguments)
+    config = _config(arguments)
+    ends = chain.running_endpoints(config)
     tables = StateDirectory(config.state_dir).own_lookup_tables()
-    with _rpc(config, chain.endpoints(config).rpc_url) as rpc:
+    with _rpc(config, ends.rpc_url) as rpc:
         held = chain.lookup_tables(rpc, tables) if tables else {}
     return {"tables": [{"address": table, "accounts": accounts} for table, accounts in held.items()]}
 
 
 def _create(arguments: argparse.Namespace) -> dict[str, Any]:
-    config = options.config(arguments)
-    ends = chain.endpoints(config)
+    config = _config(arguments)
+    ends = chain.running_endpoints(config)
     if arguments.send and not (ends.simulated or config.chain.armed):
         raise ConfigError("chain.armed: is false, so nothing is sent to a chain that is no simnet; set it to true")
     state = StateDirectory(config.state_dir)
@@ -96,6 +103,34 @@ def _create(arguments: argparse.Namespace) -> dict[str, Any]:
         "fee_lamports": lookup_tables.fee_lamports(contents),
         "sent": bool(arguments.send),
     }
+
+
+class _RunRecord(msgspec.Struct):
+    """What a run writes of itself beside its journal (`sniperforge.launch`)."""
+
+    config: Config
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    config = options.config(arguments)
+    return config if arguments.config or arguments.settings else started(config)
+
+
+def started(config: Config) -> Config:
+    """What the instance of `config` was last started with; `config` if it never was."""
+    records = {
+        int(number): path
+        for path in (config.state_dir / "journal").glob("*.config.json")
+        if (number := path.name.partition(".")[0]).isdecimal()
+    }
+    if not records:
+        return config
+    path = records[max(records)]
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=_RunRecord).config
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigError(f"{path}: {error}; say what the instance trades with --config or --set") from None
+    return msgspec.structs.replace(found, instance=config.instance)
 
 
 def _rpc(config: Config, url: str) -> RpcClient:

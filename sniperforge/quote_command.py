@@ -1,7 +1,7 @@
 """`sniperforge quote`: prices swaps of account dumps exactly as the programs do, and checks recorded ones.
 
     sniperforge quote --golden FILE.csv --accounts DIR
-    sniperforge quote --pool PUBKEY --in MINT --amount N --accounts DIR [--out-amount] [--at UNIX] [--json]
+    sniperforge quote --pool PUBKEY --in TOKEN --amount N --accounts DIR [--out-amount] [--at UNIX] [--json]
 
 Every answer is worked out twice, by the C core and by the plain-integer reference; they have to be the same.
 """
@@ -20,12 +20,16 @@ from solders.pubkey import Pubkey
 
 from ipc.errors import CoreError
 from sniperforge import exits
-from sniperforge.venues import golden, pools
+from sniperforge.router.market import SYMBOLS
+from sniperforge.venues import golden, pools, refusals
 from sniperforge.venues.dumps import AmbiguousAccountError, Dumps, MissingAccountError, snapshots, tables
 from sniperforge.venues.orca_whirlpool import PROGRAM as WHIRLPOOL
 from sniperforge.venues.quote import Quote
 
 U64 = 1 << 64
+
+_WITH_TICKS = ("raydium_clmm", "orca_whirlpool", "meteora_dlmm")
+_TOLD_OTHERWISE = ("amount_in", "amount_out", "fee", "fee_in_input", "tick", "crossed", "notes", "differs")
 
 
 class _UsageError(Exception):
@@ -53,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         help="account dumps (solana account --output json) in it and below; with --golden, of several snapshots with a "
         "pool the one whose directory or slot is in FILE's name, else the one that most rows agree with",
     )
-    parser.add_argument("--in", metavar="MINT", dest="mint", help="mint of what goes in")
+    parser.add_argument("--in", metavar="TOKEN", dest="mint", help="what goes in: SOL, USDC, USDT or a mint")
     parser.add_argument("--amount", metavar="N", type=int, help="base units that go in")
     parser.add_argument("--out-amount", action="store_true", help="--amount is what shall come out")
     parser.add_argument(
@@ -136,16 +140,17 @@ def _direction(priced: pools.Priced, pool: str, mint: Pubkey) -> bool:
 
 def _swap(arguments: argparse.Namespace) -> int:
     if arguments.mint is None or arguments.amount is None:
-        raise _UsageError("--pool needs --in MINT and --amount N")
+        raise _UsageError("--pool needs --in TOKEN and --amount N")
     if not 0 <= arguments.amount < U64:
         raise _UsageError(f"--amount {arguments.amount} does not fit 64 bits")
-    for key in (arguments.pool, arguments.mint):
+    mint = SYMBOLS.get(arguments.mint.upper(), arguments.mint)
+    for key in (arguments.pool, mint):
         try:
             Pubkey.from_string(key)
         except ValueError as error:
             raise _UsageError(f"{key} is no public key") from error
     priced = pools.load_from(_places(arguments.accounts, arguments.pool), arguments.pool)
-    a_to_b = _direction(priced, arguments.pool, Pubkey.from_string(arguments.mint))
+    a_to_b = _direction(priced, arguments.pool, Pubkey.from_string(mint))
     now = int(time.time()) if arguments.at is None else arguments.at
     terms = (a_to_b, arguments.amount, now)
     got, reference = (asks[arguments.out_amount](*terms) for asks in (priced.c, priced.python))
@@ -166,7 +171,7 @@ def _comparable(quote: Quote) -> tuple[Any, ...]:
 
 def _answer(priced: pools.Priced, pool: str, a_to_b: bool, quote: Quote) -> dict[str, Any]:
     names = [str(mint) if mint else None for mint in priced.mints]
-    answer = {
+    answer: dict[str, Any] = {
         "venue": priced.venue,
         "pool": pool,
         "mint_in": names[0 if a_to_b else 1],
@@ -175,13 +180,25 @@ def _answer(priced: pools.Priced, pool: str, a_to_b: bool, quote: Quote) -> dict
     }
     if priced.notes:
         answer["notes"] = list(priced.notes)
-    if quote.status == "exhausted":
+    if quote.status == "refused":
+        answer["why"] = refusals.why(priced.venue, quote.error)
+    elif quote.status == "exhausted":
         answer["missing"] = f"the ticks or bins in the dumps end at {quote.tick}; add the arrays beyond"
     return answer
 
 
 def _text(answer: dict[str, Any]) -> str:
-    lines = [f"{key} {value}" for key, value in answer.items() if key not in ("notes", "differs") and value is not None]
+    """The answer for people: what is zero, or not of this venue, is left out."""
+    shown = {key: value for key, value in answer.items() if key not in _TOLD_OTHERWISE and value not in (None, 0)}
+    lines = [f"{key} {value}" for key, value in shown.items()]
+    if answer["status"] != "ok":
+        if answer["amount_in"] or answer["amount_out"]:
+            lines.append(f"got so far: {answer['amount_in']} in, {answer['amount_out']} out")
+    else:
+        lines += [f"amount_in {answer['amount_in']}", f"amount_out {answer['amount_out']}"]
+        lines.append(f"fee {answer['fee']}, taken of what " + ("goes in" if answer["fee_in_input"] else "comes out"))
+        if answer["venue"] in _WITH_TICKS:
+            lines += [f"tick {answer['tick']}", f"crossed {answer['crossed']}"]
     lines += [f"note: {note}" for note in answer.get("notes", ())]
     if "differs" in answer:
         lines.append(f"the reference differs: {answer['differs']}")

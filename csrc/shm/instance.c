@@ -178,7 +178,7 @@ int sf_instance_open( sf_instance_t * inst, char const * dir ) {
   memcpy( inst->dir, dir, strlen( dir ) + 1 );
   pthread_mutex_init( &inst->lock, 0 );
   int rc = sf_workspace_open( &inst->topology_ws, dir, "topology", 0 );
-  if( rc == SF_ERR_NOTFOUND ) rc = sf_err_set( rc, "there is no instance %s: start it first", dir );
+  if( rc == SF_ERR_NOTFOUND ) rc = sf_err_set( rc, "there is no instance %s; start it with `sniperforge run`", dir );
   if( !rc )
     inst->topology = sf_object_at( &inst->topology_ws, 0, SF_KIND_TOPOLOGY, sizeof( sf_topology_t ), "topology", &rc );
   if( !rc ) rc = sf_workspace_open( &inst->control_ws, dir, "control", SF_MEMORY_WRITE );

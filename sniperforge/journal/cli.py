@@ -43,7 +43,11 @@ def _parser() -> argparse.ArgumentParser:
         ("list", "the runs: when, how many records, how they end"),
         ("show", "records, oldest first"),
         ("tail", "the newest records"),
-        ("why", "orders that reverted, each quoted again on the state it found; exit code 5 if one should not have"),
+        (
+            "why",
+            "orders that reverted, each quoted again on the state it found; exit code 5 if one should not have. "
+            "Asks the instance's chain, which has to run: only it knows what they found",
+        ),
         ("verify", "reads every block; exit code 5 if a run does not end cleanly"),
     ):
         add = verbs.add_parser(verb, help=help_text, description=help_text).add_argument
@@ -213,12 +217,15 @@ def _show(arguments: argparse.Namespace, directory: Path) -> int:
 
 
 def _why(arguments: argparse.Namespace, directory: Path) -> int:
-    ends = chain.endpoints(options.config(arguments))
+    ends = chain.running_endpoints(options.config(arguments))
     found = sorted(run_files(directory))
     if not found:
         print(f"{directory}: no journal", file=sys.stderr)
         return exits.FAILED
     run = arguments.run or found[-1]
+    if run not in found:
+        print(f"{directory}: no run {run}; `sniperforge journal list` shows which there are", file=sys.stderr)
+        return exits.USAGE
     orders = [number if number >> 32 else run << 32 | number for number in arguments.order]
     with RpcClient(ends.rpc_url, timeout_ms=_TIMEOUT_MS, ca_path=options.config(arguments).chain.ca_path) as rpc:
         explained = requote.explain(rpc.call, directory, run, orders)
@@ -245,7 +252,10 @@ def main(argv: Sequence[str]) -> int:
     except CoreError as error:
         print(error.sentence, file=sys.stderr)
         return exits.FAILED
-    except (chain.ChainError, RpcError, RpcUnavailable) as error:
+    except (chain.ChainNotRunning, RpcUnavailable) as error:
+        print(error, file=sys.stderr)
+        return exits.NOT_RUNNING
+    except (chain.ChainError, RpcError) as error:
         print(error, file=sys.stderr)
         return exits.FAILED
     except BrokenPipeError:

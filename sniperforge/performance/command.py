@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 if not arguments.watch:
                     return exits.OK
     except CoreError as error:
-        print(f"sniperforge: {error.sentence}; start it with `sniperforge run`", file=sys.stderr)
+        print(f"sniperforge: {error.sentence}", file=sys.stderr)
         return exits.NOT_RUNNING
     except KeyboardInterrupt:
         return exits.OK

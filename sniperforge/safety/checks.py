@@ -290,15 +290,19 @@ class _Run:
             except (RpcError, LookupError, ValueError) as error:
                 tried = Trial(pool.slot, failure=str(error))
         self._trial = tried
-        self._add("simulated exit", tried.slot, self._tried(tried))
-        tokens = tried.sold or pool.quote_in(False, amount).amount_out
+        self._add("simulated exit", tried.slot, self._tried(tried, amount))
+        tokens = tried.sold if tried.spent else max(tried.sold, pool.quote_in(False, amount).amount_out)
         self._add("exit impact", pool.slot, self._impact(pool, tokens))
 
-    def _tried(self, tried: Trial) -> _Finding:
+    def _tried(self, tried: Trial, amount: int) -> _Finding:
         if tried.failure:
             return _Finding("refuse", tried.failure)
         if not tried.spent:
-            return _Finding("pass", f"a sale of all {tried.sold} that the wallet holds gives {tried.proceeds}")
+            return _Finding(
+                "warn",
+                f"a sale of all {tried.sold} that the wallet holds gives {tried.proceeds}; a buy with {amount} was not "
+                "tried, for the wallet cannot pay it: fund it, or name another with --wallet",
+            )
         back = tried.proceeds * tried.bought // tried.sold
         loss = max(0, (tried.spent - back) * _BPS // tried.spent)
         limit = self._config.max_round_trip_loss_bps

@@ -24,6 +24,7 @@ from sniperforge.rpc import RpcClient, RpcError, RpcUnavailable
 from sniperforge.safety.checks import Checker
 from sniperforge.safety.reader import Reader
 from sniperforge.safety.verdict import Verdict
+from sniperforge.text import count
 from sniperforge.wallet import keyfile
 
 _TIMEOUT_MS = 20_000
@@ -122,7 +123,8 @@ def text(verdict: Verdict) -> str:
     ]
     refused = len(verdict.reasons)
     warned = sum(check.outcome == "warn" for check in verdict.checks)
-    end = f"REFUSED by {refused} of {len(verdict.checks)} checks" if refused else f"PASSES {len(verdict.checks)} checks"
+    checks = count(len(verdict.checks), "check")
+    end = f"REFUSED by {refused} of {checks}" if refused else f"PASSES {checks}"
     return "\n".join([*lines, f"{verdict.mint}: {end}" + (f", {warned} with a warning" if warned else "")])
 
 

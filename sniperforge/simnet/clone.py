@@ -354,6 +354,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _address(text: str) -> Pubkey:
+    try:
+        return Pubkey.from_string(text)
+    except ValueError:
+        raise ValueError(f"--pool {text}: is no public key; name a pool by its address, 32 bytes in base58") from None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Makes a clone; returns an exit code (docs/exit-codes.md)."""
     arguments = _parser().parse_args(argv)
@@ -362,7 +369,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"clone: {text}", file=sys.stderr, flush=True)
 
     try:
-        pools = list(dict.fromkeys(Pubkey.from_string(text) for text in arguments.pool))
+        pools = list(dict.fromkeys(map(_address, arguments.pool)))
         rpc = RpcClient(arguments.url, timeout_ms=arguments.timeout_ms, ca_path=arguments.ca)
     except (ValueError, OSError) as error:
         say(f"{error}")
@@ -375,7 +382,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             manifest, files = Cloner(rpc, say=say).take(pools)
             write(out, manifest, files)
-        except (CloneError, RpcError, RpcUnavailable, OSError) as error:
+        except RpcUnavailable as error:
+            say(f"{error}; check --url and that the node runs")
+            return exits.NOT_RUNNING
+        except (CloneError, RpcError, OSError) as error:
             say(f"{error}")
             return exits.FAILED
         except KeyboardInterrupt:

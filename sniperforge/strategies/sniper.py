@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Meta
 
 from ipc._core import ffi, lib
+from sniperforge import base58
 from sniperforge.router.slippage import SlippageTerms, Volatility, slippage, volatility
 from sniperforge.strategies.base import (
     Balance,
@@ -60,6 +61,8 @@ _MINUTE_S: Final = 60
 _CURVE_TOKENS: Final = 1_073_000_000_000_000
 _CURVE_LAMPORTS: Final = 30_000_000_000
 """Virtual reserves a pump.fun curve begins with (pump-fun/pump-public-docs, the program's Global account)."""
+_CURVE_FULL_LAMPORTS: Final = 85_005_359_057
+"""What it has taken in when all its tokens are sold."""
 _TOO_LARGE: Final = (lib.SF_DENY_ORDER_SIZE, lib.SF_DENY_MINT_SIZE, lib.SF_DENY_EXPOSURE)
 _SOON_OVER: Final = (lib.SF_DENY_STALE, lib.SF_DENY_RATE, lib.SF_DENY_COLLAR, lib.SF_DENY_QUOTE, lib.SF_DENY_CREDIT)
 """Denials after which a buy is tried again with the next price."""
@@ -128,6 +131,19 @@ def contradictions(config: SniperConfig) -> Iterator[str]:
             yield f"min_{name}: {least} is above max_{name} = {most}, so no pool can match; lower it or raise the other"
     if config.min_progress_bps > config.max_progress_bps:
         yield "min_progress_bps: is above max_progress_bps, so no curve can match; lower it or raise the other"
+    for key, addresses in (
+        ("mints", config.mints),
+        ("denied_mints", config.denied_mints),
+        ("denied_creators", config.denied_creators),
+    ):
+        for number, address in enumerate(addresses):
+            if not _is_address(address):
+                yield f"{key}[{number}]: {address!r} is no address; use 32 bytes in base58"
+    if {*config.venues} == {"pump_fun"} and config.min_liquidity_lamports > _CURVE_FULL_LAMPORTS:
+        yield (
+            f"min_liquidity_lamports: {config.min_liquidity_lamports} is above the {_CURVE_FULL_LAMPORTS} that a curve "
+            "of pump_fun, the only one of venues, ever takes in; lower it or add a venue"
+        )
     if config.mints and set(config.mints) <= set(config.denied_mints):
         yield "denied_mints: holds every one of mints, so nothing may be bought; take one out"
     most = config.max_liquidity_lamports
@@ -140,6 +156,14 @@ def contradictions(config: SniperConfig) -> Iterator[str]:
                 f"{impact} bps, above max_entry_impact_bps = {config.max_entry_impact_bps}; lower it"
             )
     yield from _never_sold(config)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        base58.decode(text, 32)
+    except ValueError:
+        return False
+    return True
 
 
 def _never_sold(config: SniperConfig) -> Iterator[str]:

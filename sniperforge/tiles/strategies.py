@@ -103,7 +103,8 @@ def load(bot: BotParams, context: Context) -> Strategy:
     except msgspec.ValidationError as error:
         text, _, path = str(error).partition(" - at `$")
         key = f"bots.{bot.name}.settings{path.rstrip('`')}"
-        raise StrategyError(f"{key}: {text[:1].lower()}{text[1:]}; see {bot.class_}") from None
+        where = "configs/default.toml" if bot.class_.startswith("sniperforge.") else bot.class_
+        raise StrategyError(f"{key}: {text[:1].lower()}{text[1:]}; see {where}") from None
     except ValueError as error:
         raise StrategyError(f"bots.{bot.name}.settings: {error}") from None
     except Exception as error:

@@ -45,7 +45,7 @@ static void test_create( void ) {
   sf_topology_t * t = topology_make();
   sf_instance_t inst;
   CHECK( sf_instance_open( &inst, dir ) == SF_ERR_NOTFOUND );
-  CHECK_SAYS( "start it first" );
+  CHECK_SAYS( "start it with `sniperforge run`" );
   CHECK( sf_instance_create( "/dev/shm/other", t ) == SF_ERR_ARG );
   CHECK( !sf_instance_create( dir, t ) );
   struct stat st;

@@ -204,6 +204,13 @@ def test_the_wallets_own_holding_is_sold_with_it(desk: Desk, capsys: pytest.Capt
     traps.send(desk.chain, desk.wallet, [move], holder)
     code, report = desk.check("clean-spl", capsys)
     assert code == exits.OK and report["exit_tokens"] > held
+    code, report = desk.check("clean-spl", capsys, "--amount", str(10**14))  # more than the wallet has
+    outcomes = {check["name"]: (check["outcome"], check["sentence"]) for check in report["checks"]}
+    assert code == exits.UNSAFE and outcomes["exit impact"][0] == "refuse"
+    assert (
+        outcomes["simulated exit"][0] == "warn"
+        and f"a buy with {10**14} was not tried" in outcomes["simulated exit"][1]
+    )
 
 
 # -- gate and guards ---------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from base64 import b64decode, b64encode
 from itertools import product
@@ -14,9 +15,9 @@ from solders.pubkey import Pubkey
 
 from sniperforge import cli, exits
 from sniperforge.quote_command import main
-from sniperforge.venues import pump_fun
+from sniperforge.venues import pump_fun, refusals
 from sniperforge.venues.dumps import AmbiguousAccountError, BrokenDumpError, MissingAccountError, load, snapshots
-from tests.data import data_dir
+from tests.data import REPO, data_dir
 
 SOL = "So11111111111111111111111111111111111111112"
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
@@ -181,7 +182,7 @@ def test_usage(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (["--golden", tmp_path / "gone.csv", "--accounts", accounts], "is no file"),
         (["--golden", golden / "meteora_dlmm.csv", "--accounts", tmp_path / "gone"], "is no directory"),
         (["--golden", golden / "raydium_cpmm_sol_usdc.csv", "--accounts", tmp_path], "is not in"),
-        (["--pool", AMM_POOL, "--accounts", accounts], "needs --in MINT and --amount N"),
+        (["--pool", AMM_POOL, "--accounts", accounts], "needs --in TOKEN and --amount N"),
         (["--pool", AMM_POOL, "--in", SOL, "--amount", str(2**64), "--accounts", accounts], "64 bits"),
         (["--pool", "x", "--in", SOL, "--amount", "1", "--accounts", accounts], "no public key"),
         (["--pool", SOL, "--in", SOL, "--amount", "1", "--accounts", tmp_path], f"pool {SOL} is not in"),
@@ -236,6 +237,36 @@ def test_one_swap_of_each_venue(capsys: pytest.CaptureFixture[str]) -> None:
         wanted = answer["amount_out"]
         back = quote(capsys, pool, mint, wanted, "--accounts", where, "--at", "1760000000", "--out-amount")
         assert back["amount_out"] >= wanted and back["amount_in"] <= amount
+
+
+def test_a_refusal_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    accounts = data_dir("accounts")
+    most = str(2**64 - 1)
+    amm = ["--pool", AMM_POOL, "--accounts", accounts]
+    cpmm = ["--pool", "7JuwJuNU88gurFnyWeiyGKbFmExMWcmRZntn9imEzdny", "--accounts", accounts]
+    orca = ["--pool", "HJPjoWUrhoZzkNfRpHuieeFk9WcZWjwy6PBjZ81ngndJ"]
+    orca += ["--accounts", accounts / "orca_whirlpool" / "sol_usdc_ts64_2023"]
+    cases: list[tuple[list[Any], str]] = [
+        ([*amm, "--in", "SOL", "--amount", most], "or the pool does not hold as much; ask for less"),
+        ([*cpmm, "--in", "sol", "--amount", most, "--out-amount"], "or the pool does not hold as much; ask for less"),
+        ([*amm, "--in", SOL, "--amount", "0"], "nothing is left after rounding and fees; ask for more"),
+        ([*orca, "--in", "SOL", "--amount", str(10**15)], "leave the tick arrays that one swap may name; ask for less"),
+    ]
+    for argv, sentence in cases:
+        code, out, err = run(capsys, *argv)
+        assert code == exits.FAILED and not err and "status refused\n" in out and sentence in out
+        assert "reserve_a" not in out and "amount_in 0" not in out
+        assert json.loads(run(capsys, *argv, "--json")[1])["why"] in out
+    assert "got so far: 11369353071331 in, 166439677673 out" in out
+    code, out, _ = run(capsys, *amm, "--in", "SOL", "--amount", 10**9)
+    assert code == exits.OK and "fee 2500000, taken of what goes in" in out and "liquidity" not in out
+
+
+def test_every_code_of_the_core_has_a_sentence() -> None:
+    for header in sorted((REPO / "csrc/dex").glob("*.h")):
+        venue = next((name for name in refusals._SENTENCES if header.stem.startswith(name)), None)
+        for name, code in re.findall(r"#define SF_(\w+_ERR_\w+)\s+(\d+)", header.read_text()):
+            assert venue is not None and int(code) in refusals._SENTENCES[venue], name
 
 
 def test_a_pair_without_its_reserves(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

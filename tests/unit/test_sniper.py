@@ -463,6 +463,12 @@ def test_the_same_messages_give_the_same_intents() -> None:
         ({"min_market_cap_lamports": 2, "max_market_cap_lamports": 1}, "min_market_cap_lamports"),
         ({"min_progress_bps": 9500}, "min_progress_bps"),
         ({"mints": [COIN], "denied_mints": [COIN]}, "denied_mints"),
+        ({"mints": [COIN, "abc"]}, r"mints\[1\]"),
+        ({"denied_creators": ["abc"]}, r"denied_creators\[0\]"),
+        (
+            {"venues": ["pump_fun"], "min_liquidity_lamports": 90 * SOL, "max_liquidity_lamports": 0},
+            "min_liquidity_lamports",
+        ),
         ({"size_lamports": 4 * SOL, "max_liquidity_lamports": 50 * SOL}, "size_lamports"),
         ({"take_profit": [[5000, 5000], [2000, 5000]]}, "take_profit"),
         ({"take_profit": [[2000, 6000], [5000, 5000]]}, "take_profit"),
@@ -478,6 +484,13 @@ def test_settings_that_can_never_work_are_refused(settings: dict[str, Any], key:
     bot = BotParams(bot=4, name="x", class_="sniperforge.strategies.sniper:Sniper", settings=SETTINGS | settings)
     context = Context(token=lambda row: Token(row, MINTS[row], 9), balances={}, intents_per_message=8)
     with pytest.raises(StrategyError, match=rf"bots\.x\.settings: {key}: "):
+        load(bot, context)
+
+
+def test_an_unknown_key_says_where_the_keys_are() -> None:
+    bot = BotParams(bot=4, name="x", class_="sniperforge.strategies.sniper:Sniper", settings=SETTINGS | {"sizes": 1})
+    context = Context(token=lambda row: Token(row, MINTS[row], 9), balances={}, intents_per_message=8)
+    with pytest.raises(StrategyError, match=r"bots\.x\.settings: .*`sizes`; see configs/default\.toml"):
         load(bot, context)
 
 
