@@ -276,7 +276,8 @@ _DELEGATED = {
 }
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser, and those of the subcommands."""
     parser = argparse.ArgumentParser(
         prog="sniperforge", description="A Solana trading engine whose numbers and whose state you can check."
     )
@@ -338,7 +339,7 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("--yes", action="store_true", help="do not ask before a wallet's key is removed")
     for name, (_, text) in _DELEGATED.items():
         commands.add_parser(name, help=text, add_help=False)
-    return parser
+    return parser, commands.choices
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -349,7 +350,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(refusal, exits.USAGE)
     if argv and argv[0] in _DELEGATED:
         return _guarded(lambda: _delegate(_DELEGATED[argv[0]][0])(argv[1:]))
-    arguments = _parser().parse_args(argv)
+    parser, commands = _parser()
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        commands[arguments.command].error(f"unrecognized arguments: {' '.join(unknown)}")
     return _guarded(lambda: arguments.run(arguments))
 
 

@@ -29,7 +29,8 @@ from sniperforge.venues.quote import Quote
 U64 = 1 << 64
 
 _WITH_TICKS = ("raydium_clmm", "orca_whirlpool", "meteora_dlmm")
-_TOLD_OTHERWISE = ("amount_in", "amount_out", "fee", "fee_in_input", "tick", "crossed", "notes", "differs")
+_FIRST = ("venue", "pool", "mint_in", "mint_out", "status")
+_TOLD_OTHERWISE = (*_FIRST, "amount_in", "amount_out", "fee", "fee_in_input", "tick", "crossed", "notes", "differs")
 
 
 class _UsageError(Exception):
@@ -54,8 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         type=Path,
         required=True,
-        help="account dumps (solana account --output json) in it and below; with --golden, of several snapshots with a "
-        "pool the one whose directory or slot is in FILE's name, else the one that most rows agree with",
+        help="account dumps (solana account --output json) in it and below, or a table of address,base64 lines; with "
+        "--golden, of several snapshots with a pool the one whose directory or slot is in FILE's name, else the one "
+        "that most rows agree with",
     )
     parser.add_argument("--in", metavar="TOKEN", dest="mint", help="what goes in: SOL, USDC, USDT or a mint")
     parser.add_argument("--amount", metavar="N", type=int, help="base units that go in")
@@ -71,8 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code: 1 if a row is off or the swap fails, 2 if it cannot be asked so."""
     arguments = _parser().parse_args(argv)
     try:
-        if not arguments.accounts.is_dir():
-            raise _UsageError(f"{arguments.accounts} is no directory; --accounts names one with account dumps")
+        if not arguments.accounts.exists():
+            raise _UsageError(f"there is no {arguments.accounts}; --accounts names a directory with account dumps")
         return _golden(arguments) if arguments.golden else _swap(arguments)
     except (_UsageError, MissingAccountError, AmbiguousAccountError, CoreError, ValueError) as error:
         print(f"sniperforge quote: {error}", file=sys.stderr)
@@ -189,16 +191,16 @@ def _answer(priced: pools.Priced, pool: str, a_to_b: bool, quote: Quote) -> dict
 
 def _text(answer: dict[str, Any]) -> str:
     """The answer for people: what is zero, or not of this venue, is left out."""
-    shown = {key: value for key, value in answer.items() if key not in _TOLD_OTHERWISE and value not in (None, 0)}
-    lines = [f"{key} {value}" for key, value in shown.items()]
-    if answer["status"] != "ok":
-        if answer["amount_in"] or answer["amount_out"]:
-            lines.append(f"got so far: {answer['amount_in']} in, {answer['amount_out']} out")
-    else:
+    lines = [f"{key} {answer[key] or 'a coin that the account does not name'}" for key in _FIRST]
+    if answer["status"] == "ok":
         lines += [f"amount_in {answer['amount_in']}", f"amount_out {answer['amount_out']}"]
         lines.append(f"fee {answer['fee']}, taken of what " + ("goes in" if answer["fee_in_input"] else "comes out"))
-        if answer["venue"] in _WITH_TICKS:
-            lines += [f"tick {answer['tick']}", f"crossed {answer['crossed']}"]
+    elif answer["amount_in"] or answer["amount_out"]:
+        lines.append(f"got so far: {answer['amount_in']} in, {answer['amount_out']} out")
+    ticks = ("tick", "crossed") if answer["venue"] in _WITH_TICKS and answer["status"] == "ok" else ()
+    lines += [
+        f"{key} {value}" for key, value in answer.items() if key in ticks or (value and key not in _TOLD_OTHERWISE)
+    ]
     lines += [f"note: {note}" for note in answer.get("notes", ())]
     if "differs" in answer:
         lines.append(f"the reference differs: {answer['differs']}")

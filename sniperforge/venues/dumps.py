@@ -142,9 +142,12 @@ def table(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def tables(directory: Path, owner: str) -> list[Dumps]:
-    """The tables in and below `directory`, each a whole program at one slot; the accounts are taken for `owner`'s."""
+    """The tables in and below `directory`, or that one table: each a whole program at one slot.
+
+    The accounts are taken for `owner`'s.
+    """
     found = []
-    for path in sorted(directory.rglob("*.csv*")):
+    for path in [directory] if directory.is_file() else sorted(directory.rglob("*.csv*")):
         try:
             found.append(Dumps(str(path), [Account(address, owner, data, path) for address, data in table(path)]))
         except (ValueError, EOFError, gzip.BadGzipFile):

@@ -16,7 +16,7 @@ from solders.pubkey import Pubkey
 from sniperforge import cli, exits
 from sniperforge.quote_command import main
 from sniperforge.venues import pump_fun, refusals
-from sniperforge.venues.dumps import AmbiguousAccountError, BrokenDumpError, MissingAccountError, load, snapshots
+from sniperforge.venues.dumps import AmbiguousAccountError, BrokenDumpError, MissingAccountError, load, snapshots, table
 from tests.data import REPO, data_dir
 
 SOL = "So11111111111111111111111111111111111111112"
@@ -88,12 +88,25 @@ def test_the_name_of_a_file_is_free(
         assert (code, out, err) == (exits.OK, f"rows {len(lines) - 1}, exact {len(lines) - 1}, off 0\n", "")
 
 
-def test_a_directory_with_a_table_only(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_table_without_dumps(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Its directory, or the table itself."""
+    rows = (data_dir("golden") / "whirlpool_slot185759999.csv").read_text().splitlines()[:9]
+    pool = rows[1].partition(",")[0]
+    whole = data_dir("accounts/orca_whirlpool") / "all_pools_slot185759999.csv.gz"
+    some = [
+        f"{address},{b64encode(data).decode()}\n"
+        for address, data in table(whole)
+        if address == pool or bytes(Pubkey.from_string(pool)) in data
+    ]
     (tmp_path / "one").mkdir()
-    (tmp_path / "one/all.csv.gz").symlink_to(data_dir("accounts/orca_whirlpool") / "all_pools_slot185759999.csv.gz")
+    (tmp_path / "one/all.csv").write_text("".join(some))
+    (tmp_path / "one/prices.csv").write_text("time,price\n1,2\n")
     file = tmp_path / "whirlpool.csv"
-    file.write_text("\n".join((data_dir("golden") / "whirlpool_slot185759999.csv").read_text().splitlines()[:9]))
-    assert run(capsys, "--golden", file, "--accounts", tmp_path / "one")[:2] == (0, "rows 8, exact 8, off 0\n")
+    file.write_text("\n".join(rows))
+    for accounts in (tmp_path / "one", tmp_path / "one/all.csv"):
+        assert run(capsys, "--golden", file, "--accounts", accounts)[:2] == (exits.OK, "rows 8, exact 8, off 0\n")
+        answer = quote(capsys, pool, SOL, 33259851, "--accounts", accounts)
+        assert answer["amount_out"] == 30188535
 
 
 def test_a_pool_of_several_moments(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -180,7 +193,7 @@ def test_usage(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (["--golden", short, "--accounts", accounts], "no column exact_in, amount_in, amount_out"),
         (["--golden", empty, "--accounts", accounts], "no rows"),
         (["--golden", tmp_path / "gone.csv", "--accounts", accounts], "is no file"),
-        (["--golden", golden / "meteora_dlmm.csv", "--accounts", tmp_path / "gone"], "is no directory"),
+        (["--golden", golden / "meteora_dlmm.csv", "--accounts", tmp_path / "gone"], "there is no"),
         (["--golden", golden / "raydium_cpmm_sol_usdc.csv", "--accounts", tmp_path], "is not in"),
         (["--pool", AMM_POOL, "--accounts", accounts], "needs --in TOKEN and --amount N"),
         (["--pool", AMM_POOL, "--in", SOL, "--amount", str(2**64), "--accounts", accounts], "64 bits"),
@@ -202,6 +215,13 @@ def test_it_is_a_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
     file = data_dir("golden") / "pump_fun_curve_2025q1.csv"
     assert cli.main(["quote", "--golden", str(file), "--accounts", str(data_dir("accounts"))]) == exits.OK
     assert capsys.readouterr().out == "rows 60, exact 60, off 0\n"
+
+
+def test_a_wrong_flag_shows_the_usage_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["run", "--badflag"])
+    assert stopped.value.code == exits.USAGE
+    assert "usage: sniperforge run" in (said := capsys.readouterr().err) and "unrecognized arguments: --badflag" in said
 
 
 def test_one_swap_of_each_venue(capsys: pytest.CaptureFixture[str]) -> None:
@@ -318,6 +338,8 @@ def test_one_swap_of_a_bonding_curve(capsys: pytest.CaptureFixture[str], tmp_pat
     reserves = (1070419577927421, 30072319932, 790519577927421, 72319932, 10**15)
     data = pump_fun.CURVE_DISCRIMINATOR + b"".join(number.to_bytes(8, "little") for number in reserves) + b"\0"
     dump(tmp_path, str(curve), str(pump_fun.PROGRAM), data)
+    code, out, _ = run(capsys, "--pool", curve, "--in", "SOL", "--amount", 10**6, "--accounts", tmp_path)
+    assert code == exits.OK and "mint_out a coin that the account does not name\n" in out
     bought = quote(capsys, str(curve), SOL, 4043153635, "--out-amount", "--accounts", tmp_path)
     assert (bought["amount_in"], bought["fee"], bought["reserve_b"]) == (114724, 1135, 30072433521)
     sold = quote(capsys, str(curve), str(mint), 5279856726, "--accounts", tmp_path)
