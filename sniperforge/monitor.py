@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sniperforge.journal.records import VENUES
-from sniperforge.report import line
+from sniperforge.report import line, nonces_text
 from sniperforge.text import amount, short_count, short_ns
 
 Status = dict[str, Any]
@@ -96,7 +96,9 @@ def _latency(now: Status) -> Table:
 
 def _bots(now: Status) -> Table:
     ladder = now["ladder"]
-    table = _table(f"bots ({ladder['hits']} of {ladder['orders']} orders signed ahead)" if ladder["orders"] else "bots")
+    notes = [f"{ladder['hits']} of {ladder['orders']} orders signed ahead"] if ladder["orders"] else []
+    notes += [nonces] if (nonces := nonces_text(now)) else []
+    table = _table(f"bots ({'; '.join(notes)})" if notes else "bots")
     for name in (
         "bot",
         "state",

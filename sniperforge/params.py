@@ -52,6 +52,7 @@ def tile_params(config: Config, chain: Endpoints, wallet: str, state: StateDirec
         build["lookup_tables_path"] = state.lookup_tables_path("build")
     sign = _plain(config.sign, "programs", "tip_accounts", "lookup_tables") | {
         "ladder": int(config.sign.ladder),
+        "nonce_pool_force": int(config.sign.nonce_pool_force),
         "key_path": config.wallet_path,
         "programs": ",".join(config.sign.programs),
     }

@@ -160,6 +160,18 @@ def line(status: dict[str, Any]) -> str:
     )
 
 
+def nonces_text(status: dict[str, Any]) -> str:
+    """That the nonce pool is on, and what it did; empty if it is off."""
+    nonces = status["nonces"]
+    if not nonces["slots"]:
+        return ""
+    signatures = nonces["hits"] + nonces["misses"]
+    return (
+        f"nonce pool ON: {nonces['ready']} of {nonces['slots']} ready, "
+        f"{nonces['hits']} of {signatures} signatures from it, {nonces['dropped']} dropped"
+    )
+
+
 def status_text(status: dict[str, Any]) -> str:
     """The status for a person."""
     supervisor = "alive" if status["supervisor"]["alive"] else "GONE"
@@ -178,6 +190,7 @@ def status_text(status: dict[str, Any]) -> str:
             f"out {tile['messages_out']}{error}"
         )
     lines += _bot_lines(status["bots"])
+    lines += [nonces] if (nonces := nonces_text(status)) else []
     for row in status["positions"]:
         lines.append(
             f"  {row['mint']}: balance {amount(row['balance'], row['decimals'])}, "

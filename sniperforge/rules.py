@@ -41,6 +41,7 @@ def broken(config: Config, plain: Mapping[str, Any]) -> Iterator[str]:
     yield from _chain(config)
     yield from _intervals(config)
     yield from _journal(config)
+    yield from _sign(config)
     yield from _addresses(config)
     yield from _bots(config)
     try:
@@ -130,6 +131,11 @@ def _journal(config: Config) -> Iterator[str]:
     least = 2 * journal.blocks * journal.block_bytes
     if journal.segment_bytes < least:
         yield f"journal.segment_bytes: must hold all blocks twice; use at least {least}, or fewer blocks"
+
+
+def _sign(config: Config) -> Iterator[str]:
+    if config.sign.nonce_pool_force and not config.sign.nonce_pool:
+        yield "sign.nonce_pool_force: is for sign.nonce_pool, which is 0; set it to false"
 
 
 def _addresses(config: Config) -> Iterator[str]:

@@ -74,6 +74,20 @@ def _ladder(tiles: list[dict[str, Any]]) -> dict[str, int]:
     return {key: sum(each.get(f"ladder_{key}", 0) for each in counters) for key in ("orders", "hits")}
 
 
+def _nonces(tiles: list[dict[str, Any]]) -> dict[str, int]:
+    """The pool of nonces (docs/signing.md): its size (0: off), how many are ready, how many were dropped because the
+    machine may have been resumed, and signatures that found one ready (hits) or were made without (misses)."""
+    counters = [tile["counters"] for tile in tiles if tile["kind"] == "sign"]
+    keys = {
+        "slots": "nonce_slots",
+        "ready": "nonces_ready",
+        "dropped": "nonces_dropped",
+        "hits": "nonce_hits",
+        "misses": "nonce_misses",
+    }
+    return {name: sum(each.get(key, 0) for each in counters) for name, key in keys.items()}
+
+
 def _links(instance: Instance) -> list[dict[str, Any]]:
     links = []
     for name in instance.link_names:
@@ -243,6 +257,7 @@ def collect(instance: Instance, *, memory: bool) -> dict[str, Any]:
         "trading": control.trading and control.kill == "run",
         "tiles": (tiles := _tiles(instance, now)),
         "ladder": _ladder(tiles),
+        "nonces": _nonces(tiles),
         "groups": [
             {"name": name, "wait": group.wait, "wait_asked": group.wait_asked, "core": group.core}
             for name, group in instance.groups.items()

@@ -90,6 +90,8 @@ class SignConfig(_Section, frozen=True):
     max_tip_lamports: Amount
     max_signatures_per_second: Annotated[int, Meta(ge=1, le=1_000_000)]
     ladder: bool
+    nonce_pool: Annotated[int, Meta(ge=0, le=4096)]
+    nonce_pool_force: bool
     programs: Annotated[list[Address], Meta(min_length=1, max_length=32)]
     tip_accounts: list[Address]
     protect_account: str

@@ -54,6 +54,21 @@ int sf_signer_open( sf_signer_t * s, char const * path, int passphrase_fd ) {
   return err;
 }
 
+/* The scalar of a signature whose point stands there, made with r; wipes what was computed on the way. */
+static void respond( sf_signer_t * s, uint8_t signature[64], uint8_t const nonce[32], uint8_t const * message,
+                     uint64_t len ) {
+  sf_signer_work_t * w = s->work;
+  SHA512_Init( &w->hash );
+  SHA512_Update( &w->hash, signature, 32 );
+  SHA512_Update( &w->hash, s->public_key, 32 );
+  SHA512_Update( &w->hash, message, len );
+  SHA512_Final( w->digest, &w->hash );
+  crypto_core_ed25519_scalar_reduce( w->challenge, w->digest );
+  crypto_core_ed25519_scalar_mul( w->product, w->challenge, s->key->scalar );
+  crypto_core_ed25519_scalar_add( signature + 32, w->product, nonce );
+  sodium_memzero( w, sizeof( *w ) );
+}
+
 void sf_signer_sign( sf_signer_t * s, uint8_t signature[64], uint8_t const * message, uint64_t len ) {
   sf_signer_work_t * w = s->work;
   SHA512_Init( &w->hash );
@@ -62,16 +77,19 @@ void sf_signer_sign( sf_signer_t * s, uint8_t signature[64], uint8_t const * mes
   SHA512_Final( w->digest, &w->hash );
   crypto_core_ed25519_scalar_reduce( w->nonce, w->digest );
   (void)crypto_scalarmult_ed25519_base_noclamp( signature, w->nonce ); /* fails for r = 0 only: once in 2^252 */
+  respond( s, signature, w->nonce, message, len );
+}
 
-  SHA512_Init( &w->hash );
-  SHA512_Update( &w->hash, signature, 32 );
-  SHA512_Update( &w->hash, s->public_key, 32 );
-  SHA512_Update( &w->hash, message, len );
-  SHA512_Final( w->digest, &w->hash );
-  crypto_core_ed25519_scalar_reduce( w->challenge, w->digest );
-  crypto_core_ed25519_scalar_mul( w->product, w->challenge, s->key->scalar );
-  crypto_core_ed25519_scalar_add( signature + 32, w->product, w->nonce );
-  sodium_memzero( w, sizeof( *w ) );
+int sf_signer_make_nonce( sf_signer_t * s, sf_nonces_t * nonces ) { return sf_nonces_make( nonces, s->key->prefix ); }
+
+int sf_signer_sign_ready( sf_signer_t * s, sf_nonces_t * nonces, uint8_t signature[64], uint8_t const * message,
+                          uint64_t len ) {
+  sf_nonce_t * nonce = sf_nonces_take( nonces );
+  if( !nonce ) return 0;
+  memcpy( signature, nonce->point, 32 );
+  respond( s, signature, nonce->scalar, message, len );
+  sodium_memzero( nonce, sizeof( *nonce ) );
+  return 1;
 }
 
 void sf_signer_close( sf_signer_t * s ) {

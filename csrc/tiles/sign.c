@@ -18,6 +18,9 @@
    rung says: order, kill word, rate and the blockhash's life are looked at then.  It is handed out once, and a rung of
    an older blockhash never.
 
+   With `nonce_pool` what is signed on the spot takes a nonce made ahead (solana/nonces.h), where one is ready; they are made
+   when not even a rung is to be signed.
+
    The amounts of an order must carry over: what a hop takes is at most what the
    hop before it gives at least, so that no order draws more from the wallet than
    its amount_in of token_in. */
@@ -73,6 +76,7 @@ typedef struct sign {
   int out_wire;
   sf_table_t const * pools;
   sf_signer_t signer;
+  sf_nonces_t * nonces; /* NULL = no nonce_pool */
   sf_policy_t policy;
   uint64_t max_amount_lamports;
   uint64_t signature_ns; /* 1 s / max_signatures_per_second */
@@ -88,6 +92,11 @@ typedef struct sign {
   int ahead_signed;
   int ahead_used;
   int ahead_refused;
+  int nonce_slots;
+  int nonces_ready;
+  int nonces_dropped;
+  int nonce_hits;
+  int nonce_misses;
   sf_token_accounts_t wallet;
   sf_pool_row_t row;
   sf_swap_t * swap[SF_HOP_MAX]; /* of the order in work, in swaps */
@@ -144,6 +153,24 @@ static int key_load( sf_tile_t * t, sign_t * s ) {
   return 0;
 }
 
+static int nonces_load( sf_tile_t * t, sign_t * s ) {
+  uint64_t slots = 0, force = 0;
+  int err;
+  if( ( sf_tile_param( t, "nonce_pool" ) &&
+        ( err = sf_tile_param_u64( t, "nonce_pool", 0, SF_NONCES_MAX, &slots ) ) ) ||
+      ( sf_tile_param( t, "nonce_pool_force" ) &&
+        ( err = sf_tile_param_u64( t, "nonce_pool_force", 0, 1, &force ) ) ) ||
+      ( err = s->nonce_slots = sf_tile_gauge( t, "nonce_slots" ) ) < 0 ||
+      ( err = s->nonces_ready = sf_tile_gauge( t, "nonces_ready" ) ) < 0 ||
+      ( err = s->nonces_dropped = sf_tile_gauge( t, "nonces_dropped" ) ) < 0 ||
+      ( err = s->nonce_hits = sf_tile_counter( t, "nonce_hits" ) ) < 0 ||
+      ( err = s->nonce_misses = sf_tile_counter( t, "nonce_misses" ) ) < 0 )
+    return err;
+  if( slots && ( err = sf_nonces_open( &s->nonces, (uint32_t)slots, (int)force ) ) ) return err;
+  sf_tile_set( t, s->nonce_slots, slots );
+  return 0;
+}
+
 static int sign_init( sf_tile_t * t ) {
   sign_t * s = sf_tile_state( t );
   uint64_t rate;
@@ -179,11 +206,14 @@ static int sign_init( sf_tile_t * t ) {
       ( err = s->ahead_used = sf_tile_counter( t, "ahead_used" ) ) < 0 ||
       ( err = s->ahead_refused = sf_tile_counter( t, "ahead_refused" ) ) < 0 )
     return err;
-  return key_load( t, s );
+  if( ( err = key_load( t, s ) ) ) return err;
+  if( ( err = nonces_load( t, s ) ) ) sf_signer_close( &s->signer );
+  return err;
 }
 
 static void sign_fini( sf_tile_t * t ) {
   sign_t * s = sf_tile_state( t );
+  sf_nonces_close( s->nonces );
   sf_signer_close( &s->signer );
 }
 
@@ -319,6 +349,14 @@ static void wire_sign( sign_t * s, sf_wire_t * wire ) {
                   (uint64_t)( wire->tx_len - wire->message_off ) );
 }
 
+/* The same while an order waits for it. */
+static void wire_sign_now( sf_tile_t * t, sign_t * s, sf_wire_t * wire ) {
+  int is_ready = s->nonces && sf_signer_sign_ready( &s->signer, s->nonces, wire->tx + 1, wire->tx + wire->message_off,
+                                                    (uint64_t)( wire->tx_len - wire->message_off ) );
+  if( !is_ready ) wire_sign( s, wire );
+  if( s->nonces ) sf_tile_count( t, is_ready ? s->nonce_hits : s->nonce_misses, 1 );
+}
+
 static void wire_publish( sf_tile_t * t, sign_t * s, sf_message_t * slot, sf_wire_t const * wire ) {
   uint16_t length = (uint16_t)( WIRE_HEAD_BYTES + wire->tx_len );
   memcpy( slot + 1, wire, length );
@@ -373,7 +411,7 @@ static int rung_sign( sf_tile_t * t, sign_t * s ) {
 
 /* Hands out a rung for the order of s->now. */
 static void rung_use( sf_tile_t * t, sign_t * s, rung_t * r, sf_message_t * slot ) {
-  if( !r->is_signed ) wire_sign( s, &r->wire );
+  if( !r->is_signed ) wire_sign_now( t, s, &r->wire );
   else sf_tile_count( t, s->ahead_used, 1 );
   r->is_signed  = 1;
   r->serial     = 0; /* once */
@@ -406,7 +444,7 @@ static void message_finish( sf_tile_t * t, sign_t * s ) {
     rung_use( t, s, rung, slot );
     return;
   }
-  wire_sign( s, wire );
+  wire_sign_now( t, s, wire );
   wire_publish( t, s, slot, wire );
 }
 
@@ -456,14 +494,23 @@ static void sign_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   if( full ) message_finish( t, s );
 }
 
-/* Finishes one held message whose time has come; signs a rung ahead where nothing else is to do. */
+/* Does one thing of what is done ahead: signs a rung, or makes a nonce. */
+static int ahead_do( sf_tile_t * t, sign_t * s ) {
+  return rung_sign( t, s ) || ( s->nonces && sf_signer_make_nonce( &s->signer, s->nonces ) );
+}
+
+static int is_ahead_due( sign_t const * s ) {
+  return s->to_sign_first != s->to_sign_end || ( s->nonces && s->nonces->ready < s->nonces->slots );
+}
+
+/* Finishes one held message whose time has come; does something ahead where nothing else is to do. */
 static int sign_poll( sf_tile_t * t ) {
   sign_t * s  = sf_tile_state( t );
   int is_idle = s->is_idle;
   s->is_idle  = 1;
   if( s->held_first == s->held_end ) {
-    if( is_idle ) return rung_sign( t, s );
-    if( s->to_sign_first != s->to_sign_end ) sf_tile_wake_in( t, 1 );
+    if( is_idle ) return ahead_do( t, s );
+    if( is_ahead_due( s ) ) sf_tile_wake_in( t, 1 );
     return 0;
   }
   held_message_t const * first = &s->held[s->held_first % HELD];
@@ -474,11 +521,21 @@ static int sign_poll( sf_tile_t * t ) {
   return 1;
 }
 
+static void sign_house( sf_tile_t * t, uint64_t now_ns ) {
+  sign_t * s = sf_tile_state( t );
+  (void)now_ns;
+  if( !s->nonces ) return;
+  sf_nonces_look( s->nonces );
+  sf_tile_set( t, s->nonces_ready, s->nonces->ready );
+  sf_tile_set( t, s->nonces_dropped, s->nonces->dropped );
+}
+
 sf_tile_ops_t const sf_tile_sign = {
   .kind        = "sign",
   .state_bytes = sizeof( sign_t ),
   .init        = sign_init,
   .poll        = sign_poll,
   .msg         = sign_msg,
+  .house       = sign_house,
   .fini        = sign_fini,
 };

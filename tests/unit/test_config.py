@@ -126,6 +126,8 @@ def test_a_bare_word_is_a_text() -> None:
         (["sign.programs=[]"], "sign.programs"),
         (["sign.programs=['x']"], "sign.programs"),
         (["sign.programs=['zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz']"], "sign.programs[0]"),
+        (["sign.nonce_pool=4097"], "sign.nonce_pool"),
+        (["sign.nonce_pool_force=true"], "sign.nonce_pool_force"),
         (["risk.base_mint=1111"], "risk.base_mint"),
         (["build.tip_account=So11111111111111111111111111111111111111112"], "build.tip_account"),
         (["build.protect_account=So11111111111111111111111111111111111111112"], "build.protect_account"),
