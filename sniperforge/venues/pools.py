@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
+from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
 
 from solders.pubkey import Pubkey
+from solders.token.associated import get_associated_token_address
 
 from ipc._core import ffi, lib
 from ipc.errors import check
@@ -16,6 +18,7 @@ from sniperforge.venues import (
     meteora_damm_v2,
     meteora_dlmm,
     orca_whirlpool,
+    pool_accounts,
     pump_fees,
     pump_fun,
     pump_swap,
@@ -28,11 +31,10 @@ from sniperforge.venues.golden import meteora_dlmm as golden_dlmm
 from sniperforge.venues.golden import pump_swap as golden_pump_swap
 from sniperforge.venues.golden import raydium_amm_v4 as golden_amm
 from sniperforge.venues.golden import raydium_cpmm as golden_cpmm
+from sniperforge.venues.pool_accounts import TOKEN, TOKEN_2022, TOKEN_ACCOUNT_BYTES, TOKEN_PROGRAMS, Names
 from sniperforge.venues.quote import Quote
 from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
 
-TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
-_TOKEN_PROGRAMS = frozenset({"TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA", TOKEN_2022})
 WRAPPED_SOL = Pubkey.from_string("So11111111111111111111111111111111111111112")
 PUMP_FUN_GLOBAL = "4wTV1YmiEkRvAtNtsSGPtUrqRYQMe5SKy2uB4Jjaxnjf"
 PUMP_FUN_FEE_CONFIG = "8Wf5TiAheLUqBrKXeYg2JtAFFMWtKdG2BSFgqUcPVwTt"
@@ -88,8 +90,11 @@ def _priced(name: str, mints: tuple[Pubkey | None, Pubkey], c: Any, python: _Sta
     )
 
 
-def load(dumps: Dumps, address: str) -> Priced:
+def load(dumps: Dumps, address: str, frozen: bool = False) -> Priced:
     """The pool at `address`, with all that prices it among `dumps`.
+
+    Args:
+        frozen: price it although a vault is frozen, for those who judge that themselves.
 
     Raises:
         MissingAccountError: it, or something that prices it, is not there.
@@ -99,7 +104,9 @@ def load(dumps: Dumps, address: str) -> Priced:
     account = dumps.need(address, "pool")
     if account.owner not in _LOADERS:
         raise UnknownPoolError(f"{address} belongs to {account.owner}, which is no venue we know")
-    return _LOADERS[account.owner](dumps, account)
+    names, loader = _LOADERS[account.owner]
+    pool_accounts.check(dumps, account, names(dumps, account), frozen)
+    return loader(dumps, account)
 
 
 def load_from(places: Sequence[Dumps], address: str) -> Priced:
@@ -136,10 +143,9 @@ def _transfer_fees(dumps: Dumps, mints: tuple[Pubkey, Pubkey], state: Any) -> tu
         fee = NO_FEE
         if str(mint) not in dumps:
             notes.append(f"mint {mint} is not in {dumps.where}: taken for one without a transfer fee")
-        elif (account := dumps[str(mint)]).owner == TOKEN_2022:
+        elif (account := dumps[str(mint)]).owner == str(TOKEN_2022):
             got = ffi.new("sf_transfer_fee_t *")
-            program = bytes(Pubkey.from_string(TOKEN_2022))
-            check(lib.sf_transfer_fee_decode(program, account.data, len(account.data), EPOCH, got))
+            check(lib.sf_transfer_fee_decode(bytes(TOKEN_2022), account.data, len(account.data), EPOCH, got))
             state.transfer_fee[side] = got[0]
             fee = meteora_dlmm.transfer_fee(account.data, EPOCH)
         fees.append(fee)
@@ -232,7 +238,7 @@ def _pump_swap(dumps: Dumps, account: Account) -> Priced:
     for mint in map(str, loaded.mints):
         if (
             mint in dumps
-            and dumps[mint].owner == TOKEN_2022
+            and dumps[mint].owner == str(TOKEN_2022)
             and meteora_dlmm.transfer_fee(dumps[mint].data, EPOCH).of(1)
         ):
             notes.append(f"mint {mint} withholds a fee: what PumpSwap then pays is not published, so nothing is quoted")
@@ -256,33 +262,113 @@ def _pump_fun(dumps: Dumps, account: Account) -> Priced:
         check(lib.sf_pump_fee_config_decode(data, len(data), fees_c))
     check(lib.sf_pump_fun_price(state, settings_c, fees_c))
     python = pump_fun.State.of(curve, decoded, fees)
-    quote_mint = WRAPPED_SOL if curve.quote_mint == Pubkey.default() else curve.quote_mint
-    return _priced("pump_fun", (_coin(dumps, account.address), quote_mint), state, python, [])
+    return _priced("pump_fun", (_coin(dumps, account.address), _quote_mint(curve)), state, python, [])
+
+
+def _quote_mint(curve: pump_fun.Curve) -> Pubkey:
+    return WRAPPED_SOL if curve.quote_mint == Pubkey.default() else curve.quote_mint
 
 
 def _coin(dumps: Dumps, curve: str) -> Pubkey | None:
+    """The mint that the curve's address is derived from, if it or a token account of it is there."""
+    tokens = str(TOKEN), str(TOKEN_2022)
     for account in dumps.unambiguous():
-        if account.owner in _TOKEN_PROGRAMS and is_curve_of(curve, mint := Pubkey.from_string(account.address)):
+        if account.owner in tokens and is_curve_of(curve, mint := Pubkey.from_string(account.address)):
+            return mint
+        if _token_account_like(account) and is_curve_of(curve, mint := Pubkey.from_bytes(account.data[:32])):
             return mint
     return None
 
 
+def _token_account_like(account: Account) -> bool:
+    size = len(account.data)
+    return size == TOKEN_ACCOUNT_BYTES or (size > TOKEN_ACCOUNT_BYTES and account.data[TOKEN_ACCOUNT_BYTES] == 2)
+
+
+@lru_cache(1 << 16)
+def _curve_of(mint: Pubkey) -> str:
+    return str(Pubkey.find_program_address([b"bonding-curve", bytes(mint)], pump_fun.PROGRAM)[0])
+
+
 def is_curve_of(address: str, mint: Pubkey) -> bool:
     """Whether the bonding curve at `address` is that of `mint`."""
-    return str(Pubkey.find_program_address([b"bonding-curve", bytes(mint)], pump_fun.PROGRAM)[0]) == address
+    return _curve_of(mint) == address
 
 
-_LOADERS: dict[str, Callable[[Dumps, Account], Priced]] = {
-    str(raydium_amm_v4.PROGRAM): _amm,
-    str(raydium_cpmm.PROGRAM): _cpmm,
-    str(raydium_clmm.PROGRAM): _clmm,
-    str(orca_whirlpool.PROGRAM): _whirlpool,
-    str(meteora_dlmm.PROGRAM): _dlmm,
-    str(meteora_damm_v2.PROGRAM): _damm,
-    str(pump_swap.PROGRAM): _pump_swap,
-    str(pump_fun.PROGRAM): _pump_fun,
+# -- what a pool names ---------------------------------------------------------------------------------
+
+
+def _amm_names(_: Dumps, account: Account) -> Names:
+    pool = raydium_amm_v4.decode_pool(account.data)
+    seeds = b"amm authority" + bytes([pool.nonce]) + bytes(raydium_amm_v4.PROGRAM) + b"ProgramDerivedAddress"
+    authority = Pubkey.from_bytes(sha256(seeds).digest())
+    if authority.is_on_curve():
+        raise raydium_cpmm.VenueDataError(f"pool {account.address}: nonce {pool.nonce} at offset 8 gives no authority")
+    return Names(pool.mints, pool.vaults, authority, (TOKEN, TOKEN))
+
+
+def _cpmm_names(_: Dumps, account: Account) -> Names:
+    pool = raydium_cpmm.decode_pool(Pubkey.from_string(account.address), account.data)
+    shared = ((pool.config, raydium_cpmm.PROGRAM),)
+    return Names(pool.mints, pool.vaults, raydium_cpmm.AUTHORITY, pool.token_programs, shared)
+
+
+def _clmm_names(_: Dumps, account: Account) -> Names:
+    pool = raydium_clmm.decode_pool(account.data)
+    shared = ((pool.config, raydium_clmm.PROGRAM),)
+    return Names(pool.mints, pool.vaults, Pubkey.from_string(account.address), shared=shared)
+
+
+def _whirlpool_names(_: Dumps, account: Account) -> Names:
+    pool = orca_whirlpool.decode_pool(account.data)
+    return Names(pool.mints, pool.vaults, Pubkey.from_string(account.address))
+
+
+def _dlmm_names(_: Dumps, account: Account) -> Names:
+    pair = meteora_dlmm.decode_pair(account.data)
+    return Names(pair.mints, pair.reserves, Pubkey.from_string(account.address), _token_programs(pair.token_2022))
+
+
+def _damm_names(_: Dumps, account: Account) -> Names:
+    pool = meteora_damm_v2.decode_pool(account.data)
+    return Names(pool.mints, pool.vaults, meteora_damm_v2.AUTHORITY, _token_programs(pool.token_2022))
+
+
+def _token_programs(token_2022: tuple[bool, bool]) -> tuple[Pubkey, Pubkey]:
+    return TOKEN_PROGRAMS[token_2022[0]], TOKEN_PROGRAMS[token_2022[1]]
+
+
+def _pump_swap_names(_: Dumps, account: Account) -> Names:
+    pool = pump_swap.decode_pool(account.data)
+    shared = (pump_swap.GLOBAL_CONFIG, pump_swap.PROGRAM), (pump_swap.FEE_CONFIG, pump_fees.PROGRAM)
+    return Names(pool.mints, pool.vaults, Pubkey.from_string(account.address), shared=shared)
+
+
+def _pump_fun_names(dumps: Dumps, account: Account) -> Names:
+    """The curve's tokens are in its associated account: of the coin's program, if that is known."""
+    curve, coin = Pubkey.from_string(account.address), _coin(dumps, account.address)
+    vault = None
+    if coin:
+        there = (get_associated_token_address(curve, coin, program) for program in TOKEN_PROGRAMS)
+        vault = next((key for key in there if str(key) in dumps), None)
+    shared = (
+        (Pubkey.from_string(PUMP_FUN_GLOBAL), pump_fun.PROGRAM),
+        (Pubkey.from_string(PUMP_FUN_FEE_CONFIG), pump_fees.PROGRAM),
+    )
+    return Names((coin, _quote_mint(pump_fun.decode_curve(account.data))), (vault, None), curve, shared=shared)
+
+
+_LOADERS: dict[str, tuple[Callable[[Dumps, Account], Names], Callable[[Dumps, Account], Priced]]] = {
+    str(raydium_amm_v4.PROGRAM): (_amm_names, _amm),
+    str(raydium_cpmm.PROGRAM): (_cpmm_names, _cpmm),
+    str(raydium_clmm.PROGRAM): (_clmm_names, _clmm),
+    str(orca_whirlpool.PROGRAM): (_whirlpool_names, _whirlpool),
+    str(meteora_dlmm.PROGRAM): (_dlmm_names, _dlmm),
+    str(meteora_damm_v2.PROGRAM): (_damm_names, _damm),
+    str(pump_swap.PROGRAM): (_pump_swap_names, _pump_swap),
+    str(pump_fun.PROGRAM): (_pump_fun_names, _pump_fun),
 }
-"""By the pool account's owner."""
+"""By the pool account's owner: what it names, and how it is priced."""
 
 _POOL_TAGS = frozenset(
     {

@@ -356,7 +356,7 @@ def test_a_bonding_curve_is_priced_as_quote_does(tmp_path: Path, capsys: pytest.
     without = answer_of(capsys, "--token", "USDC", "--trade-size", "1", "--accounts", str(tmp_path))
     assert [sentence.partition(":")[0] for sentence in without["left_out"]] == [str(curve)]
     assert "add the coin's mint account" in without["left_out"][0]
-    dump(tmp_path, str(mint), "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA", bytes(44) + b"\6" + bytes(37))
+    dump(tmp_path, str(mint), "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA", bytes(44) + b"\6\1" + bytes(36))
     answer = answer_of(capsys, "--token", "SOL", "--trade-size", "0.1", "--for", str(mint), "--accounts", str(tmp_path))
     ask = ["--pool", str(curve), "--in", WSOL, "--amount", str(10**8), "--accounts", str(tmp_path), "--json"]
     assert quote_command.main(ask) == 0
