@@ -1,5 +1,6 @@
 #include "dex/pump_swap.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -182,6 +183,12 @@ void sf_pump_swap_ready( sf_pump_swap_state_t * s ) {
   if( !fits ) most = 0;
   s->small[0] = most ? SF_SMALL_MAX : 0;
   s->small[1] = most;
+  s->product  = (sf_u128_t)s->base * s->quote + ( s->quote ? s->quote - 1 : 0 );
+  /* a sale takes at most quote/base more out of the curve than was looked for; of more than half of the reserve nobody
+     asks, and below that B+in is at most 2B */
+  uint64_t more = most ? s->quote / s->base : 0;
+  s->sale_most  = most && s->payable > more ? s->payable - more : 0;
+  if( s->sale_most > s->quote / 2 ) s->sale_most = s->quote / 2;
 }
 
 /* -- quotes --------------------------------------------------------------- */
@@ -328,22 +335,52 @@ SHORT buy_in( sf_pump_swap_state_t const * s, uint64_t amount_in, uint64_t now, 
               (uint64_t)net, &fees, q );
 }
 
+/* What a sale leaves 0, and its impact as sf_product_impact_small, in as few stores as there can be: each that waits for
+   the division keeps a later quote from its turn. */
+static inline void fill_rest( sf_quote_t * q, uint64_t x, uint64_t v ) {
+  __m128i const none = _mm_setzero_si128();
+  double in          = (double)(int64_t)v;
+  __m128i ppm        = _mm_cvttpd_epi32( _mm_set_sd( 1e6 * in / ( (double)(int64_t)x + in ) ) );
+  _Static_assert( offsetof( sf_quote_t, crossed ) == offsetof( sf_quote_t, status ) + 16 &&
+                      offsetof( sf_quote_t, impact_ppm ) == offsetof( sf_quote_t, crossed ) + 4,
+                  "one store each" );
+  _mm_storeu_si128( (__m128i *)&q->status, none ); /* to tick */
+  _mm_storel_epi64( (__m128i *)&q->crossed, _mm_unpacklo_epi32( none, ppm ) );
+  q->sqrt_price = 0;
+  q->liquidity  = 0;
+}
+
 SHORT sell_out( sf_pump_swap_state_t const * s, uint64_t amount_out, uint64_t now, sf_quote_t * q ) {
-  uint64_t in, more;
   if( __builtin_expect( amount_out - 1 >= s->small[1] || s->no_sales, 0 ) )
     return quote_out_long( s, 1, amount_out, now, q );
-  uint64_t gross = sf_pump_gross_small( &s->small_rates, amount_out );
-  if( __builtin_expect( gross >= s->quote, 0 ) || sf_product_in_small( s->base, s->quote, gross, &in, &more ) )
-    return quote_out_long( s, 1, amount_out, now, q );
-  /* floor( Q*in / (B+in) ): Q*in is gross*(B+in) + more; if B is at least Q, more is less than B+in */
-  if( s->quote > s->base ) gross += more / ( s->base + in );
+  uint64_t gross = sf_pump_gross_small( &s->small_rates, amount_out ), rest;
+  if( __builtin_expect( gross > s->sale_most, 0 ) ) return quote_out_long( s, 1, amount_out, now, q );
+  /* B+in = ceil( B*Q / (Q-gross) ): one multiplication less in the chain than ceil( B*gross / (Q-gross) ) */
+  uint64_t low = (uint64_t)s->product, high = (uint64_t)( s->product >> 64 );
+  __asm__( "subq %2, %0; sbbq $0, %1" : "+a"( low ), "+d"( high ) : "r"( gross ) : "cc" );
+  uint64_t left = s->quote - gross, base = sf_div_word( high, low, left, &rest );
+  uint64_t in = base - s->base;
+  /* floor( Q*in / (B+in) ): Q*in is gross*(B+in) + left-1-rest; if B is at least Q, that is less than B+in */
+  if( s->quote > s->base ) gross += ( left - 1 - rest ) / base;
+  q->amount_in = in;
+  q->reserve_a = base;
+  __asm__( "" : "+r"( s ) ); /* read it again: too much for the registers */
+  fill_rest( q, s->base, in );
   sf_pump_small_rates_t const * rates = &s->small_rates;
-  __asm__( "" : "+r"( rates ) ); /* read them again: too many for the registers */
-  sf_pump_fees_t fees = sf_pump_fees_small( rates, gross );
-  uint64_t leaves = gross - fees.lp, out = leaves - fees.protocol - fees.creator;
-  if( __builtin_expect( (int64_t)( out - amount_out ) < 0 || leaves > s->payable, 0 ) )
-    return quote_out_long( s, 1, amount_out, now, q );
-  fill_small( 1, in, out, s->base + in, s->quote - leaves, s->base, in, &fees, q );
+  uint64_t leaves                     = gross - rates->lp.one - sf_rate_down( &rates->lp, gross );
+  __asm__( "" : "+r"( leaves ) ); /* here and below: no longer sum instead of it */
+  uint64_t protocol = sf_rate_up( &rates->protocol, gross ), creator = 0, out = leaves - protocol;
+  if( rates->creator.factor ) {
+    creator = sf_rate_up( &rates->creator, gross );
+    out -= creator;
+  }
+  __asm__( "" : "+r"( out ) );
+  q->amount_out   = out;
+  q->reserve_b    = s->quote - leaves;
+  q->fee          = gross - out;
+  q->protocol_fee = protocol;
+  q->creator_fee  = creator;
+  if( __builtin_expect( (int64_t)( out - amount_out ) < 0, 0 ) ) return quote_out_long( s, 1, amount_out, now, q );
 }
 
 SHORT buy_out( sf_pump_swap_state_t const * s, uint64_t amount_out, uint64_t now, sf_quote_t * q ) {

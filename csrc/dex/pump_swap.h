@@ -63,6 +63,9 @@ typedef struct sf_pump_swap_state {
   uint32_t no_sales;
   uint64_t small[2]; /* amounts of a token up to this take the short way (dex/product.h); 0: none */
   sf_pump_small_rates_t small_rates;
+  sf_u128_t product;  /* base*quote + quote-1 */
+  uint64_t sale_most; /* what a sale for an exact amount may take out of the curve in the short way */
+  uint64_t _pad0;
   /* as in the pool account */
   sf_i128_t virtual_quote;
   uint64_t kept; /* fees that wait in the quote vault */
