@@ -16,7 +16,8 @@ from pathlib import Path
 from solders.pubkey import Pubkey
 
 from sniperforge.venues import orca_whirlpool as orca
-from sniperforge.venues.golden.orca_whirlpool import Snapshot, table
+from sniperforge.venues.dumps import table
+from sniperforge.venues.golden.orca_whirlpool import Snapshot
 
 PPM = 1_000_000
 Edge = tuple[str, bool]
