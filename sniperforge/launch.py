@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from sniperforge.funding import FundingError, fund
 from sniperforge.groups import PASSPHRASE_FD
 from sniperforge.params import Params, tile_params
 from sniperforge.report import Books, books_notes, compare_books, summary, summary_text
+from sniperforge.revert_watch import RevertWatch
 from sniperforge.rpc import RpcClient, RpcError, RpcUnavailable
 from sniperforge.state import StateDirectory
 from sniperforge.text import count
@@ -113,13 +114,18 @@ class Launch:
         if self.recovered.open_orders:
             commands.event("recovery", f"{len(self.recovered.open_orders)} orders of earlier runs were open")
 
-    def finish(self, final: dict[str, Any], clean: bool) -> int:
+    def revert_watch(self) -> RevertWatch:
+        """What gathers why orders of this run revert."""
+        rpc = RpcClient(self.ends.rpc_url, timeout_ms=self.config.chain.timeout_ms, ca_path=self.config.chain.ca_path)
+        return RevertWatch(rpc, self.state.journal_path, self.run)
+
+    def finish(self, final: dict[str, Any], clean: bool, evidence: Mapping[str, requote.Evidence]) -> int:
         """Compares the books with the chain, prints the summary, and returns the exit code of the run."""
         try:
             with recovery.locked(self.state.journal_path):
                 after = recovery.recover(self.state.journal_path)
             held = chain.balances(self.rpc, self.wallet, commitment="confirmed")
-            explained = requote.explain(self.rpc.call, self.state.journal_path, self.run)
+            explained = requote.explain(self.rpc.call, self.state.journal_path, self.run, known=evidence)
         except (recovery.RecoveryError, CoreError, RpcError, RpcUnavailable) as error:
             self.say(f"the books could not be compared with the chain: {error}")
             return exits.FAILED

@@ -4,7 +4,7 @@
 
 A hop that found a state which gives less than it asked for has lost a race: the market moved between quote and
 execution. Anything else our quote should have known, and is a fault of ours. Which state a failed transaction found
-only a simnet tells (`simnetFailure`), and only of the newest ones.
+only a simnet tells (`simnetFailure`), of what it still remembers.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from sniperforge.discovery import BY_PROGRAM, NoPoolError, dissect
 from sniperforge.discovery.pools import accounts, complete, find
 from sniperforge.discovery.reader import Account, Call, Reader
 from sniperforge.journal import Reader as JournalReader
+from sniperforge.journal import run_files
 from sniperforge.journal.records import VENUES, decode
 from sniperforge.reverts import MOVED, UNEXPLAINED, Revert
 from sniperforge.rpc import RpcError
@@ -33,8 +34,24 @@ from sniperforge.venues.store import PoolStore
 _HEAD = dtype("sf_pool_update_t")
 
 
-def explain(call: Call, journal: Path, run: int, orders: Collection[int] = ()) -> list[Revert]:
-    """The reverts of a run, or of these of its orders.
+@dataclass(frozen=True)
+class Evidence:
+    """What the chain tells of a transaction of ours that failed."""
+
+    log: str
+    """The failing program's last words."""
+    hop: int | None = None
+    """Which failed, from 0; None: not a swap."""
+    pool: str = ""
+    """Empty: none among what the swap named."""
+    payload: bytes = b""
+    """The market message about the pool as the transaction found it; empty: it has no price there."""
+
+
+def explain(
+    call: Call, journal: Path, run: int, orders: Collection[int] = (), known: Mapping[str, Evidence] | None = None
+) -> list[Revert]:
+    """The reverts of a run, or of these of its orders; what is `known` by signature is not asked again.
 
     Raises:
         CoreError: the journal cannot be read.
@@ -47,24 +64,59 @@ def explain(call: Call, journal: Path, run: int, orders: Collection[int] = ()) -
         for fill in fills
         if fill["outcome"] == "reverted" and (not orders or fill["order"] in orders)
     }
-    with JournalReader(journal, run) as reader:
-        written = (decode(record.kind, record.payload) for record in reader.records((lib.SF_MSG_ORDER,)))
-        intents = {order["order"]: order["intent"] for order in written if order["order"] in reverted}
-    failures = {number: _failure(call, reverted[number]["signature"]) for number in intents}
-    quoted = _quoted(journal, run, {number: intents[number] for number, failure in failures.items() if failure})
+    told: dict[int, Evidence] = {}
+    for number, fill in reverted.items():
+        found = (known or {}).get(fill["signature"]) or evidence(call, fill["signature"])
+        if found is not None:
+            told[number] = found
+    intents: dict[int, dict[str, Any]] = {}
+    quoted: dict[int, dict[int, bytes]] = {}
+    for made in {number >> 32 for number in reverted} & set(run_files(journal)):  # an earlier run's may end in this one
+        asked = _intents(journal, made, reverted)
+        intents |= asked
+        quoted |= _quoted(journal, made, {number: intent for number, intent in asked.items() if number in told})
     return [
-        _explain(call, reverted[number], intent["hop"], failures[number], quoted.get(number, {}))
-        for number, intent in intents.items()
+        _explain(fill, intents[number]["hop"], told[number], quoted[number])
+        if number in quoted
+        else _unknown(fill, intents[number]["hop"] if number in intents else ())
+        for number, fill in reverted.items()
     ]
 
 
-def _failure(call: Call, signature: str) -> dict[str, Any] | None:
-    """What the transaction found, where the chain tells that."""
+def evidence(call: Call, signature: str) -> Evidence | None:
+    """What a transaction that failed found; None where the chain does not tell.
+
+    Raises:
+        RpcUnavailable: the node does not answer.
+    """
     try:
-        found: dict[str, Any] | None = call("simnetFailure", signature)
+        failure = call("simnetFailure", signature)
     except RpcError:
         return None
-    return found
+    transaction = _transaction(call, signature) if failure else None
+    if transaction is None:
+        return None
+    last_words = next((line for line in reversed(transaction.logs) if line.startswith("Program log:")), "")
+    swaps = [index for index, (program, _) in enumerate(transaction.instructions) if program in BY_PROGRAM]
+    if transaction.failed not in swaps:
+        return Evidence(last_words)
+    number = swaps.index(transaction.failed)
+    found = {
+        Pubkey.from_string(key): None if shown is None else Account.of(shown, failure["slot"])
+        for key, shown in failure["accounts"].items()
+    }
+    pool = _pool_among(transaction.instructions[transaction.failed][1], found)
+    if pool is None:
+        return Evidence(last_words, number)
+    payload = _priced(call, pool, found, failure["slot"], failure["unixTimestamp"])
+    return Evidence(last_words, number, str(pool), payload)
+
+
+def _intents(journal: Path, run: int, orders: Collection[int]) -> dict[int, dict[str, Any]]:
+    """What was wanted with each of these orders, as far as the run made them."""
+    with JournalReader(journal, run) as reader:
+        written = (decode(record.kind, record.payload) for record in reader.records((lib.SF_MSG_ORDER,)))
+        return {order["order"]: order["intent"] for order in written if order["order"] in orders}
 
 
 def _quoted(journal: Path, run: int, intents: Mapping[int, dict[str, Any]]) -> dict[int, dict[int, bytes]]:
@@ -88,14 +140,9 @@ def _quoted(journal: Path, run: int, intents: Mapping[int, dict[str, Any]]) -> d
     return quoted
 
 
-def _explain(
-    call: Call,
-    fill: Mapping[str, Any],
-    hops: Sequence[Mapping[str, Any]],
-    failure: Mapping[str, Any] | None,
-    quoted_on: Mapping[int, bytes],
-) -> Revert:
-    revert = Revert(
+def _unknown(fill: Mapping[str, Any], hops: Sequence[Mapping[str, Any]]) -> Revert:
+    """What the fill itself says."""
+    return Revert(
         order=fill["order"],
         bot=fill["bot"],
         signature=fill["signature"],
@@ -103,39 +150,28 @@ def _explain(
         error=fill["error"],
         venues=tuple(VENUES[hop["venue"]] for hop in hops),
     )
-    transaction = _transaction(call, revert.signature) if failure else None
-    if failure is None or transaction is None:
+
+
+def _explain(
+    fill: Mapping[str, Any], hops: Sequence[Mapping[str, Any]], told: Evidence, quoted_on: Mapping[int, bytes]
+) -> Revert:
+    revert = replace(_unknown(fill, hops), hop=told.hop, pool=told.pool, cause=UNEXPLAINED, log=told.log)
+    if told.hop is None or not told.pool:
         return revert
-    found = {
-        Pubkey.from_string(key): None if shown is None else Account.of(shown, failure["slot"])
-        for key, shown in failure["accounts"].items()
-    }
-    last_words = next((line for line in reversed(transaction.logs) if line.startswith("Program log:")), "")
-    swaps = [index for index, (program, _) in enumerate(transaction.instructions) if program in BY_PROGRAM]
-    if transaction.failed not in swaps:
-        return replace(revert, cause=UNEXPLAINED, log=last_words)
-    number = swaps.index(transaction.failed)
-    hop = hops[number]
-    pool = _pool_among(transaction.instructions[transaction.failed][1], found)
-    if pool is None:
-        return replace(revert, hop=number, cause=UNEXPLAINED, log=last_words)
-    payload = _priced(call, pool, found, failure["slot"], failure["unixTimestamp"])
+    hop = hops[told.hop]
     before = quoted_on.get(hop["pool"], b"")
-    quoted, there = _pays(before, hop), _pays(payload, hop)
-    other = _state(before) != _state(payload) and quoted >= hop["min_out"]
-    named, needed = tuple(hop["array"][: hop["array_cnt"]]), _arrays(payload, hop)
+    quoted, there = _pays(before, hop), _pays(told.payload, hop)
+    other = _state(before) != _state(told.payload) and quoted >= hop["min_out"]
+    named, needed = tuple(hop["array"][: hop["array_cnt"]]), _arrays(told.payload, hop)
     moved = other and (there < hop["min_out"] or needed != named)
     return replace(
         revert,
-        hop=number,
-        pool=str(pool),
         asked=hop["min_out"],
         quoted=quoted,
         found=there,
         named=named,
         needed=needed,
         cause=MOVED if moved else UNEXPLAINED,
-        log=last_words,
     )
 
 

@@ -11,7 +11,7 @@ tick or bin arrays than the order could name."""
 UNEXPLAINED = "unexplained"
 """Our quote says that it passes there, or it failed otherwise."""
 UNKNOWN = "unknown"
-"""The chain does not tell what the transaction found."""
+"""The chain does not tell, or no longer, what the transaction found; or the journal no longer what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ def counted(explained: Iterable[Revert]) -> dict[str, int]:
 
 
 def summary_text(explained: Iterable[Revert]) -> str:
-    """The causes and how often each: `3 moved, 0 unexplained`."""
+    """The causes and how often each: `3 moved, 0 unexplained`; plainly, if the cause of some is not known."""
     counts = counted(explained)
-    return ", ".join(f"{count} {cause}" for cause, count in counts.items() if count or cause != UNKNOWN)
+    text = ", ".join(f"{count} {cause}" for cause, count in counts.items() if count or cause != UNKNOWN)
+    return text + ("; NOT ALL EXPLAINED: the chain does not tell what those found" if counts[UNKNOWN] else "")

@@ -32,6 +32,7 @@ from sniperforge.groups import Groups, place
 from sniperforge.launch import Launch, LaunchError, prepare
 from sniperforge.market_watch import MarketWatch, last_use
 from sniperforge.report import line
+from sniperforge.revert_watch import RevertWatch
 from sniperforge.state import StateDirectory
 
 Say = Callable[[str], None]
@@ -124,7 +125,9 @@ class Supervisor:
         gc.freeze()
         watch = MarketWatch(self._config, launch.ends, self._state, launch.pools, functools.partial(last_use, instance))
         closing.callback(watch.close)
-        return _Loop(self, instance, groups, commands, server, launch, watch).run()
+        reverts = launch.revert_watch()
+        closing.callback(reverts.close)
+        return _Loop(self, instance, groups, commands, server, launch, watch, reverts).run()
 
     # -- control verbs ------------------------------------------------------------------------------
 
@@ -240,6 +243,7 @@ class _Loop:
         server: Server,
         launch: Launch,
         watch: MarketWatch,
+        reverts: RevertWatch,
     ) -> None:
         self._supervisor = supervisor
         self._config = supervisor.config
@@ -249,6 +253,7 @@ class _Loop:
         self._server = server
         self._launch = launch
         self._watch = watch
+        self._reverts = reverts
         self._poller = select.poll()
         for router in server.routers:
             self._poller.register(int(router.getsockopt(zmq.FD)), select.POLLIN)
@@ -308,6 +313,8 @@ class _Loop:
             return False
         self._launch.send_recovery(self._instance, self._commands)
         self._watch.start()
+        if self._launch.ends.simulated:  # no other chain tells
+            self._reverts.start()
         if self._launch.may_trade:
             self._commands.trade()
             self._instance.control.set_trading(True)
@@ -401,4 +408,4 @@ class _Loop:
             time.sleep(0.01)
         clean = self._groups.halt(deadline + self._config.supervisor.stop_timeout_ms / 1000)
         self._supervisor.keep_kill(self._instance)
-        return self._launch.finish(status.collect(self._instance, memory=False), clean)
+        return self._launch.finish(status.collect(self._instance, memory=False), clean, self._reverts.close())

@@ -31,6 +31,7 @@ from solders.transaction_metadata import (
 from sniperforge.simnet.chain import SLOT_HASHES, Chain
 from sniperforge.simnet.config import SimnetConfig
 from sniperforge.simnet.errors import TransactionErrorJson
+from sniperforge.simnet.failures import Failures
 from sniperforge.simnet.ledger import BlockInfo, Ledger, State, StoredAccount
 from sniperforge.simnet.transactions import (
     TOKEN_2022_PROGRAM,
@@ -49,7 +50,6 @@ _CLOCK = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
 _NONCE_CYCLE = 1 << 12
 _RETRY_SLOTS = 5
 _FEE_BLOCKS = 150
-_FAILURES = 256
 
 Changed = dict[Pubkey, Account | None]
 
@@ -71,6 +71,7 @@ class Queued:
     decoded: Decoded
     retries: int
     not_before_slot: int
+    by_client: bool
 
 
 @dataclass(slots=True)
@@ -84,15 +85,6 @@ class Simulation:
     inner: list[tuple[int, list[Any]]]
     accounts: Changed
     loaded: Loaded | None
-
-
-@dataclass(slots=True, frozen=True)
-class Failure:
-    """What a transaction that failed found when it executed."""
-
-    slot: int
-    unix_s: int
-    accounts: dict[Pubkey, Account | None]
 
 
 class Listener(Protocol):
@@ -124,8 +116,7 @@ class Bank:
         self.capitalization = 0
         self.dropped: dict[str, int] = {}
         self.listeners: list[Listener] = []
-        self.failures: dict[bytes, Failure] = {}
-        """By signature, the newest transactions that failed in a block."""
+        self.failures = Failures()
         self._versions: dict[Pubkey, list[tuple[int, Account | None]]] = {}
         self._known: set[Pubkey] = set()
         self._queue: dict[bytes, Queued] = {}
@@ -315,15 +306,18 @@ class Bank:
 
     # transactions
 
-    def submit(self, decoded: Decoded, retries: int) -> None:
-        """Queue a transaction for the next tick; a signature already queued is not queued twice."""
-        self._queue.setdefault(decoded.signature, Queued(decoded, retries, self.chain.slot))
+    def submit(self, decoded: Decoded, retries: int, *, by_client: bool) -> None:
+        """Queue a transaction for the next tick; a signature already queued is not queued twice.
+
+        Of a client's, not of the market's own crowd, `failures` remembers what it found if it fails.
+        """
+        self._queue.setdefault(decoded.signature, Queued(decoded, retries, self.chain.slot, by_client))
 
     def lose(self, decoded: Decoded, retries: int) -> None:
         """Accept a transaction that gets lost on its way; it is queued some slots later if the node may retry."""
         self._drop("Lost")
         if retries > 0:
-            later = Queued(decoded, retries - 1, self.chain.slot + _RETRY_SLOTS)
+            later = Queued(decoded, retries - 1, self.chain.slot + _RETRY_SLOTS, by_client=True)
             self._queue.setdefault(decoded.signature, later)
 
     @property
@@ -349,7 +343,7 @@ class Bank:
             if block.compute_units >= self.config.block_compute_units:
                 break
             del self._queue[queued.decoded.signature]
-            record = self._execute(queued.decoded, changed, written)
+            record = self._execute(queued, changed, written)
             if record is not None:
                 executed.append((queued.decoded.signature, record))
                 block.compute_units += record.compute_units
@@ -394,7 +388,8 @@ class Bank:
         initialized = int.from_bytes(account.data[4:8], "little") == 1
         return key if initialized and account.data[40:72] == decoded.blockhash else None
 
-    def _execute(self, decoded: Decoded, changed: Changed, written: list[Pubkey]) -> Record | None:
+    def _execute(self, queued: Queued, changed: Changed, written: list[Pubkey]) -> Record | None:
+        decoded = queued.decoded
         refusal = self.check(decoded, self.chain.slot)
         if refusal is not None:
             self._drop(str(refusal))
@@ -418,7 +413,9 @@ class Bank:
                 return None
             if nonce_key is not None:
                 self._advance_nonce(nonce_key)
-            self._keep_failure(decoded.signature, dict(zip(loaded.keys, before, strict=True)))
+            if queued.by_client:
+                found = dict(zip(loaded.keys, before, strict=True))
+                self.failures.keep(decoded.signature, self.chain.slot, self.chain.blocks[-1].time, found)
         else:
             meta = result
         after = [get(key) for key in loaded.keys]
@@ -432,11 +429,6 @@ class Bank:
                 self._write_version(key, old, new)
                 written.append(key)
         return self._record(decoded, loaded, error, meta, before, after)
-
-    def _keep_failure(self, signature: bytes, accounts: dict[Pubkey, Account | None]) -> None:
-        self.failures[signature] = Failure(self.chain.slot, self.chain.blocks[-1].time, accounts)
-        if len(self.failures) > _FAILURES:
-            del self.failures[next(iter(self.failures))]
 
     def _write_version(self, key: Pubkey, before: Account | None, account: Account | None) -> None:
         if key not in self._versions:

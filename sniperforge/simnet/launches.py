@@ -377,7 +377,7 @@ class Launches:
         budget = [set_compute_unit_limit(300_000), set_compute_unit_price(1 + self._sent % 1_000)]
         blockhash, _ = bank.chain.latest_blockhash(bank.chain.slot)
         message = MessageV0.try_compile(payer.pubkey(), [*budget, *instructions], [], Hash.from_bytes(blockhash))
-        bank.submit(decode(bytes(VersionedTransaction(message, [payer, *signers]))), 0)
+        bank.submit(decode(bytes(VersionedTransaction(message, [payer, *signers]))), 0, by_client=False)
 
 
 def _associated(payer: Pubkey, account: Pubkey, owner: Pubkey, mint: Pubkey, program: Pubkey) -> Instruction:

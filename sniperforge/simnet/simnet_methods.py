@@ -78,6 +78,7 @@ def _simnet_status(node: Node, params: Params) -> Any:
         "transactions": bank.transactions,
         "queued": bank.queued,
         "dropped": bank.dropped,
+        "failures": {"kept": len(bank.failures), "forgotten": bank.failures.forgotten},
         "faults": msgspec.to_builtins(node.faults.config),
         "counters": node.counters,
     }

@@ -81,7 +81,7 @@ class Traders:
         while self._trades and self._trades[-1].tick <= tick:
             decoded = self._swap(bank, self._trades.pop())
             if decoded is not None:
-                bank.submit(decoded, 0)
+                bank.submit(decoded, 0, by_client=False)
 
     def _begin(self, slot: int) -> None:
         self._slot = slot

@@ -72,11 +72,11 @@ def _context_slot(node: Node, options: Options, name: str) -> int:
 
 
 def submit(node: Node, decoded: Decoded, retries: int) -> None:
-    """Queue a transaction, unless the network loses it."""
+    """Queue a client's transaction, unless the network loses it."""
     if node.faults.happens(node.faults.config.drop_transactions):
         node.bank.lose(decoded, retries)
     else:
-        node.bank.submit(decoded, retries)
+        node.bank.submit(decoded, retries, by_client=True)
 
 
 def _preflight(node: Node, decoded: Decoded, slot: int) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from solders.account import Account
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
 from solders.hash import Hash
 from solders.keypair import Keypair
@@ -16,6 +18,8 @@ from solders.signature import Signature
 from solders.system_program import AdvanceNonceAccountParams, advance_nonce_account, create_nonce_account
 from solders.transaction import VersionedTransaction
 
+from sniperforge.simnet.failures import Failure, Failures
+from sniperforge.simnet.transactions import decode
 from tests.integration.simnet_chain import SOL, SteppedChain, pay, stepped
 from tests.integration.simnet_process import RpcFailure
 
@@ -51,6 +55,35 @@ def test_a_failed_transaction_is_charged_and_recorded(chain: SteppedChain) -> No
     shown = chain.call("getTransaction", signature, {"commitment": "confirmed", "maxSupportedTransactionVersion": 0})
     assert shown["meta"]["err"] == status["err"] and shown["meta"]["fee"] == 5000
     assert shown["meta"]["preBalances"][0] - shown["meta"]["postBalances"][0] == 5000
+
+
+def test_what_a_client_s_failed_transaction_found_is_kept(chain: SteppedChain) -> None:
+    wallet, target = chain.funded(SOL), Pubkey.new_unique()
+    failing = [chain.send(chain.sign(wallet, [pay(wallet, target, (2 + n) * SOL)])) for n in range(2)]
+    chain.bank.tick()
+    for number, signature in enumerate(failing):
+        failure = chain.call("simnetFailure", signature)
+        assert failure["slot"] == chain.bank.chain.slot and failure["unixTimestamp"] == chain.bank.chain.blocks[-1].time
+        assert failure["accounts"][str(wallet.pubkey())]["lamports"] == SOL - number * 5000
+        assert failure["accounts"][str(target)] is None and len(failure["accounts"]) == 2  # not the program
+    passing = chain.send(chain.sign(wallet, [pay(wallet, target, SOL // 2)]))
+    crowd = decode(bytes(chain.sign(wallet, [pay(wallet, target, 9 * SOL)])))
+    chain.bank.submit(crowd, 0, by_client=False)
+    chain.bank.tick()
+    assert chain.status(str(Signature.from_bytes(crowd.signature)))["err"] is not None
+    assert chain.call("simnetFailure", passing) is None
+    assert chain.call("simnetFailure", str(Signature.from_bytes(crowd.signature))) is None
+    assert chain.call("simnetStatus")["failures"] == {"kept": 2, "forgotten": 0}
+
+
+def test_the_oldest_failures_go_by_bytes_and_are_counted() -> None:
+    found = {Pubkey.new_unique(): Account(1, random.Random(7).randbytes(10_000), Pubkey.new_unique())}
+    failures = Failures(limit_bytes=25_000)
+    for number in range(5):
+        failures.keep(bytes([number]), number, 1_000 + number, found)
+    assert (len(failures), failures.forgotten) == (2, 3)
+    assert failures.get(bytes([2])) is None
+    assert failures.get(bytes([3])) == Failure(3, 1_003, found)
 
 
 def test_fee_is_signatures_and_price_times_requested_limit(chain: SteppedChain) -> None:

@@ -89,6 +89,15 @@ def test_reverts_are_told_by_cause() -> None:
     assert "reverted: 1 moved, 1 unexplained" in text
     assert "order 6 of bot 1 unexplained: error 1, hop 1 (pump swap" in text and "order 5" not in text
     assert summary(FINAL, found, [], [lost, ours])["reverted"] == {"moved": 1, "unexplained": 1, "unknown": 0}
+    assert "NOT ALL EXPLAINED" not in text
+
+
+def test_reverts_that_nobody_can_explain_are_told_plainly() -> None:
+    found = books(baseline={LAMPORTS: 20_000}, held={LAMPORTS: 0})
+    lost = Revert(order=1 << 32 | 5, bot=1, signature="s", slot=7, error=6005, venues=())
+    text = summary_text(FINAL, found, [], [lost, lost])
+    assert "reverted: 0 moved, 0 unexplained, 2 unknown; NOT ALL EXPLAINED" in text
+    assert summary(FINAL, found, [], [lost])["reverted"] == {"moved": 0, "unexplained": 0, "unknown": 1}
 
 
 def test_the_line() -> None:
