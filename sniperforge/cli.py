@@ -54,16 +54,19 @@ def _fail(sentence: str, code: int) -> int:
 # -- run ---------------------------------------------------------------------------------------------
 
 
+_YEAR_S = 365 * 86_400.0
+
+
 def _duration(text: str) -> float:
     """Seconds in `90`, `60s`, `5m`, `2h`."""
     units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-    for unit, size in units.items():
-        number = text.removesuffix(unit)
-        if number != text and number.replace(".", "", 1).isdigit():
-            return float(number) * size
-    if text.replace(".", "", 1).isdigit():
-        return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 60s, 5m or 2h")
+    unit = next((unit for unit in units if text.endswith(unit)), "")
+    number = text.removesuffix(unit)
+    if number.isascii() and number.replace(".", "", 1).isdigit():
+        seconds = float(number) * units.get(unit, 1.0)
+        if seconds <= _YEAR_S:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 60s, 5m or 2h, at most a year")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -278,6 +281,8 @@ _DELEGATED = {
 
 def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     """The parser, and those of the subcommands."""
+    from sniperforge import options
+
     parser = argparse.ArgumentParser(
         prog="sniperforge", description="A Solana trading engine whose numbers and whose state you can check."
     )
@@ -289,7 +294,9 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         command.set_defaults(run=run)
         _common(command)
         if control:
-            command.add_argument("--timeout-ms", type=int, default=2000, help="longest wait for the answer")
+            command.add_argument(
+                "--timeout-ms", type=options.between(1, 600_000), default=2000, help="longest wait for the answer"
+            )
             command.add_argument("--connect", metavar="HOST:PORT", help="ask over TCP (control.tcp of the instance)")
             command.add_argument(
                 "--server-key", metavar="FILE", type=Path, help="the server's public CURVE certificate"
@@ -312,15 +319,19 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     )
     add("status", _status, "the instance now: tiles, links, books, memory")
     monitor = add("monitor", _monitor, "a live view of the instance, from shared memory only")
-    monitor.add_argument("--period", metavar="S", type=float, default=0.5, help="seconds between two views")
-    monitor.add_argument("--count", metavar="N", type=int, help="end after so many views")
+    monitor.add_argument(
+        "--period", metavar="S", type=options.seconds(0.05), default=0.5, help="seconds between two views"
+    )
+    monitor.add_argument("--count", metavar="N", type=options.between(1, 1 << 32), help="end after so many views")
     halt = add("halt", _halt, "stop trading through the supervisor; the engine keeps running", control=True)
     halt.add_argument("--reduce", action="store_true", help="allow exits only, instead of nothing")
     kill = add("kill", _kill, "stop trading by writing the kill word directly; needs nothing to be alive")
     kill.add_argument("--reduce", action="store_true", help="allow exits only, instead of nothing")
     add("resume", _resume, "trade again after halt or kill", control=True)
     stop = add("stop", _stop, "end the instance in order", control=True)
-    stop.add_argument("--wait", metavar="S", type=float, default=15.0, help="longest wait until it has ended")
+    stop.add_argument(
+        "--wait", metavar="S", type=options.seconds(), default=15.0, help="longest wait until it has ended"
+    )
     limit = add("limit", _limit, "set a risk limit of this run", control=True)
     limit.add_argument("name", help="e.g. max_open_orders")
     limit.add_argument("value", type=int)

@@ -19,14 +19,12 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from ipc.errors import CoreError
-from sniperforge import exits
+from sniperforge import exits, options
 from sniperforge.router.market import SYMBOLS
 from sniperforge.venues import golden, pools, refusals
 from sniperforge.venues.dumps import AmbiguousAccountError, Dumps, MissingAccountError, snapshots, tables
 from sniperforge.venues.orca_whirlpool import PROGRAM as WHIRLPOOL
 from sniperforge.venues.quote import Quote
-
-U64 = 1 << 64
 
 _WITH_TICKS = ("raydium_clmm", "orca_whirlpool", "meteora_dlmm")
 _FIRST = ("venue", "pool", "mint_in", "mint_out", "status")
@@ -60,10 +58,10 @@ def _parser() -> argparse.ArgumentParser:
         "that most rows agree with",
     )
     parser.add_argument("--in", metavar="TOKEN", dest="mint", help="what goes in: SOL, USDC, USDT or a mint")
-    parser.add_argument("--amount", metavar="N", type=int, help="base units that go in")
+    parser.add_argument("--amount", metavar="N", type=options.whole, help="base units that go in")
     parser.add_argument("--out-amount", action="store_true", help="--amount is what shall come out")
     parser.add_argument(
-        "--at", metavar="UNIX", type=int, help="time of the swap, where fees depend on it (default: now)"
+        "--at", metavar="UNIX", type=options.unix, help="time of the swap, where fees depend on it (default: now)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
@@ -143,8 +141,6 @@ def _direction(priced: pools.Priced, pool: str, mint: Pubkey) -> bool:
 def _swap(arguments: argparse.Namespace) -> int:
     if arguments.mint is None or arguments.amount is None:
         raise _UsageError("--pool needs --in TOKEN and --amount N")
-    if not 0 <= arguments.amount < U64:
-        raise _UsageError(f"--amount {arguments.amount} does not fit 64 bits")
     mint = SYMBOLS.get(arguments.mint.upper(), arguments.mint)
     for key in (arguments.pool, mint):
         try:

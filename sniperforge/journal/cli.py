@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         add(
             "--run",
             metavar="N",
-            type=int,
+            type=options.run_number,
             help="this run" + (" (default: the last)" if verb in ("show", "tail", "why") else ""),
         )
         if verb in ("show", "tail"):
@@ -65,9 +65,11 @@ def _parser() -> argparse.ArgumentParser:
             add("--link", action="append", help="only this link; may be repeated")
             add("--follow", action="store_true", help="go on as the journal grows, over runs; Ctrl-C ends")
         if verb == "why":
-            add("--order", metavar="N", type=int, action="append", default=[], help="only this one; may be repeated")
+            number = options.between(1, (1 << 64) - 1)
+            add("--order", metavar="N", type=number, action="append", default=[], help="only this one; may be repeated")
         if verb == "tail":
-            add("-n", dest="count", metavar="N", type=int, default=10, help="how many records (default 10)")
+            number = options.between(0, 1 << 32)
+            add("-n", dest="count", metavar="N", type=number, default=10, help="how many records (default 10)")
     return parser
 
 

@@ -30,7 +30,11 @@ def _parser() -> argparse.ArgumentParser:
     options.add(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object (with --watch: one a line)")
     parser.add_argument(
-        "--seconds", type=float, default=2.0, metavar="S", help="look at the next so many seconds; 0 = the run so far"
+        "--seconds",
+        type=options.seconds(),
+        default=2.0,
+        metavar="S",
+        help="look at the next so many seconds; 0 = the run so far",
     )
     parser.add_argument("--watch", action="store_true", help="again and again, until Ctrl-C")
     parser.add_argument("--optimize", action="store_true", help="what to change, and the configuration lines for it")
@@ -56,8 +60,10 @@ def _show(facts: Facts, console: Console, *, optimize: bool, as_json: bool) -> N
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     arguments = _parser().parse_args(argv)
-    if arguments.seconds < 0 or (arguments.watch and not arguments.seconds):
-        print("sniperforge: --seconds: write 0 for the run so far, without --watch, or more", file=sys.stderr)
+    if arguments.watch and not arguments.seconds:
+        print(
+            "sniperforge: --seconds: 0 is the run so far, which --watch cannot show again; write more", file=sys.stderr
+        )
         return exits.USAGE
     name = options.config(arguments).instance.name
     console = Console()

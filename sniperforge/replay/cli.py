@@ -12,7 +12,7 @@ import msgspec
 
 from ipc.errors import CoreError
 from ipc.link import Message
-from sniperforge import config, exits
+from sniperforge import config, exits, options
 from sniperforge.journal import Record
 from sniperforge.journal.cli import add_directory, find_directory
 from sniperforge.journal.records import KIND_NAMES, decode
@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit code 0: the bots wanted the same, byte for byte; 5: they did not.",
     )
     add_directory(parser)
-    parser.add_argument("--run", metavar="N", type=int, help="this run (default: the last)")
+    parser.add_argument("--run", metavar="N", type=options.run_number, help="this run (default: the last)")
     parser.add_argument("--bot", metavar="NAME", action="append", help="only this bot; may be repeated")
     parser.add_argument(
         "--from",

@@ -38,14 +38,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--token", metavar="TOKEN", required=True, help="what goes in: USDC, SOL, ... or a mint")
     parser.add_argument("--for", metavar="TOKEN", dest="into", help="what shall come out (default: SOL; for SOL: USDC)")
     options.add(parser)
-    parser.add_argument("--watch", metavar="SECONDS", type=_watch, default=4.0, help="how long prices are watched")
+    parser.add_argument(
+        "--watch", metavar="SECONDS", type=options.seconds(0, 3600), default=4.0, help="how long prices are watched"
+    )
     parser.add_argument("--accounts", metavar="DIR", type=Path, help="account dumps instead of a running instance")
-    parser.add_argument("--at", metavar="UNIX", type=_whole, help="time of the trade with --accounts (default: now)")
+    parser.add_argument(
+        "--at", metavar="UNIX", type=options.unix, help="time of the trade with --accounts (default: now)"
+    )
     parser.add_argument("--mode", choices=plans.MODES, default="fastest", help="how it is sent (default: fastest)")
     parser.add_argument("--max-hops", type=int, choices=(1, 2, 3), default=3)
     parser.add_argument("--max-routes", type=int, choices=range(1, 9), default=4, help="parallel routes at most")
-    parser.add_argument("--cu-price", metavar="MICROLAMPORTS", type=_whole, default=10_000, help="of a compute unit")
-    parser.add_argument("--tip", metavar="LAMPORTS", type=_whole, default=10_000, help="a transaction, if protected")
+    parser.add_argument(
+        "--cu-price", metavar="MICROLAMPORTS", type=options.whole, default=10_000, help="of a compute unit"
+    )
+    parser.add_argument(
+        "--tip", metavar="LAMPORTS", type=options.whole, default=10_000, help="a transaction, if protected"
+    )
     parser.add_argument(
         "--max-slippage-bps",
         metavar="BPS",
@@ -57,29 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _whole(value: str) -> int:
-    if not value.isascii() or not value.isdecimal() or int(value) >= 1 << 64:
-        raise argparse.ArgumentTypeError(f"{value} is no whole number from zero that fits 64 bits")
-    return int(value)
-
-
-def _watch(value: str) -> float:
-    if 0 <= (seconds := _number(value)) <= 3600:
-        return seconds
-    raise argparse.ArgumentTypeError(f"{value} must be from 0 to 3600 seconds")
-
-
 def _slippage(value: str) -> float:
-    if 0 < (bps := _number(value)) < BPS:
+    if 0 < (bps := options.number(value)) < BPS:
         return bps
     raise argparse.ArgumentTypeError(f"{value} must be above 0 and below {BPS} basis points")
-
-
-def _number(value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{value} is no number") from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

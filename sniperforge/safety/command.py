@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--amount",
         metavar="N",
-        type=int,
+        type=options.whole,
         help="base units of the pool's other token that the buy spends (default: safety.amount_lamports)",
     )
     parser.add_argument(

@@ -201,7 +201,7 @@ def test_huge_pages_are_worth_what_was_measured() -> None:
 
 
 def test_what_cannot_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["--seconds", "-1"]) == command.main(["--watch", "--seconds", "0"]) == exits.USAGE
+    assert command.main(["--watch", "--seconds", "0"]) == exits.USAGE
     assert command.main(["--instance", "there-is-none", "--seconds", "0"]) == exits.NOT_RUNNING
     assert "sniperforge run" in capsys.readouterr().err
 
