@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import msgspec
 from ipc.errors import CoreError
 from ipc.views import Instance, directory
 from sniperforge import chain
-from sniperforge.processes import alive
+from sniperforge.processes import alive, die_with_parent
 
 REPO = Path(__file__).resolve().parents[1]
 CLI = (sys.executable, "-m", "sniperforge.cli")
@@ -87,6 +88,7 @@ class Engine:
                 stderr=log,
                 text=True,
                 start_new_session=True,
+                preexec_fn=partial(die_with_parent, os.getpid()),
             )
 
     def end(self, number: int = signal.SIGTERM, timeout_s: float = 40.0) -> int:
