@@ -9,7 +9,8 @@
 #include "sf_message.h"
 #include "solana/program.h"
 
-#define COMPUTE_UNITS 150000u
+#define COMPUTE_UNITS  300000u
+#define CROSSING_UNITS 60000u
 
 static int meet( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, void * work, sf_pool_names_t * names ) {
   sf_orca_whirlpool_work_t * w        = work;
@@ -136,24 +137,25 @@ static int swap_data( void const * state, sf_swap_ask_t const * ask, uint8_t * o
 }
 
 sf_venue_t const sf_orca_whirlpool_venue = {
-  .venue         = SF_VENUE_ORCA_WHIRLPOOL,
-  .name          = "orca_whirlpool",
-  .program       = SF_ORCA_WHIRLPOOL_PROGRAM,
-  .work_bytes    = sizeof( sf_orca_whirlpool_work_t ),
-  .compute_units = COMPUTE_UNITS,
-  .account_kind  = sf_orca_whirlpool_kind,
-  .meet          = meet,
-  .own_pool      = own_pool,
-  .decode        = decode,
-  .price         = price,
-  .whole         = whole,
-  .travel        = travel,
-  .quote_in      = quote_in,
-  .quote_out     = quote_out,
-  .curve         = curve,
-  .reserves      = reserves,
-  .arrays        = arrays,
-  .open_time     = open_time,
-  .swap_accounts = swap_accounts,
-  .swap_data     = swap_data,
+  .venue          = SF_VENUE_ORCA_WHIRLPOOL,
+  .name           = "orca_whirlpool",
+  .program        = SF_ORCA_WHIRLPOOL_PROGRAM,
+  .work_bytes     = sizeof( sf_orca_whirlpool_work_t ),
+  .compute_units  = COMPUTE_UNITS,
+  .crossing_units = CROSSING_UNITS,
+  .account_kind   = sf_orca_whirlpool_kind,
+  .meet           = meet,
+  .own_pool       = own_pool,
+  .decode         = decode,
+  .price          = price,
+  .whole          = whole,
+  .travel         = travel,
+  .quote_in       = quote_in,
+  .quote_out      = quote_out,
+  .curve          = curve,
+  .reserves       = reserves,
+  .arrays         = arrays,
+  .open_time      = open_time,
+  .swap_accounts  = swap_accounts,
+  .swap_data      = swap_data,
 };

@@ -5,7 +5,8 @@
 #include "dex/raydium_clmm.h"
 #include "sf_message.h"
 
-#define COMPUTE_UNITS 200000u
+#define COMPUTE_UNITS  300000u
+#define CROSSING_UNITS 60000u
 
 static int meet( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, void * work, sf_pool_names_t * names ) {
   sf_raydium_clmm_work_t * w        = work;
@@ -135,27 +136,28 @@ static int swap_data( void const * state, sf_swap_ask_t const * ask, uint8_t * o
 }
 
 sf_venue_t const sf_raydium_clmm_venue = {
-  .venue         = SF_VENUE_RAYDIUM_CLMM,
-  .name          = "raydium_clmm",
-  .program       = SF_RAYDIUM_CLMM_PROGRAM,
-  .work_bytes    = sizeof( sf_raydium_clmm_work_t ),
-  .shared_bytes  = sizeof( sf_clmm_config_t ),
-  .compute_units = COMPUTE_UNITS,
-  .account_kind  = sf_raydium_clmm_kind,
-  .meet          = meet,
-  .own_pool      = own_pool,
-  .decode        = decode,
-  .shared_decode = shared_decode,
-  .price         = price,
-  .whole         = whole,
-  .travel        = travel,
-  .quote_in      = quote_in,
-  .quote_out     = quote_out,
-  .curve         = curve,
-  .reserves      = reserves,
-  .arrays        = arrays,
-  .open_time     = open_time,
-  .disabled      = disabled,
-  .swap_accounts = swap_accounts,
-  .swap_data     = swap_data,
+  .venue          = SF_VENUE_RAYDIUM_CLMM,
+  .name           = "raydium_clmm",
+  .program        = SF_RAYDIUM_CLMM_PROGRAM,
+  .work_bytes     = sizeof( sf_raydium_clmm_work_t ),
+  .shared_bytes   = sizeof( sf_clmm_config_t ),
+  .compute_units  = COMPUTE_UNITS,
+  .crossing_units = CROSSING_UNITS,
+  .account_kind   = sf_raydium_clmm_kind,
+  .meet           = meet,
+  .own_pool       = own_pool,
+  .decode         = decode,
+  .shared_decode  = shared_decode,
+  .price          = price,
+  .whole          = whole,
+  .travel         = travel,
+  .quote_in       = quote_in,
+  .quote_out      = quote_out,
+  .curve          = curve,
+  .reserves       = reserves,
+  .arrays         = arrays,
+  .open_time      = open_time,
+  .disabled       = disabled,
+  .swap_accounts  = swap_accounts,
+  .swap_data      = swap_data,
 };

@@ -84,10 +84,11 @@ typedef struct sf_venue {
   char const * name;
   uint8_t program[32];
   uint32_t work_bytes;
-  uint32_t shared_bytes;  /* of the largest decoded shared account; 0 = it has none */
-  uint32_t compute_units; /* of a swap, generously */
-  uint32_t by_supply;     /* 1: the supply of a mint is part of the price */
-  uint32_t quote_bytes;   /* of a state, from its beginning, that quotes read; 0 = all.  The rest names accounts */
+  uint32_t shared_bytes;   /* of the largest decoded shared account; 0 = it has none */
+  uint32_t compute_units;  /* of a swap, generously */
+  uint32_t crossing_units; /* that a swap may take more than others of its pool did: it crosses more ticks or bins */
+  uint32_t by_supply;      /* 1: the supply of a mint is part of the price */
+  uint32_t quote_bytes;    /* of a state, from its beginning, that quotes read; 0 = all.  The rest names accounts */
 
   /* account_kind tells by length and discriminator what data is: SF_ACCOUNT_*, or SF_ERR_DATA if one
      of the two is a known kind's and the other is not. */

@@ -207,7 +207,11 @@ static uint32_t units_of( build_t const * b, sf_intent_t const * intent, sf_form
   uint64_t units = intent->cu_limit;
   if( !units ) {
     uint64_t learned = form->units + ( (uint64_t)form->units * MARGIN_PERCENT + 99 ) / 100;
-    units            = sf_cost_units( &b->cost, intent );
+    for( uint32_t h = 0; h < intent->hop_cnt; h++ ) {
+      sf_venue_t const * venue = sf_venue_get( intent->hop[h].venue );
+      if( venue ) learned += venue->crossing_units;
+    }
+    units = sf_cost_units( &b->cost, intent );
     if( form->units && learned < units ) units = learned;
   }
   if( units > SF_COMPUTE_UNITS_MAX - SF_COST_DISTINCT_UNITS ) units = SF_COMPUTE_UNITS_MAX - SF_COST_DISTINCT_UNITS;
