@@ -78,14 +78,14 @@ class RpcClient:
         else:
             self._connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=self._timeout)
 
-    def call(self, method: str, *params: Any) -> Any:
-        """The `result` of `method`.
+    def call(self, method: str, *params: Any, most_bytes: int = _LARGEST_ANSWER) -> Any:
+        """The `result` of `method`, whose whole answer is not longer than `most_bytes`.
 
         Raises:
             RpcError: the node refused the request.
             RpcUnavailable: no answer.
         """
-        answer = self._decode(method, self._post(self._request(method, params)), _Answer)
+        answer = self._decode(method, self._post(self._request(method, params), most_bytes), _Answer)
         return self._result(method, answer)
 
     def batch(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
@@ -109,7 +109,7 @@ class RpcClient:
     def _request(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
         return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
 
-    def _post(self, body: Any) -> bytes:
+    def _post(self, body: Any, most_bytes: int = _LARGEST_ANSWER) -> bytes:
         payload = msgspec.json.encode(body)
         headers = {"Content-Type": "application/json"}
         for attempt in (0, 1):
@@ -120,15 +120,15 @@ class RpcClient:
                     self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._connection.request("POST", self._path, payload, headers)
                 response = self._connection.getresponse()
-                data = response.read(_LARGEST_ANSWER + 1)
+                data = response.read(most_bytes + 1)
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
                 if fresh or attempt or self._cancelled or isinstance(error, TimeoutError):
                     raise RpcUnavailable(f"{self.url}: {type(error).__name__}: {error}") from None
                 continue  # a kept-alive connection the node had closed: once more on a new one
-            if len(data) > _LARGEST_ANSWER:
+            if len(data) > most_bytes:
                 self._connection.close()
-                raise RpcUnavailable(f"{self.url}: the answer is larger than {_LARGEST_ANSWER} bytes")
+                raise RpcUnavailable(f"{self.url}: the answer is larger than {most_bytes} bytes")
             if response.status in (429, 503):
                 raise RpcBusy(f"{self.url}: HTTP status {response.status}")
             if response.status == 200 or data[:1] in (b"{", b"["):

@@ -138,6 +138,7 @@ class SafetyConfig(_Section, frozen=True):
     max_transfer_fee_bps: BasisPoints
     max_holder_share_bps: BasisPoints
     max_top10_share_bps: BasisPoints
+    max_top50_share_bps: BasisPoints
     min_pool_supply_bps: BasisPoints
     require_lp_locked: bool
     min_lp_locked_bps: BasisPoints

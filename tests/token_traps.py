@@ -32,6 +32,7 @@ SOL = 1_000_000_000
 SUPPLY = 1_000_000_000_000_000
 RENT = 5_000_000
 _CONFIG = 7
+_HANDED_AT_ONCE = 4
 _VAULT_BYTES = 200
 """Room for every extension that a token account of ours needs."""
 
@@ -43,6 +44,8 @@ class Token:
     Attributes:
         extensions: length of each extension's data on the mint, and the instruction data that sets it up.
         holders: shares of single owners; the rest of the supply is in the pool.
+        crowd: number of owners, number of accounts of each, and the share that they hold together in equal parts.
+        beside: share in an account of the venue's authority that is no vault of the pool.
         status: of the pool; 4 = it refuses swaps.
         memo_vault: the pool's vault takes nothing without a memo: the program can give the token but not take it.
     """
@@ -55,6 +58,8 @@ class Token:
     freeze_vault: bool = False
     memo_vault: bool = False
     holders: Sequence[int] = (100, 100)
+    crowd: tuple[int, int, int] = (0, 0, 0)
+    beside: int = 0
     sol: int = 100 * SOL
     lp_burnt_bps: int = 10_000
     status: int = 0
@@ -290,13 +295,15 @@ def build(simnet: SimnetProcess, made: Made) -> None:
         *vaults.values(),
     )
     thaws = default_frozen() in token.extensions
-    _fill(simnet, made, vaults[mint].pubkey(), SUPPLY * (10_000 - sum(token.holders)) // 10_000, thaws)
+    pooled = 10_000 - sum(token.holders) - token.crowd[2] - token.beside
+    _fill(simnet, made, vaults[mint].pubkey(), SUPPLY * pooled // 10_000, thaws)
     for share in token.holders:
         account, holder = Keypair(), Keypair()
         send(simnet, owner, make_account(me, account.pubkey(), mint, program, holder.pubkey()), account)
         _fill(simnet, made, account.pubkey(), SUPPLY * share // 10_000, thaws)
         made.holders.append(account.pubkey())
         made.holder_keys.append(holder)
+    _hand_out(simnet, made)
     last = []
     if token.freeze_vault:
         last.append(freeze(program, vaults[mint].pubkey(), mint, me))
@@ -307,6 +314,29 @@ def build(simnet: SimnetProcess, made: Made) -> None:
     if last:
         send(simnet, owner, last)
     _make_lp(simnet, made)
+
+
+def _hand_out(simnet: SimnetProcess, made: Made) -> None:
+    """Makes what the crowd holds, and what is beside the vault."""
+    (owners, each, share), beside = made.token.crowd, made.token.beside
+    handed = [(owner, SUPPLY * share // 10_000 // (owners * each)) for owner in _keys(owners) for _ in range(each)]
+    if beside:
+        handed.append((cpmm_accounts.AUTHORITY, SUPPLY * beside // 10_000))
+    me, mint, program = made.owner.pubkey(), made.mint.pubkey(), made.token.program
+    for start in range(0, len(handed), _HANDED_AT_ONCE):
+        accounts, made_of = [], []
+        for owner, amount in handed[start : start + _HANDED_AT_ONCE]:
+            accounts.append(Keypair())
+            key = accounts[-1].pubkey()
+            made_of += [
+                *make_account(me, key, mint, program, owner, fixed=False),
+                mint_to(program, mint, key, me, amount),
+            ]
+        send(simnet, made.owner, made_of, *accounts)
+
+
+def _keys(count: int) -> list[Pubkey]:
+    return [Keypair().pubkey() for _ in range(count)]
 
 
 def _make_vault(me: Pubkey, vault: Pubkey, mint: Pubkey, token: Token) -> list[Instruction]:

@@ -11,9 +11,11 @@ from typing import NamedTuple
 from solders.pubkey import Pubkey
 
 from sniperforge.discovery import NoPoolError
-from sniperforge.rpc import RpcError
+from sniperforge.rpc import RpcError, RpcUnavailable
 from sniperforge.safety import extensions, holders, pools, trial
 from sniperforge.safety.creators import Creators, CreatorsFileError
+from sniperforge.safety.holders import Holders
+from sniperforge.safety.layouts import VAULT_OWNERS
 from sniperforge.safety.mint import Mint, NotAMintError, decode
 from sniperforge.safety.pools import Pool
 from sniperforge.safety.reader import CLOCK, Clock, Reader, clock
@@ -167,27 +169,52 @@ class _Run:
             self._add("extensions", slot, _Finding("pass", "it has none"))
 
     def _holders(self, mint: Mint, pool: Pool | None) -> None:
-        found = holders.holders(self._reader, self._mint, pool.vaults if pool is not None else ())
-        free = mint.supply - found.burnt
-        if free <= 0:
-            self._add("holders", found.slot, _Finding("refuse", "all of the supply is burnt"))
-            return
-        shares = [(amount * _BPS // free, owner) for owner, amount in found.owners]
-        top, ten = shares[0] if shares else (0, None), sum(share for share, _ in shares[:10])
-        sentence = f"the largest owner holds {_percent(top[0])} and the ten largest {_percent(ten)} of the supply"
-        sentence += f", {_percent(found.pooled * _BPS // free)} is in pools and curves"
-        limits = self._config.max_holder_share_bps, self._config.max_top10_share_bps
-        if top[0] > limits[0]:
-            sentence = (
-                f"{top[1]} holds {_percent(top[0])} of the supply, more than safety.max_holder_share_bps = {limits[0]}"
-            )
-        elif ten > limits[1]:
-            sentence = (
-                f"ten owners hold {_percent(ten)} of the supply, more than safety.max_top10_share_bps = {limits[1]}"
-            )
-        self._add(
-            "holders", found.slot, _Finding("refuse" if top[0] > limits[0] or ten > limits[1] else "pass", sentence)
-        )
+        """The twenty largest accounts; all of them where what those leave open decides."""
+        vaults = pool.vaults if pool is not None else ()
+        found, missing = holders.largest(self._reader, self._mint, mint.supply, vaults), ""
+        if self._seen(found) is None and self._unread(found, "") is not None:
+            missing = "only the twenty largest accounts could be read: "
+            try:
+                found, missing = holders.all_of(self._reader, self._mint, mint, vaults), ""
+            except RpcError as error:
+                missing += str(error)
+            except RpcUnavailable:
+                missing += "the list of all of them is too long, or did not come in time"
+        self._add("holders", found.slot, self._seen(found) or self._unread(found, missing) or _spread(found))
+
+    def _limits(self) -> list[tuple[int, str, int]]:
+        """How many owners together, which setting, how much of the supply they may hold."""
+        return [
+            (1, "max_holder_share_bps", self._config.max_holder_share_bps),
+            (10, "max_top10_share_bps", self._config.max_top10_share_bps),
+            (50, "max_top50_share_bps", self._config.max_top50_share_bps),
+        ]
+
+    def _seen(self, found: Holders) -> _Finding | None:
+        """A limit that what was read breaks."""
+        if found.free <= 0:
+            return _Finding("refuse", "all of the supply is burnt")
+        for count, setting, limit in self._limits():
+            share = found.share_bps(count)
+            if share > limit:
+                who = f"the {count} largest owners hold" if count > 1 else f"{found.owners[0][0]} holds"
+                sentence = f"{who} {_percent(share)} of the supply, more than safety.{setting} = {limit}"
+                if count == 1 and found.owners[0][0] in VAULT_OWNERS:
+                    sentence += "; it owns vaults of pools, and in others than this one somebody may withdraw it"
+                return _Finding("refuse", sentence)
+        return None
+
+    def _unread(self, found: Holders, missing: str) -> _Finding | None:
+        """A limit that is broken if all that was not read is one owner's."""
+        for count, setting, limit in self._limits():
+            most = found.share_bps(count) + found.unread_bps
+            if most > limit:
+                who = "he" if count == 1 else f"the {count} largest"
+                unread = _percent(found.unread_bps)
+                sentence = f"{unread} of the supply is in no balance that was read; if one owner has it all,"
+                sentence += f" {who} may hold {_percent(min(most, _BPS))}, more than safety.{setting} = {limit}"
+                return _Finding("refuse", f"{sentence} ({missing})" if missing else sentence)
+        return None
 
     def _history(self, mint: Mint, pool: Pool | None, slot: int) -> None:
         keys = [mint.authority, mint.freeze_authority, *(pool.creators if pool is not None else ())]
@@ -326,6 +353,16 @@ class _Run:
                     return _Finding("refuse", f"{sentence}, more than safety.max_exit_impact_bps = {limit}")
                 return _Finding("pass", sentence)
         return _Finding("warn", f"a sale of {tokens} is too small to tell its impact")
+
+
+def _spread(found: Holders) -> _Finding:
+    """What is said of holders that break no limit."""
+    one, ten, fifty = (_percent(found.share_bps(count)) for count in (1, 10, 50))
+    sentence = f"the largest owner holds {one}, the ten largest {ten} and the fifty largest {fifty} of the supply"
+    sentence += f"; {_percent(found.pooled * _BPS // found.free)} is in the pool"
+    if found.unread_bps:
+        sentence += f", and {_percent(found.unread_bps)}, in no balance that was read, breaks no limit whoever has it"
+    return _Finding("pass", sentence)
 
 
 def _supply(mint: Mint) -> _Finding:

@@ -1,4 +1,4 @@
-"""Who holds a token: owners behind the largest token accounts, without vaults, curves and burnt tokens."""
+"""Who holds a token: the owners behind its accounts, and what no account that was read holds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from solders.pubkey import Pubkey
 
-from sniperforge.safety.layouts import PROGRAMS, VAULT_OWNERS
-from sniperforge.safety.mint import NotAMintError, decode, holding
+from sniperforge.safety.mint import Mint, NotAMintError, decode, holding
 from sniperforge.safety.pools import Lp
 from sniperforge.safety.reader import Reader
 
@@ -19,60 +18,85 @@ _BPS = 10_000
 
 
 class Holders(NamedTuple):
-    """What the twenty largest token accounts say.
+    """Who holds the supply of a mint, in base units; `pooled`, `burnt`, `unread` and the owners make up all of it.
 
     Attributes:
         owners: owner and amount, the largest first.
-        pooled: in vaults and curves of venues we know.
+        pooled: in the vault of the pool at hand.
         burnt: owned by addresses without a key.
+        unread: in no balance that was read: of other accounts, or withheld as transfer fees. It may all be one owner's.
     """
 
     slot: int
     owners: list[tuple[Pubkey, int]]
     pooled: int
     burnt: int
+    unread: int
+
+    @property
+    def free(self) -> int:
+        """What is not burnt."""
+        return self.pooled + self.unread + sum(amount for _, amount in self.owners)
+
+    def share_bps(self, count: int) -> int:
+        """What the `count` largest owners hold of what is not burnt, as far as it was read."""
+        return sum(amount for _, amount in self.owners[:count]) * _BPS // self.free if self.free else 0
+
+    @property
+    def unread_bps(self) -> int:
+        """What was not read, of what is not burnt; rounded up."""
+        return -(-self.unread * _BPS // self.free) if self.free else 0
 
 
 class _Held(NamedTuple):
-    """One of the largest token accounts: who owns it, and the program of the owner's own account."""
+    """A token account: who owns it, and what is in it."""
 
     account: Pubkey
     owner: Pubkey
-    program: Pubkey | None
     amount: int
 
 
-def _largest(reader: Reader, mint: Pubkey) -> tuple[int, list[_Held]]:
-    largest = reader.largest(mint)
-    read = reader.accounts([key for key, _ in largest.accounts])
-    held: list[tuple[Pubkey, Pubkey, int]] = []
-    for (key, _), account in zip(largest.accounts, read.accounts, strict=True):
-        found = holding(account.owner, account.data) if account is not None else None
-        if found is not None and found.mint == mint:
-            held.append((key, found.owner, found.amount))
-    owners = reader.accounts([owner for _, owner, _ in held])
-    slot = min(each for each in (largest.slot, read.slot, owners.slot) if each)
-    return slot, [
-        _Held(key, owner, account.owner if account is not None else None, amount)
-        for (key, owner, amount), account in zip(held, owners.accounts, strict=True)
-    ]
+def largest(reader: Reader, mint: Pubkey, supply: int, vaults: Iterable[Pubkey]) -> Holders:
+    """Who owns the twenty largest accounts of `mint`; `vaults` are those of the pool at hand."""
+    slot, held = _largest(reader, mint)
+    return _by_owner(slot, held, supply, vaults)
 
 
-def holders(reader: Reader, mint: Pubkey, vaults: Iterable[Pubkey]) -> Holders:
-    """The owners of `mint`; `vaults` are those of the pool at hand."""
-    slot, largest = _largest(reader, mint)
+def all_of(reader: Reader, mint: Pubkey, state: Mint, vaults: Iterable[Pubkey]) -> Holders:
+    """Who owns all accounts of `mint`, which reads `state`.
+
+    Raises:
+        RpcError, RpcUnavailable: the node does not list them, or there are too many.
+    """
+    read = reader.token_accounts(mint, state.program)
+    held = [_Held(key, each.owner, each.amount) for key, each in read.accounts]
+    return _by_owner(read.slot, held, state.supply, vaults)
+
+
+def _by_owner(slot: int, accounts: Iterable[_Held], supply: int, vaults: Iterable[Pubkey]) -> Holders:
     pooled = burnt = 0
     owners: dict[Pubkey, int] = {}
     ours = set(vaults)
-    for held in largest:
+    for held in accounts:
         if held.owner in BURNT:
             burnt += held.amount
-        elif held.account in ours or held.owner in VAULT_OWNERS or held.program in PROGRAMS:
+        elif held.account in ours:
             pooled += held.amount
         else:
             owners[held.owner] = owners.get(held.owner, 0) + held.amount
     ranked = sorted(owners.items(), key=lambda item: (-item[1], str(item[0])))
-    return Holders(slot, ranked, pooled, burnt)
+    return Holders(slot, ranked, pooled, burnt, max(0, supply - pooled - burnt - sum(owners.values())))
+
+
+def _largest(reader: Reader, mint: Pubkey) -> tuple[int, list[_Held]]:
+    told = reader.largest(mint)
+    read = reader.accounts([key for key, _ in told.accounts])
+    held: list[_Held] = []
+    for (key, _), account in zip(told.accounts, read.accounts, strict=True):
+        found = holding(account.owner, account.data) if account is not None else None
+        if found is not None and found.mint == mint:
+            held.append(_Held(key, found.owner, found.amount))
+    return min(each for each in (told.slot, read.slot) if each), held
 
 
 def locked_bps(reader: Reader, lp: Lp, lockers: Sequence[str]) -> tuple[int, int]:
@@ -91,8 +115,12 @@ def locked_bps(reader: Reader, lp: Lp, lockers: Sequence[str]) -> tuple[int, int
         return read.slot, 0
     slot, safe = read.slot, max(0, lp.given_out - supply)
     if supply:
-        slot, largest = _largest(reader, lp.mint)
+        slot, accounts = _largest(reader, lp.mint)
+        owners = reader.accounts([held.owner for held in accounts])
+        slot = min(each for each in (slot, owners.slot) if each)
         trusted = {Pubkey.from_string(key) for key in lockers}
-        safe += sum(held.amount for held in largest if held.owner in BURNT | trusted or held.program in trusted)
+        for held, owner in zip(accounts, owners.accounts, strict=True):
+            if held.owner in BURNT | trusted or (owner is not None and owner.owner in trusted):
+                safe += held.amount
     whole = max(lp.given_out, supply)
     return slot, safe * _BPS // whole if whole else 0

@@ -15,7 +15,6 @@ from sniperforge.venues import (
     meteora_damm_v2,
     meteora_dlmm,
     orca_whirlpool,
-    pump_fun,
     pump_swap,
     raydium_amm_v4,
     raydium_clmm,
@@ -57,8 +56,6 @@ VAULT_OWNERS = frozenset(
     }
 )
 """Owners of all vaults of a venue; elsewhere the pool itself, an account of the venue's program, owns them."""
-
-PROGRAMS = frozenset({*LAYOUTS, pump_fun.PROGRAM})
 
 
 def key_at(data: bytes, offset: int) -> Pubkey:

@@ -11,6 +11,7 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from sniperforge.rpc import RpcClient
+from sniperforge.safety.mint import TOKEN, Holding, holding
 
 CLOCK = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
 COMMITMENT = "processed"
@@ -18,6 +19,14 @@ COMMITMENT = "processed"
 
 _ACCOUNTS_PER_CALL = 100
 _SIGNATURES_PER_CALL = 1000
+_LISTING_BYTES = 16 << 20
+"""Longest answer that lists the accounts of a mint: some forty thousand of them."""
+_PLAIN_BYTES = 165
+_LISTED_PART = (32, 77)
+"""Offset and length of owner, amount and state in a token account."""
+_PLAIN = {"dataSize": _PLAIN_BYTES}
+_EXTENDED = {"memcmp": {"offset": _PLAIN_BYTES, "bytes": "3"}}
+"""Account type 2 behind the plain account's bytes. Nodes use their index of mints with either filter only."""
 
 
 class Account(NamedTuple):
@@ -49,6 +58,13 @@ class Largest(NamedTuple):
 
     slot: int
     accounts: list[tuple[Pubkey, int]]
+
+
+class Listing(NamedTuple):
+    """All token accounts of a mint."""
+
+    slot: int
+    accounts: list[tuple[Pubkey, Holding]]
 
 
 class Clock(NamedTuple):
@@ -104,6 +120,27 @@ class Reader:
         answer = self._rpc.call("getTokenLargestAccounts", str(mint), {"commitment": COMMITMENT})
         rows = [(Pubkey.from_string(row["address"]), int(row["amount"])) for row in answer["value"]]
         return Largest(int(answer["context"]["slot"]), rows)
+
+    def token_accounts(self, mint: Pubkey, program: Pubkey) -> Listing:
+        """All token accounts of a mint of a token program; more than fit `_LISTING_BYTES` raise `RpcUnavailable`."""
+        offset, length = _LISTED_PART
+        slots, found = [], []
+        for kind in (_PLAIN,) if program == TOKEN else (_PLAIN, _EXTENDED):
+            options = {
+                "encoding": "base64",
+                "commitment": COMMITMENT,
+                "withContext": True,
+                "filters": [kind, {"memcmp": {"offset": 0, "bytes": str(mint)}}],
+                "dataSlice": {"offset": offset, "length": length},
+            }
+            answer = self._rpc.call("getProgramAccounts", str(program), options, most_bytes=_LISTING_BYTES)
+            slots.append(int(answer["context"]["slot"]))
+            for row in answer["value"]:
+                part = base64.b64decode(row["account"]["data"][0])
+                held = holding(program, (bytes(mint) + part).ljust(_PLAIN_BYTES, b"\0"))
+                if held is not None:
+                    found.append((Pubkey.from_string(row["pubkey"]), held))
+        return Listing(min(slots), found)
 
     def first_seen(self, address: Pubkey) -> int | None:
         """Unix seconds of the oldest transaction of `address` among the last thousand; None if there is none."""

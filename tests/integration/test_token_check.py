@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -9,15 +10,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from sniperforge import exits
 from sniperforge.config import load
-from sniperforge.safety import Exit, Gate, Guards, Verdict, command
+from sniperforge.rpc import RpcClient, RpcError
+from sniperforge.safety import Exit, Gate, Guards, Verdict, command, reader
+from sniperforge.safety.checks import Checker
 from sniperforge.safety.mint import TOKEN, TOKEN_2022
+from sniperforge.safety.reader import Reader
 from sniperforge.safety.trial import make_account
+from sniperforge.simnet import cpmm_accounts
 from tests import token_traps as traps
 from tests.integration.simnet_process import REPO, SimnetProcess, simnet, wait_until
 from tests.token_traps import SOL, SUPPLY, Made, Token
@@ -32,6 +38,11 @@ TOKENS = (
     Token("freezable", program=TOKEN, freeze_authority=True),
     Token("mintable", program=TOKEN, mint_authority=True),
     Token("whale", program=TOKEN, holders=(9900,)),
+    Token("split", program=TOKEN, holders=(), crowd=(1, 100, 9500), sol=500 * SOL),
+    Token("split-2022", holders=(), crowd=(1, 100, 9500), sol=500 * SOL),
+    Token("fifty", program=TOKEN, holders=(), crowd=(50, 1, 9500), sol=500 * SOL),
+    Token("many", program=TOKEN, holders=(), crowd=(40, 1, 7600)),
+    Token("beside", holders=(), beside=9400, sol=500 * SOL),
     Token("fee-90", extensions=[traps.transfer_fee(9000)]),
     Token("delegate", extensions=[traps.permanent_delegate(SOMEBODY)]),
     Token("hook", extensions=[traps.transfer_hook(SOMEBODY)], holders=(100,)),
@@ -51,6 +62,10 @@ REFUSED = {
     "freezable": {"freeze authority"},
     "mintable": {"mint authority"},
     "whale": {"holders"},
+    "split": {"holders"},
+    "split-2022": {"holders"},
+    "fifty": {"holders"},
+    "beside": {"holders"},
     "fee-90": {"extension transfer fee", "simulated exit"},
     "delegate": {"extension permanent delegate"},
     "hook": {"extension transfer hook", "simulated exit"},
@@ -100,7 +115,7 @@ def refusals(report: dict[str, Any]) -> set[str]:
     return {check["name"] for check in report["checks"] if check["outcome"] == "refuse"}
 
 
-@pytest.mark.parametrize("name", ["clean", "clean-spl", "clean-fee"])
+@pytest.mark.parametrize("name", ["clean", "clean-spl", "clean-fee", "many"])
 def test_a_clean_token_passes(desk: Desk, capsys: pytest.CaptureFixture[str], name: str) -> None:
     code, report = desk.check(name, capsys)
     assert (code, report["verdict"], refusals(report)) == (exits.OK, "pass", set()), report
@@ -114,6 +129,59 @@ def test_each_trap_is_refused_for_its_own_reason(desk: Desk, capsys: pytest.Capt
     code, report = desk.check(name, capsys)
     assert (code, report["verdict"]) == (exits.UNSAFE, "refuse")
     assert refusals(report) == REFUSED[name], report
+
+
+def holders_say(report: Verdict | dict[str, Any]) -> str:
+    checks = report["checks"] if isinstance(report, dict) else json.loads(msgspec.json.encode(report.checks))
+    (sentence,) = [check["sentence"] for check in checks if check["name"] == "holders"]
+    return str(sentence)
+
+
+def test_holders_are_told_by_owner(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    said = {
+        name: holders_say(desk.check(name, capsys)[1]) for name in ("split", "split-2022", "fifty", "many", "beside")
+    }
+    for name in ("split", "split-2022"):
+        assert "holds 95.00 % of the supply, more than safety.max_holder_share_bps" in said[name]
+    assert said["fifty"].startswith("the 50 largest owners hold 95.00 % of the supply")
+    assert said["many"] == (
+        "the largest owner holds 1.90 %, the ten largest 19.00 % and the fifty largest 76.00 % of the supply;"
+        " 24.00 % is in the pool"
+    )
+    assert said["beside"].startswith(f"{cpmm_accounts.AUTHORITY} holds 94.00 % of the supply")
+
+
+class Unlisting(RpcClient):
+    """A connection to a node that does not list the accounts of a token program."""
+
+    def call(self, method: str, *params: Any, **options: Any) -> Any:
+        if method == "getProgramAccounts" and params[0] in (str(TOKEN), str(TOKEN_2022)):
+            raise RpcError(method, -32010, f"{params[0]} excluded from account secondary indexes", None)
+        return super().call(method, *params, **options)
+
+
+def test_what_a_node_does_not_list_may_be_one_owners(desk: Desk) -> None:
+    said = {}
+    with contextlib.closing(Unlisting(desk.chain.rpc_url, timeout_ms=5000)) as rpc:
+        checker = Checker(Reader(rpc), load().safety, desk.wallet.pubkey())
+        for name in ("clean", "split", "split-2022", "fifty", "many"):
+            verdict = checker.check(desk.made[name].address)
+            said[name] = holders_say(verdict)
+            assert verdict.passes == (name == "clean"), verdict.reasons
+    # nineteen accounts of 0.95 %, and the vault
+    assert said["split"].startswith(
+        "76.95 % of the supply is in no balance that was read; if one owner has it all, he may hold 95.00 %,"
+    )
+    assert "excluded from account secondary indexes" in said["split-2022"]
+    assert all("only the twenty largest accounts could be read" in said[name] for name in said if name != "clean")
+
+
+def test_a_list_of_accounts_has_a_longest(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_LISTING_BYTES", 10_000)
+    with desk.gate() as gate:
+        verdict = gate.check(desk.made["many"].address)
+        assert not verdict.passes and "the list of all of them is too long" in holders_say(verdict)
+        assert gate.check(desk.made["clean"].address).passes
 
 
 def test_what_can_be_bought_but_not_sold(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,7 +215,7 @@ def test_what_is_no_mint_is_refused(desk: Desk, capsys: pytest.CaptureFixture[st
 def test_a_pool_of_another_mint_is_refused(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     other = str(desk.made["clean-spl"].keys.pool)
     code, report = desk.check("clean", capsys, "--pool", other)
-    assert code == exits.UNSAFE and refusals(report) == {"pool"}
+    assert code == exits.UNSAFE and refusals(report) == {"pool", "holders"}
 
 
 def test_without_a_wallet_that_can_pay_nothing_passes(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,7 +233,7 @@ def test_thresholds_are_configuration(desk: Desk, capsys: pytest.CaptureFixture[
     cases = {
         "freezable": ["safety.allow_freeze_authority=true"],
         "mintable": ["safety.allow_mint_authority=true"],
-        "whale": ["safety.max_holder_share_bps=10000", "safety.max_top10_share_bps=10000"],
+        "whale": [f"safety.max_{count}_share_bps=10000" for count in ("holder", "top10", "top50")],
         "unlocked": ["safety.require_lp_locked=false"],
     }
     for name, settings in cases.items():
@@ -265,6 +333,7 @@ def test_guards_force_the_exit(desk: Desk) -> None:
         "safety.guard_poll_ms=20",
         "safety.max_holder_share_bps=10000",
         "safety.max_top10_share_bps=10000",
+        "safety.max_top50_share_bps=10000",
     )
     config = load([], settings).safety
     mintable, freezable, maker = desk.made["mintable"], desk.made["freezable"], desk.made["made-by"]
