@@ -167,7 +167,9 @@ def _amm(dumps: Dumps, account: Account) -> Priced:
 
 def _cpmm(dumps: Dumps, account: Account) -> Priced:
     loaded = golden_cpmm.load(dumps, account)
-    fees, notes = _transfer_fees(dumps, loaded.mints, loaded.c)
+    state = loaded.c
+    fees, notes = _transfer_fees(dumps, loaded.mints, state)
+    check(lib.sf_raydium_cpmm_price(state, *state.amount, ffi.addressof(state.rates)))  # the short way is of its fees
     return _priced("raydium_cpmm", loaded.mints, loaded.c, replace(loaded.python, transfer_fees=fees), notes)
 
 

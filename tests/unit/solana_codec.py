@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 ROOT = Path(__file__).resolve().parents[2]
-NOUNS = ("address", "base58", "keyfile", "lookup", "message", "program", "signer", "transaction")
+NOUNS = ("address", "base58", "keyfile", "lookup", "message", "nonces", "program", "signer", "transaction")
 
 
 class Codec:
@@ -22,7 +22,8 @@ class Codec:
     def build(cls, directory: Path) -> Codec:
         """Compiles it into `directory` and starts it."""
         program = directory / "solana_codec"
-        sources = [ROOT / "tests/unit/solana_codec.c", ROOT / "csrc/base/err.c"]
+        sources = [ROOT / "tests/unit/solana_codec.c"]
+        sources += [ROOT / f"csrc/base/{noun}.c" for noun in ("clock", "continuity", "err")]
         sources += [ROOT / f"csrc/solana/{noun}.c" for noun in NOUNS]
         subprocess.run(
             [
