@@ -6,6 +6,7 @@ On a terminal it is a live view, elsewhere one line a period.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -180,6 +181,9 @@ def render(now: Status, before: Status | None, width: int) -> RenderableType:
     return Group(head, _events(now), both)
 
 
+_LOOK_S = 0.05  #: longest time until Ctrl-C is seen
+
+
 def watch(read: Callable[[], Status | None], *, period_s: float, count: int | None, as_json: bool) -> int:
     """Draws until Ctrl-C; returns how many views had an instance to show.
 
@@ -189,6 +193,8 @@ def watch(read: Callable[[], Status | None], *, period_s: float, count: int | No
         count: stop after so many views; None = until Ctrl-C.
         as_json: one JSON object a line instead of a view.
     """
+    stop: list[int] = []  # an exception can be lost where it is raised: within a callback of the interpreter
+    former = signal.signal(signal.SIGINT, lambda number, _: stop.append(number))
     drawn = seen = 0
     before: Status | None = None
     console = Console()
@@ -197,7 +203,7 @@ def watch(read: Callable[[], Status | None], *, period_s: float, count: int | No
     if view is not None:
         view.start()
     try:
-        while count is None or drawn < count:
+        while not stop and (count is None or drawn < count):
             now = read()
             seen += now is not None
             if view is not None:
@@ -210,10 +216,11 @@ def watch(read: Callable[[], Status | None], *, period_s: float, count: int | No
             before = now
             drawn += 1
             if count is None or drawn < count:
-                time.sleep(period_s)
-    except KeyboardInterrupt:
-        pass
+                until = time.monotonic() + period_s
+                while not stop and time.monotonic() < until:
+                    time.sleep(min(period_s, _LOOK_S))
     finally:
+        signal.signal(signal.SIGINT, former)
         if view is not None:
             view.stop()
     return seen

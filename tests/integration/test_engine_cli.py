@@ -114,6 +114,8 @@ def _in_terminal(command: list[str], interrupt_after: str = "") -> tuple[str, in
             if interrupt_after and interrupt_after.encode() in shown:
                 os.write(terminal, b"\x03")
                 interrupt_after = ""
+        else:
+            os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     os.close(terminal)
     return shown.decode(errors="replace"), os.waitstatus_to_exitcode(status)
