@@ -10,23 +10,10 @@
    update_to_order    the order */
 
 #include "../../tests/c/cpmm_fixture.h"
-#include "rig.h"
-#include "shm/table.h"
-#include "tile/rig.h"
+#include "bot_rig.h"
 
 #define WARM_UP 0.2 /* seconds */
-#define SOL     1000000000UL
 
-#define DO( call )                                                         \
-  do {                                                                     \
-    int64_t code_ = ( call );                                              \
-    if( code_ < 0 ) {                                                      \
-      fprintf( stderr, "arb: %s: %ld %s\n", #call, code_, sf_err_text() ); \
-      exit( 1 );                                                           \
-    }                                                                      \
-  } while( 0 )
-
-static sf_rig_t * rig;
 
 static void link_add( char const * name, char const * producer, uint32_t slot_bytes, char const * first,
                       char const * second ) {
@@ -37,18 +24,8 @@ static void link_add( char const * name, char const * producer, uint32_t slot_by
 
 static void rig_open( void ) {
   DO( sf_rig_new( &rig ) );
-  sf_rig_tile( rig, "arb", "arb",
-               "bot=1\nbase_mint=So11111111111111111111111111111111111111112\nmin_profit_lamports=1000\n"
-               "max_amount_lamports=10000000000\nmax_hops=3\ntip_bps=0\ncu_limit_per_hop=80000\n"
-               "cu_price_micro_lamports=1000\nslippage_bps=2\ncooldown_slots=1000000\n" );
-  sf_rig_tile( rig, "risk", "risk",
-               "max_order_lamports=10000000000\nmax_open_lamports=100000000000\nmax_open_orders=8\n"
-               "max_orders_per_second=1000000000\nmax_daily_loss_lamports=1000000000000\nmax_tip_lamports=0\n"
-               "max_priority_fee_lamports=1000000\nmax_daily_fee_lamports=1000000000000\ncollar_bps=50\n"
-               "max_data_age_ms=10000\nmax_slot_lag=0\nsupervisor_timeout_ms=600000\nsafety_gate=1\nverdict_slots="
-               "150\ncu_limit_base=5000\n"
-               "cu_limit_per_hop=80000\ncu_price_micro_lamports=0\n"
-               "base_mint=So11111111111111111111111111111111111111112\nbot.1=arb\n" );
+  sf_rig_tile( rig, "arb", "arb", BOT_PARAMS );
+  sf_rig_tile( rig, "risk", "risk", RISK_PARAMS RISK_LIMITS );
   sf_rig_link( rig, "market", 0, 1024, 3776 );
   sf_rig_edge( rig, "market", "arb", 1 );
   link_add( "denied", "risk", 64, "arb", 0 );
@@ -58,32 +35,9 @@ static void rig_open( void ) {
   sf_rig_table( rig, "pools", 0, sizeof( sf_pool_row_t ), 16 );
   sf_rig_table( rig, "tokens", 0, sizeof( sf_token_row_t ), 16 );
   sf_rig_table( rig, "chain", 0, sizeof( sf_chain_row_t ), 1 );
-  sf_rig_table( rig, "positions", "risk", sizeof( sf_position_row_t ), 16 );
-  sf_rig_table( rig, "bots", "risk", sizeof( sf_bot_row_t ), 64 );
-  sf_rig_table( rig, "limits", "risk", sizeof( sf_limit_row_t ), 1 );
+  risk_tables( 16 );
   DO( sf_rig_start( rig ) );
-  sf_chain_row_t chain = { .slot                    = 1,
-                           .block_height            = 1,
-                           .last_valid_block_height = 1000000,
-                           .blockhash_slot          = 1,
-                           .blockhash_ns            = sf_clock_ns(),
-                           .blockhash               = { 7 },
-                           .wallet_lamports         = 1000 * SOL };
-  DO( sf_table_write( sf_rig_table_of( rig, "chain" ), 0, &chain ) );
-}
-
-/* The next message of a kind on a link; 0 if there is none. */
-static struct {
-  sf_message_t m;
-  uint8_t payload[sizeof( sf_order_t ) + 64];
-} got;
-
-static int take( char const * link, uint16_t kind ) {
-  for( int n; ( n = sf_rig_read( rig, link, &got, sizeof( got ) ) ); ) {
-    DO( n );
-    if( got.m.kind == kind ) return 1;
-  }
-  return 0;
+  chain_write();
 }
 
 static fixture_update_t pool[2];
@@ -126,19 +80,6 @@ static void move( uint64_t number ) {
   pool[0].s.reserve[1] = ( 20000 - more ) * SOL;
   pool[0].u.slot       = 1;
   fixture_update_fill( &pool[0] );
-}
-
-static void expire( sf_order_t const * order ) {
-  sf_intent_t const * i = &order->intent;
-  sf_fill_t fill        = { .order     = order->order,
-                            .intent    = i->intent,
-                            .bot       = 1,
-                            .outcome   = SF_FILL_EXPIRED,
-                            .kind      = i->kind,
-                            .token_in  = i->token_in,
-                            .token_out = i->token_out };
-  DO( sf_rig_inject( rig, "fill", SF_MSG_FILL, 1, 0, &fill, sizeof( fill ) ) );
-  DO( sf_rig_settle( rig ) );
 }
 
 int main( int argc, char ** argv ) {

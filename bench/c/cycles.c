@@ -32,15 +32,6 @@
 #define UPDATES_MAX 200000
 #define SOL         1000000000UL
 
-#define DO( call )                                                            \
-  do {                                                                        \
-    int64_t code_ = ( call );                                                 \
-    if( code_ < 0 ) {                                                         \
-      fprintf( stderr, "cycles: %s: %ld %s\n", #call, code_, sf_err_text() ); \
-      exit( 1 );                                                              \
-    }                                                                         \
-  } while( 0 )
-
 static fixture_update_t market[POOLS];
 static uint64_t ns[UPDATES_MAX];
 static sf_cycles_t cycles;

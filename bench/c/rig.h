@@ -13,6 +13,7 @@
 #ifndef SF_BENCH_RIG_H
 #define SF_BENCH_RIG_H
 
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,16 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/err.h"
+
+/* DO ends the program with the call and its sentence if the call fails. */
+#define DO( call )                                                                                       \
+  do {                                                                                                   \
+    int64_t code_ = ( call );                                                                            \
+    if( code_ < 0 ) {                                                                                    \
+      fprintf( stderr, "%s: %s: %ld %s\n", program_invocation_short_name, #call, code_, sf_err_text() ); \
+      exit( 1 );                                                                                         \
+    }                                                                                                    \
+  } while( 0 )
 
 /* -- clock --------------------------------------------------------------------- */
 
@@ -132,6 +143,15 @@ static inline void bench_samples_report( char const * name, uint64_t const * ns,
   bench_hist_clear( &h );
   for( uint64_t i = 0; i < cnt; i++ ) bench_hist_add( &h, ns[i] );
   bench_hist_report( name, &h, "ns" );
+}
+
+/* bench_chunks_report is that of what is too short to be clocked one by one: nanoseconds of `cnt` chunks, each of
+   `per_chunk`; the means, in ps. */
+static inline void bench_chunks_report( char const * name, uint64_t const * ns, uint64_t cnt, uint64_t per_chunk ) {
+  static bench_hist_t h;
+  bench_hist_clear( &h );
+  for( uint64_t i = 0; i < cnt; i++ ) bench_hist_add( &h, 1000 * ns[i] / per_chunk );
+  bench_hist_report( name, &h, "ps" );
 }
 
 /* -- schedule -------------------------------------------------------------------- */

@@ -11,25 +11,12 @@
 
 #include "../../tests/c/cpmm_fixture.h"
 #include "base/rng.h"
-#include "rig.h"
-#include "shm/table.h"
-#include "tile/rig.h"
+#include "bot_rig.h"
 
 #define BATCH       1000
 #define TRIANGLES   333
 #define BATCHES_MAX 1000
-#define SOL         1000000000UL
 
-#define DO( call )                                                          \
-  do {                                                                      \
-    int64_t code_ = ( call );                                               \
-    if( code_ < 0 ) {                                                       \
-      fprintf( stderr, "risk: %s: %ld %s\n", #call, code_, sf_err_text() ); \
-      exit( 1 );                                                            \
-    }                                                                       \
-  } while( 0 )
-
-static sf_rig_t * rig;
 static fixture_update_t pools[3 * TRIANGLES];
 static uint64_t intent_cnt;
 
@@ -37,12 +24,8 @@ static void rig_open( void ) {
   DO( sf_rig_new( &rig ) );
   DO( sf_rig_huge_pages( rig ) );
   sf_rig_tile( rig, "risk", "risk",
-               "max_order_lamports=10000000000\nmax_open_lamports=100000000000000\nmax_open_orders=1024\n"
-               "max_orders_per_second=1000000000\nmax_daily_loss_lamports=1000000000000000\nmax_tip_lamports=0\n"
-               "max_priority_fee_lamports=1000000\nmax_daily_fee_lamports=1000000000000000\ncollar_bps=50\n"
-               "max_data_age_ms=10000\nmax_slot_lag=0\nsupervisor_timeout_ms=600000\nsafety_gate=1\nverdict_slots="
-               "150\ncu_limit_base=5000\ncu_limit_per_hop=80000\ncu_price_micro_lamports=0\n"
-               "base_mint=So11111111111111111111111111111111111111112\nbot.1=arb\n" );
+               RISK_PARAMS "max_open_lamports=100000000000000\nmax_open_orders=1024\n"
+                           "max_daily_loss_lamports=1000000000000000\nmax_daily_fee_lamports=1000000000000000\n" );
   sf_rig_link( rig, "intent.arb", 0, 2048, 320 );
   sf_rig_link( rig, "fill", 0, 2048, 256 );
   sf_rig_link( rig, "order", "risk", 1024, 320 );
@@ -52,9 +35,7 @@ static void rig_open( void ) {
   sf_rig_table( rig, "pools", 0, sizeof( sf_pool_row_t ), 3 * TRIANGLES );
   sf_rig_table( rig, "tokens", 0, sizeof( sf_token_row_t ), 16 );
   sf_rig_table( rig, "chain", 0, sizeof( sf_chain_row_t ), 1 );
-  sf_rig_table( rig, "positions", "risk", sizeof( sf_position_row_t ), 16 );
-  sf_rig_table( rig, "bots", "risk", sizeof( sf_bot_row_t ), 64 );
-  sf_rig_table( rig, "limits", "risk", sizeof( sf_limit_row_t ), 1 );
+  risk_tables( 16 );
   DO( sf_rig_start( rig ) );
   for( uint32_t t = 0; t < 3; t++ ) {
     sf_token_row_t row = { 0 };

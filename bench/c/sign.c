@@ -31,14 +31,6 @@ typedef enum { ON_THE_SPOT, WITH_LADDER, WITH_NONCES } tiles_mode_t;
 static fixture_t fixture;
 static uint64_t number; /* of the last order */
 
-__attribute__( ( unused ) ) static void report_sums( char const * what, uint64_t const * ns, uint32_t cnt,
-                                                     uint64_t per_chunk ) {
-  static bench_hist_t h;
-  bench_hist_clear( &h );
-  for( uint32_t k = 0; k < cnt; k++ ) bench_hist_add( &h, 1000 * ns[k] / per_chunk );
-  bench_hist_report( what, &h, "ps" );
-}
-
 /* -- signatures alone ---------------------------------------------------------- */
 
 static void signatures( uint32_t cnt, uint32_t bytes, char const * libsodium, char const * signer,
@@ -210,7 +202,7 @@ static void in_line( uint32_t chunks, int with_sign ) {
     }
     if( k >= 2 ) ns[k - 2] = sum;
   }
-  report_sums( with_sign ? "signed_chunk" : "built_chunk", ns, chunks, BATCH * BATCHES );
+  bench_chunks_report( with_sign ? "signed_chunk" : "built_chunk", ns, chunks, BATCH * BATCHES );
   sf_rig_close( rig );
 }
 

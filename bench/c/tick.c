@@ -31,32 +31,19 @@
 #include "../../tests/c/cpmm_fixture.h"
 #include "base/rng.h"
 #include "delay.h"
-#include "rig.h"
-#include "shm/table.h"
+#include "bot_rig.h"
 #include "solana/base58.h"
-#include "tile/rig.h"
 #include "trade/cycles.h"
 #include "trade/risk.h"
 
 #define POOLS       1000
 #define TOKENS      300
 #define TICKS_MAX   100000
-#define CHUNKS      100
+#define CHUNKS      100  /* a run is shorter than a time slice of whatever else is on the core */
 #define STEADY_RATE 50e3 /* changes a second */
 #define GAP_EVERY   10
 #define WARM_UP     0.2 /* seconds */
 #define HOT_POOLS   8   /* that change, where transactions are signed ahead */
-#define BOT         1
-#define SOL         1000000000UL
-
-#define DO( call )                                                          \
-  do {                                                                      \
-    int64_t code_ = ( call );                                               \
-    if( code_ < 0 ) {                                                       \
-      fprintf( stderr, "tick: %s: %ld %s\n", #call, code_, sf_err_text() ); \
-      exit( 1 );                                                            \
-    }                                                                       \
-  } while( 0 )
 
 typedef struct market_pool {
   uint32_t token[2];
@@ -85,20 +72,8 @@ static void market_make( void ) {
   }
 }
 
-/* -- statistics ------------------------------------------------------------- */
-
-/* Cases too short to clock one by one: the means of CHUNKS runs, in ps, because a run is shorter than a time slice of
-   whatever else is on the core. */
-static void report_chunks( char const * what, uint64_t const * ns, uint64_t per_chunk ) {
-  static bench_hist_t h;
-  bench_hist_clear( &h );
-  for( uint32_t k = 0; k < CHUNKS; k++ ) bench_hist_add( &h, 1000 * ns[k] / per_chunk );
-  bench_hist_report( what, &h, "ps" );
-}
-
 /* -- the rig ---------------------------------------------------------------- */
 
-static sf_rig_t * rig;
 static char key_dir[32];
 static char key_path[64];
 
@@ -148,21 +123,9 @@ static void rig_open( int with_sign ) {
   bench_delay_add( rig );
   DO( sf_rig_huge_pages( rig ) );
   sf_rig_tile( rig, "book", "book", "slots_per_epoch=432000\n" );
-  snprintf( arb, sizeof( arb ),
-            "bot=1\nbase_mint=So11111111111111111111111111111111111111112\nmin_profit_lamports=1000\n"
-            "max_amount_lamports=10000000000\nmax_hops=3\ntip_bps=0\ncu_limit_per_hop=80000\n"
-            "cu_price_micro_lamports=1000\nslippage_bps=2\ncooldown_slots=1000000\n"
-            "ladder_loss_bps=%d\n",
-            with_sign == AHEAD ? 1000 : 0 );
+  snprintf( arb, sizeof( arb ), BOT_PARAMS "ladder_loss_bps=%d\n", with_sign == AHEAD ? 1000 : 0 );
   sf_rig_tile( rig, "arb", "arb", arb );
-  sf_rig_tile( rig, "risk", "risk",
-               "max_order_lamports=10000000000\nmax_open_lamports=100000000000\nmax_open_orders=8\n"
-               "max_orders_per_second=1000000000\nmax_daily_loss_lamports=1000000000000\nmax_tip_lamports=0\n"
-               "max_priority_fee_lamports=1000000\nmax_daily_fee_lamports=1000000000000\ncollar_bps=50\n"
-               "max_data_age_ms=10000\nmax_slot_lag=0\nsupervisor_timeout_ms=600000\nsafety_gate=1\nverdict_slots="
-               "150\ncu_limit_base=5000\n"
-               "cu_limit_per_hop=80000\ncu_price_micro_lamports=0\n"
-               "base_mint=So11111111111111111111111111111111111111112\nbot.1=arb\n" );
+  sf_rig_tile( rig, "risk", "risk", RISK_PARAMS RISK_LIMITS );
   if( with_sign ) {
     sf_rig_tile( rig, "build", "build", build );
     sf_rig_tile( rig, "sign", "sign", sign );
@@ -182,36 +145,13 @@ static void rig_open( int with_sign ) {
   sf_rig_table( rig, "pools", "book", sizeof( sf_pool_row_t ), 4096 );
   sf_rig_table( rig, "tokens", "book", sizeof( sf_token_row_t ), 1024 );
   sf_rig_table( rig, "chain", 0, sizeof( sf_chain_row_t ), 1 );
-  sf_rig_table( rig, "positions", "risk", sizeof( sf_position_row_t ), 1024 );
-  sf_rig_table( rig, "bots", "risk", sizeof( sf_bot_row_t ), 64 );
-  sf_rig_table( rig, "limits", "risk", sizeof( sf_limit_row_t ), 1 );
+  risk_tables( 1024 );
   DO( sf_rig_start( rig ) );
-  sf_chain_row_t chain = { .slot                    = 1,
-                           .block_height            = 1,
-                           .last_valid_block_height = 1000000,
-                           .blockhash_slot          = 1,
-                           .blockhash_ns            = sf_clock_ns(),
-                           .blockhash               = { 7 },
-                           .wallet_lamports         = 1000 * SOL };
-  DO( sf_table_write( sf_rig_table_of( rig, "chain" ), 0, &chain ) );
+  chain_write();
 }
 
 static void raw_send( fixture_account_t const * a ) {
   DO( sf_rig_inject( rig, "raw", SF_MSG_ACCOUNT, 0, sf_clock_ns(), a, fixture_length( a ) ) );
-}
-
-static struct {
-  sf_message_t m;
-  uint8_t payload[SF_POOL_STATE_MAX + 256];
-} got;
-
-/* The next message of a kind on a link; 0 if there is none. */
-static int take( char const * link, uint16_t kind ) {
-  for( int n; ( n = sf_rig_read( rig, link, &got, sizeof( got ) ) ); ) {
-    DO( n );
-    if( got.m.kind == kind ) return 1;
-  }
-  return 0;
 }
 
 static void market_read( void ) {
@@ -261,19 +201,6 @@ static void swap_sent( uint32_t p, double factor, fixture_account_t * third ) {
 
 static void swap_begin( uint32_t p, double factor, fixture_account_t * third ) {
   swap_sent( p, factor, third );
-  DO( sf_rig_settle( rig ) );
-}
-
-static void expire( sf_order_t const * order ) {
-  sf_intent_t const * i = &order->intent;
-  sf_fill_t fill        = { .order     = order->order,
-                            .intent    = i->intent,
-                            .bot       = BOT,
-                            .outcome   = SF_FILL_EXPIRED,
-                            .kind      = i->kind,
-                            .token_in  = i->token_in,
-                            .token_out = i->token_out };
-  DO( sf_rig_inject( rig, "fill", SF_MSG_FILL, BOT, 0, &fill, sizeof( fill ) ) );
   DO( sf_rig_settle( rig ) );
 }
 
@@ -476,7 +403,7 @@ static void search_alone( void ) {
     }
     chunk[k] = sf_clock_ns() - start;
   }
-  report_chunks( "quiet_search", chunk, TICKS_MAX / CHUNKS );
+  bench_chunks_report( "quiet_search", chunk, CHUNKS, TICKS_MAX / CHUNKS );
   for( uint32_t i = 0; i < TICKS_MAX; i++ ) {
     start = sf_clock_ns();
     sf_cycles_update( &c, &f[i].u, 0 );
@@ -547,7 +474,7 @@ static void gate_alone( void ) {
     }
     chunk[k] = sf_clock_ns() - start;
   }
-  report_chunks( "risk_gate", chunk, 10000 );
+  bench_chunks_report( "risk_gate", chunk, CHUNKS, 10000 );
   free( r );
 }
 
@@ -569,7 +496,7 @@ static void quote_alone( void ) {
       }
     chunk[k] = sf_clock_ns() - start;
   }
-  if( sum ) report_chunks( "quote", chunk, 10240 );
+  if( sum ) bench_chunks_report( "quote", chunk, CHUNKS, 10240 );
 }
 
 /* Bursts: events at the times in a file of u64 nanoseconds, the first tenth of them not counted. */
