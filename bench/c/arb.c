@@ -14,7 +14,6 @@
 
 #define WARM_UP 0.2 /* seconds */
 
-
 static void link_add( char const * name, char const * producer, uint32_t slot_bytes, char const * first,
                       char const * second ) {
   sf_rig_link( rig, name, producer, 1024, slot_bytes );

@@ -11,10 +11,9 @@ from ipc._core import ffi, lib
 from ipc.errors import check
 from sniperforge.venues import core, pump_fees, pump_swap
 from sniperforge.venues.dumps import Account, Dumps
-from sniperforge.venues.golden import Swap
+from sniperforge.venues.golden import Swap, product
 from sniperforge.venues.golden.lines import Line
 from sniperforge.venues.golden.places import Places, State
-from sniperforge.venues.quote import Quote
 
 COLUMNS = ("a_to_b", "exact_in", "amount", "amount_in", "amount_out")
 
@@ -72,13 +71,5 @@ def states(places: Places, of: str) -> list[State]:
 
 def swap(line: Line) -> Swap:
     """A line."""
-    exact_in, terms = line.flag("exact_in"), (line.flag("a_to_b"), line.number("amount"))
-    in_c = lib.sf_pump_swap_quote_in if exact_in else lib.sf_pump_swap_quote_out
-
-    def c(pool: Loaded) -> Quote:
-        return core.quote(in_c, pool.c, *terms)
-
-    def python(pool: Loaded) -> Quote:
-        return (pool.python.quote_in if exact_in else pool.python.quote_out)(*terms)
-
-    return Swap("a pool of PumpSwap", line.outcome({key: key for key in ("amount_in", "amount_out")}), c, python)
+    quotes = lib.sf_pump_swap_quote_in, lib.sf_pump_swap_quote_out
+    return product.swap(line, "a pool of PumpSwap", "a_to_b", quotes)

@@ -12,10 +12,9 @@ from ipc.errors import check
 from sniperforge.venues import core
 from sniperforge.venues import raydium_amm_v4 as amm
 from sniperforge.venues.dumps import Account, Dumps
-from sniperforge.venues.golden import Swap
+from sniperforge.venues.golden import Swap, product
 from sniperforge.venues.golden.lines import Line
 from sniperforge.venues.golden.places import Places, State
-from sniperforge.venues.quote import Quote
 
 COLUMNS = ("coin_to_pc", "exact_in", "amount", "amount_in", "amount_out")
 
@@ -53,13 +52,5 @@ def states(places: Places, of: str) -> list[State]:
 
 def swap(line: Line) -> Swap:
     """A line."""
-    exact_in, terms = line.flag("exact_in"), (line.flag("coin_to_pc"), line.number("amount"))
-    in_c = lib.sf_raydium_amm_v4_quote_in if exact_in else lib.sf_raydium_amm_v4_quote_out
-
-    def c(pool: Loaded) -> Quote:
-        return core.quote(in_c, pool.c, *terms)
-
-    def python(pool: Loaded) -> Quote:
-        return (pool.python.quote_in if exact_in else pool.python.quote_out)(*terms)
-
-    return Swap("a pool of Raydium AMM v4", line.outcome({key: key for key in ("amount_in", "amount_out")}), c, python)
+    quotes = lib.sf_raydium_amm_v4_quote_in, lib.sf_raydium_amm_v4_quote_out
+    return product.swap(line, "a pool of Raydium AMM v4", "coin_to_pc", quotes)

@@ -11,10 +11,9 @@ from ipc.errors import check
 from sniperforge.venues import core
 from sniperforge.venues import raydium_cpmm as cpmm
 from sniperforge.venues.dumps import Account, Dumps
-from sniperforge.venues.golden import Swap
+from sniperforge.venues.golden import Swap, product
 from sniperforge.venues.golden.lines import Line
 from sniperforge.venues.golden.places import Places, State
-from sniperforge.venues.quote import Quote
 
 COLUMNS = ("zero_for_one", "exact_in", "amount", "amount_in", "amount_out")
 
@@ -54,13 +53,5 @@ def states(places: Places, of: str) -> list[State]:
 
 def swap(line: Line) -> Swap:
     """A line. The swaps were recorded after the pool had opened, at a time the file does not say."""
-    exact_in, terms = line.flag("exact_in"), (line.flag("zero_for_one"), line.number("amount"))
-    in_c = lib.sf_raydium_cpmm_quote_in if exact_in else lib.sf_raydium_cpmm_quote_out
-
-    def c(pool: Loaded) -> Quote:
-        return core.quote(in_c, pool.c, *terms, pool.python.open_time)
-
-    def python(pool: Loaded) -> Quote:
-        return (pool.python.quote_in if exact_in else pool.python.quote_out)(*terms, pool.python.open_time)
-
-    return Swap("a pool of Raydium CPMM", line.outcome({key: key for key in ("amount_in", "amount_out")}), c, python)
+    quotes = lib.sf_raydium_cpmm_quote_in, lib.sf_raydium_cpmm_quote_out
+    return product.swap(line, "a pool of Raydium CPMM", "zero_for_one", quotes, lambda pool: (pool.python.open_time,))
