@@ -206,12 +206,8 @@ static refusal_t kill_check( sf_tile_t * t, sf_intent_t const * intent ) {
 static uint32_t units_of( build_t const * b, sf_intent_t const * intent, sf_form_t const * form, uint64_t distinct ) {
   uint64_t units = intent->cu_limit;
   if( !units ) {
-    uint64_t learned = form->units + ( (uint64_t)form->units * MARGIN_PERCENT + 99 ) / 100;
-    for( uint32_t h = 0; h < intent->hop_cnt; h++ ) {
-      sf_venue_t const * venue = sf_venue_get( intent->hop[h].venue );
-      if( venue ) learned += venue->crossing_units;
-    }
-    units = sf_cost_units( &b->cost, intent );
+    uint64_t learned = form->units + ( (uint64_t)form->units * MARGIN_PERCENT + 99 ) / 100 + form->crossing_units;
+    units            = sf_cost_units( &b->cost, intent );
     if( form->units && learned < units ) units = learned;
   }
   if( units > SF_COMPUTE_UNITS_MAX - SF_COST_DISTINCT_UNITS ) units = SF_COMPUTE_UNITS_MAX - SF_COST_DISTINCT_UNITS;

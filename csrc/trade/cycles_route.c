@@ -200,9 +200,9 @@ static void route_refine( sf_cycles_t const * c, sf_route_t * route, uint64_t st
 int sf_cycles_route_best( sf_cycles_t const * c, sf_cycle_t const * cycle, sf_route_t * out ) {
   route_find( c, cycle, GOLDEN_FULL, out );
   if( !out->expected_out ) return 0;
+  /* near the summit profit is level but for rounding: from far apart to side by side */
   for( uint64_t stride = given( c, out, coarsest( c, out ) ) >> 22 | 1; stride; stride /= 16 )
-    route_refine( c, out,
-                  stride ); /* near the summit profit is level but for rounding: from far apart to side by side */
+    route_refine( c, out, stride );
   for( int better = 1; better; ) { /* wide steps first, then one by one; again from what is found */
     better = 0;
     for( uint64_t step = out->amount_in[0] / 8; step > 1; step = step * 7 / 8 ) {

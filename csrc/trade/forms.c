@@ -65,11 +65,13 @@ static int form_compile( sf_form_t * form, sf_form_common_t const * common, sf_p
   int err           = sf_template_compile( t, common->wallet, instruction, cnt, &common->lookups, static_cnt );
   if( err ) return err;
 
-  form->limit_off = t->data_off[PREFIX_LIMIT];
-  form->price_off = t->data_off[PREFIX_PRICE];
-  form->tip_off   = form->key.flags & SF_FORM_TIP ? t->data_off[PREFIX_TIP] : 0;
+  form->limit_off      = t->data_off[PREFIX_LIMIT];
+  form->price_off      = t->data_off[PREFIX_PRICE];
+  form->tip_off        = form->key.flags & SF_FORM_TIP ? t->data_off[PREFIX_TIP] : 0;
+  form->crossing_units = 0;
   for( uint32_t h = 0; h < form->key.hop_cnt; h++ ) {
-    uint32_t data_off   = t->data_off[static_cnt + plan->create_cnt + h];
+    uint32_t data_off = t->data_off[static_cnt + plan->create_cnt + h];
+    form->crossing_units += swap[h]->venue->crossing_units;
     form->amount_off[h] = (uint16_t)( data_off + swap[h]->amount_off );
     form->least_off[h]  = (uint16_t)( data_off + swap[h]->least_off );
   }

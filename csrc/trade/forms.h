@@ -33,9 +33,10 @@ typedef struct sf_form_key {
 typedef struct sf_form {
   uint64_t made; /* stamp of when it was compiled: what came before it tells nothing of it; 0 = empty */
   sf_form_key_t key;
-  uint32_t units;  /* most that a fill has used, 0 = not known */
-  uint32_t orders; /* counted by who uses it */
-  uint32_t ladder; /* 1 + number of the ladder around it, of who uses it; 0 = none */
+  uint32_t units;          /* most that a fill has used, 0 = not known */
+  uint32_t crossing_units; /* of its venues together */
+  uint32_t orders;         /* counted by who uses it */
+  uint32_t ladder;         /* 1 + number of the ladder around it, of who uses it; 0 = none */
   uint16_t limit_off;
   uint16_t price_off;
   uint16_t tip_off; /* 0 = none */
