@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from solders.pubkey import Pubkey
+from spl.token.constants import TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID
 
 from sniperforge.config import Config, is_loopback
 from sniperforge.processes import alive
@@ -208,7 +209,7 @@ def balances(rpc: RpcClient, wallet: Pubkey, *, commitment: str) -> dict[str, in
     """What the wallet holds: mint -> base units, and "lamports"."""
     options = {"encoding": "jsonParsed", "commitment": commitment}
     found: dict[str, int] = {}
-    for program in ("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA", "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"):
+    for program in (str(TOKEN_PROGRAM_ID), str(TOKEN_2022_PROGRAM_ID)):
         accounts: list[dict[str, Any]] = rpc.call(
             "getTokenAccountsByOwner", str(wallet), {"programId": program}, options
         )["value"]

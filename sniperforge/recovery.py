@@ -30,6 +30,7 @@ import msgspec
 import numpy as np
 from solders.pubkey import Pubkey
 from solders.signature import Signature
+from spl.token.constants import WRAPPED_SOL_MINT
 
 from ipc._core import lib
 from ipc.errors import CoreError
@@ -48,7 +49,7 @@ KINDS = (
 """The kinds of message that recovery reads."""
 
 CHECKPOINT = "checkpoint.json"
-WSOL = "So11111111111111111111111111111111111111112"
+WSOL = str(WRAPPED_SOL_MINT)
 NATIVE = 0xFFFFFFFF
 """Row of SF_MSG_BALANCE for lamports that are not in a token account."""
 

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from spl.token.constants import WRAPPED_SOL_MINT
+
 from sniperforge import reverts
 from sniperforge.recovery import State
 from sniperforge.reverts import UNEXPLAINED, Revert
 from sniperforge.text import amount, short_ns
 
-WSOL = "So11111111111111111111111111111111111111112"
+WSOL = str(WRAPPED_SOL_MINT)
 LAMPORTS = "lamports"
 
 

@@ -10,6 +10,8 @@ import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from spl.token.constants import WRAPPED_SOL_MINT
+
 from sniperforge import base58
 from sniperforge.simnet import config as simnet_config
 from sniperforge.tile_config import ArbConfig, StrategyConfig
@@ -21,7 +23,7 @@ _SNIPER = "sniperforge.strategies.sniper:Sniper"
 _IN_POSITIONS = frozenset({"raydium_clmm", "orca_whirlpool", "meteora_dlmm"})
 """Venues whose liquidity nobody can tell to be locked."""
 
-WSOL = "So11111111111111111111111111111111111111112"
+WSOL = str(WRAPPED_SOL_MINT)
 
 _LONGEST_TEXT = 4096
 _LONGEST_PATH = 200  # bytes; the journal's and the segments' names come behind it

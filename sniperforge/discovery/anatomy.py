@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from solders.pubkey import Pubkey
+from spl.token.constants import TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID, WRAPPED_SOL_MINT
 
 from sniperforge import base58
 from sniperforge.venues import (
@@ -30,10 +31,10 @@ from sniperforge.venues import (
     ticks,
 )
 
-TOKEN = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
-TOKEN_2022 = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
+TOKEN = TOKEN_PROGRAM_ID
+TOKEN_2022 = TOKEN_2022_PROGRAM_ID
 ASSOCIATED_TOKEN = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
-WRAPPED_SOL = Pubkey.from_string("So11111111111111111111111111111111111111112")
+WRAPPED_SOL = WRAPPED_SOL_MINT
 PUMP_FUN_GLOBAL = Pubkey.find_program_address([b"global"], pump_fun.PROGRAM)[0]
 PUMP_FUN_FEE_CONFIG = Pubkey.find_program_address([b"fee_config", bytes(pump_fun.PROGRAM)], pump_fees.PROGRAM)[0]
 

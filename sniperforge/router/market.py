@@ -10,12 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from spl.token.constants import TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID, WRAPPED_SOL_MINT
+
 from ipc.errors import CoreError
 from sniperforge.venues import pools
 from sniperforge.venues.dumps import Dumps, MissingAccountError, snapshots
 from sniperforge.venues.quote import Quote
 
-WSOL = "So11111111111111111111111111111111111111112"
+WSOL = str(WRAPPED_SOL_MINT)
 SYMBOLS: Mapping[str, str] = {
     "SOL": WSOL,
     "WSOL": WSOL,
@@ -26,9 +28,7 @@ SYMBOLS: Mapping[str, str] = {
 _DECIMALS = {WSOL: 9, SYMBOLS["USDC"]: 6, SYMBOLS["USDT"]: 6}
 _MINT_DECIMALS_OFFSET = 44
 _MINT_BYTES = 82
-_TOKEN_PROGRAMS = frozenset(
-    {"TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA", "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"}
-)
+_TOKEN_PROGRAMS = frozenset({str(TOKEN_PROGRAM_ID), str(TOKEN_2022_PROGRAM_ID)})
 
 
 Answer = TypeVar("Answer")

@@ -9,9 +9,10 @@ import struct
 from typing import NamedTuple
 
 from solders.pubkey import Pubkey
+from spl.token.constants import TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID
 
-TOKEN = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
-TOKEN_2022 = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
+TOKEN = TOKEN_PROGRAM_ID
+TOKEN_2022 = TOKEN_2022_PROGRAM_ID
 
 _MINT_BYTES = 82
 _ACCOUNT_BYTES = 165

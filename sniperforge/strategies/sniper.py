@@ -18,6 +18,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
+from spl.token.constants import WRAPPED_SOL_MINT
 
 from ipc._core import ffi, lib
 from sniperforge import base58
@@ -35,7 +36,7 @@ from sniperforge.strategies.base import (
     Verdict,
 )
 
-WSOL: Final = "So11111111111111111111111111111111111111112"
+WSOL: Final = str(WRAPPED_SOL_MINT)
 USDC: Final = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 VENUES: Final = {
     "raydium_cpmm": lib.SF_VENUE_RAYDIUM_CPMM,

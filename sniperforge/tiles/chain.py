@@ -19,12 +19,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
+from spl.token.constants import TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID
 
 from sniperforge import base58
 from sniperforge.rpc import RpcClient, RpcError
 
-SPL_TOKEN: Final = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
-TOKEN_2022: Final = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
+SPL_TOKEN: Final = str(TOKEN_PROGRAM_ID)
+TOKEN_2022: Final = str(TOKEN_2022_PROGRAM_ID)
 
 Commitment = Literal["processed", "confirmed", "finalized"]
 _LEVELS: Final = ("processed", "confirmed", "finalized")

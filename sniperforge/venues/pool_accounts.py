@@ -7,12 +7,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from solders.pubkey import Pubkey
+from spl.token.constants import TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID
 
 from sniperforge.venues.dumps import Account, AmbiguousAccountError, Dumps
 from sniperforge.venues.raydium_cpmm import VenueDataError
 
-TOKEN = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
-TOKEN_2022 = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
+TOKEN = TOKEN_PROGRAM_ID
+TOKEN_2022 = TOKEN_2022_PROGRAM_ID
 TOKEN_PROGRAMS = (TOKEN, TOKEN_2022)
 
 TOKEN_ACCOUNT_BYTES = 165

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from solders.pubkey import Pubkey
 from solders.token.associated import get_associated_token_address
+from spl.token.constants import WRAPPED_SOL_MINT
 
 from ipc._core import ffi, lib
 from ipc.errors import check
@@ -35,7 +36,7 @@ from sniperforge.venues.pool_accounts import TOKEN, TOKEN_2022, TOKEN_ACCOUNT_BY
 from sniperforge.venues.quote import Quote
 from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
 
-WRAPPED_SOL = Pubkey.from_string("So11111111111111111111111111111111111111112")
+WRAPPED_SOL = WRAPPED_SOL_MINT
 PUMP_FUN_GLOBAL = "4wTV1YmiEkRvAtNtsSGPtUrqRYQMe5SKy2uB4Jjaxnjf"
 PUMP_FUN_FEE_CONFIG = "8Wf5TiAheLUqBrKXeYg2JtAFFMWtKdG2BSFgqUcPVwTt"
 EPOCH = 2**64 - 1

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from solders.pubkey import Pubkey
+from spl.token.constants import WRAPPED_SOL_MINT
 
 from sniperforge.venues.raydium_cpmm import VenueDataError
 
@@ -19,7 +20,7 @@ CONFIG_DISCRIMINATOR = bytes.fromhex("8f3492bbdb7b4c9b")
 USDC = Pubkey.from_string("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
 SOL_MINTS = (
     Pubkey.default(),
-    Pubkey.from_string("So11111111111111111111111111111111111111112"),
+    WRAPPED_SOL_MINT,
     Pubkey.from_string("9pan9bMn5HatX4EJdBwg9VgCa7Uz5HL8N1m5D3NdXejP"),
 )
 """What stands for SOL: nothing, wrapped SOL, wrapped SOL of Token-2022."""

@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from spl.token.constants import TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID
+
 from sniperforge import exits, options
 from sniperforge.chain import announced
 from sniperforge.config import Config, ConfigError
@@ -22,7 +24,7 @@ from sniperforge.rpc import RpcClient, RpcError, RpcUnavailable
 from sniperforge.wallet import keyfile
 
 PASSPHRASE_VARIABLE = "SNIPERFORGE_PASSPHRASE"
-TOKEN_PROGRAMS = ("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA", "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
+TOKEN_PROGRAMS = str(TOKEN_PROGRAM_ID), str(TOKEN_2022_PROGRAM_ID)
 _MINTS_A_CALL = 100
 
 
