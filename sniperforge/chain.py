@@ -220,10 +220,8 @@ def balances(rpc: RpcClient, wallet: Pubkey, *, commitment: str) -> dict[str, in
     return found
 
 
-def baseline(
-    config: Config, rpc: RpcClient, wallet: Pubkey, state: StateDirectory, genesis_hash: str
-) -> dict[str, int]:
-    """What the wallet held before the first order of this state directory; taken now if it was not taken yet.
+def baseline(config: Config, rpc: RpcClient, wallet: Pubkey, state: StateDirectory, genesis_hash: str) -> bool:
+    """Notes what the wallet holds before the first order of this state directory; False if that was done before.
 
     Raises:
         ChainError: the state directory belongs to another chain or wallet.
@@ -232,11 +230,11 @@ def baseline(
     if path.exists():
         _check_books(config, state, "genesis_hash", genesis_hash)
         _check_books(config, state, "wallet", str(wallet))
-        return saved_balances(state)
+        return False
     held = balances(rpc, wallet, commitment="processed")
     record = {"genesis_hash": genesis_hash, "wallet": str(wallet), "balances": held}
     state.write(path, msgspec.json.encode(record).decode())
-    return held
+    return True
 
 
 def saved_balances(state: StateDirectory) -> dict[str, int]:

@@ -186,7 +186,7 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
         state.add_lookup_tables(map(str, made))
         accounts = count(sum(map(len, tables)), "account")
         say(f"made {count(len(made), 'lookup table')} with {accounts} of {count(len(pools), 'pool')}")
-    chain.baseline(config, rpc, wallet, state, rpc.call("getGenesisHash"))
+    first = chain.baseline(config, rpc, wallet, state, rpc.call("getGenesisHash"))
     with recovery.locked(state.journal_path):
         recovered = recovery.recover(state.journal_path)
         recovery.prune(state.journal_path, recovered, config.journal.keep_gb << 30)
@@ -199,7 +199,7 @@ def _prepare(config: Config, state: StateDirectory, say: Say) -> Launch:
     encrypted = keyfile.is_encrypted(config.wallet_path)
     params = tile_params(config, ends, str(wallet), state, passphrase_fd=PASSPHRASE_FD if encrypted else -1)
     topology, notes = build(config, params)
-    if not recovered.open_orders:  # what became of those is not booked yet
+    if not first and not recovered.open_orders:  # what became of those is not booked yet
         held = chain.balances(rpc, wallet, commitment="confirmed")
         notes += books_notes(compare_books(Books(chain.saved_balances(state), held, recovered)))
     _record(config, state, run, params)
