@@ -43,11 +43,6 @@ static uint64_t intended[EVENT_MAX];
 static bench_hist_t first_hist, last_hist;
 static char dir[64];
 
-static void die( void ) {
-  fprintf( stderr, "bench fanout: %s\n", sf_err_text() );
-  exit( 1 );
-}
-
 static int by_value( void const * a, void const * b ) {
   uint64_t x = *(uint64_t const *)a, y = *(uint64_t const *)b;
   return x < y ? -1 : x > y;
@@ -64,7 +59,7 @@ static void create( uint32_t consumers ) {
     rc = sf_topology_tile_add( t, name, "bench", 0, 0, 1 );
     if( rc >= 0 ) rc = sf_topology_edge_add( t, 0, 1 + i, 0 );
   }
-  if( rc < 0 || sf_topology_validate( t ) || sf_topology_layout( t ) || sf_instance_create( dir, t ) ) die();
+  if( rc < 0 || sf_topology_validate( t ) || sf_topology_layout( t ) || sf_instance_create( dir, t ) ) bench_die();
   sf_topology_free( t );
 }
 
@@ -73,9 +68,9 @@ static void consume( uint32_t core, uint32_t from, uint32_t end ) {
   static sf_instance_t inst;
   static sf_consumer_t c[CONSUMER_MAX];
   sf_workspace_t * ws;
-  if( sf_cpu_pin( core ) || sf_instance_open( &inst, dir ) ) die();
+  if( sf_cpu_pin( core ) || sf_instance_open( &inst, dir ) ) bench_die();
   for( uint32_t i = from; i < end; i++ )
-    if( sf_instance_workspace( &inst, 1 + i, 1, &ws ) || sf_instance_consumer( &inst, i, c + i ) ) die();
+    if( sf_instance_workspace( &inst, 1 + i, 1, &ws ) || sf_instance_consumer( &inst, i, c + i ) ) bench_die();
   (void)sf_fetch_add( &board->ready.v, (uint64_t)( end - from ) );
   while( !sf_load_relaxed( &board->end.v ) ) {
     int work = 0;
@@ -176,7 +171,7 @@ static void run( uint32_t const * core, uint32_t cnt, uint32_t consumers, int ap
     }
   }
   if( sf_instance_new( &inst, dir ) || sf_instance_workspace( inst, 0, 1, &ws ) || sf_instance_producer( inst, 0, &p ) )
-    die();
+    bench_die();
   while( sf_load_acquire( &board->ready.v ) < consumers ) {
     if( waitpid( -1, 0, WNOHANG ) > 0 ) exit( 1 );
     sf_pause();
@@ -188,7 +183,7 @@ static void run( uint32_t const * core, uint32_t cnt, uint32_t consumers, int ap
   for( uint32_t i = 0; i < processes; i++ ) waitpid( pid[i], 0, 0 );
   sf_producer_close( &p );
   sf_instance_delete( inst );
-  if( sf_instance_remove( dir ) ) die();
+  if( sf_instance_remove( dir ) ) bench_die();
 }
 
 int main( int argc, char ** argv ) {

@@ -88,11 +88,6 @@ static bench_hist_t * steady; /* written by the child */
 
 static double const steady_rate[] = { 10e3, 100e3, 1e6 };
 
-static void die( void ) {
-  fprintf( stderr, "bench link: %s\n", sf_err_text() );
-  exit( 1 );
-}
-
 static int by_value( void const * a, void const * b ) {
   uint64_t x = *(uint64_t const *)a, y = *(uint64_t const *)b;
   return x < y ? -1 : x > y;
@@ -289,11 +284,11 @@ static void steady_out( void ) {
 
 static void open_links( uint32_t me ) {
   sf_workspace_t * ws;
-  if( sf_instance_workspace( &inst, me, 1, &ws ) ) die();
+  if( sf_instance_workspace( &inst, me, 1, &ws ) ) bench_die();
   for( uint32_t i = 0; i < CASES; i++ ) { /* links 2i: parent to child, 2i+1: back; edges have the same numbers */
     if( sf_instance_producer( &inst, 2 * i + me, producer + i ) ||
         sf_instance_consumer( &inst, 2 * i + 1 - me, consumer + i ) )
-      die();
+      bench_die();
   }
 }
 
@@ -432,7 +427,7 @@ static void create( char const * dir ) {
     rc = sf_topology_link_add( t, name, i % 2, cases[i / 2].depth, cases[i / 2].slot_bytes );
     if( rc >= 0 ) rc = sf_topology_edge_add( t, i, 1 - i % 2, cases[i / 2].reliable );
   }
-  if( rc < 0 || sf_topology_validate( t ) || sf_topology_layout( t ) || sf_instance_create( dir, t ) ) die();
+  if( rc < 0 || sf_topology_validate( t ) || sf_topology_layout( t ) || sf_instance_create( dir, t ) ) bench_die();
   sf_topology_free( t );
 }
 
@@ -453,9 +448,9 @@ int main( int argc, char ** argv ) {
   create( dir );
   pid_t pid = fork();
   if( !pid ) prctl( PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0, 0, 0 );
-  if( sf_instance_open( &inst, dir ) ) die();
+  if( sf_instance_open( &inst, dir ) ) bench_die();
   open_links( pid ? 0 : 1 );
-  if( sf_cpu_pin( pid ? core[0] : core[cnt - 1] ) ) die();
+  if( sf_cpu_pin( pid ? core[0] : core[cnt - 1] ) ) bench_die();
   if( !pid ) {
     child();
     _exit( checksum == 1 ); /* the reads are not for nothing */

@@ -34,6 +34,12 @@
     }                                                                                                    \
   } while( 0 )
 
+/* bench_die ends the program with the sentence of the call that failed. */
+static inline void bench_die( void ) {
+  fprintf( stderr, "%s: %s\n", program_invocation_short_name, sf_err_text() );
+  exit( 1 );
+}
+
 /* -- clock --------------------------------------------------------------------- */
 
 typedef struct bench_clock {

@@ -53,11 +53,6 @@ static sf_pool_row_t out;
 static sf_pool_row_t pool_row;
 static sf_position_row_t position_row;
 
-static void die( void ) {
-  fprintf( stderr, "bench table: %s\n", sf_err_text() );
-  exit( 1 );
-}
-
 static void create( char const * dir ) {
   sf_topology_t * t = sf_topology_alloc();
   int rc            = sf_topology_group_add( t, "g", SF_WAIT_YIELD, SF_CORE_NONE, 0 );
@@ -65,7 +60,7 @@ static void create( char const * dir ) {
   if( rc >= 0 ) rc = sf_topology_tile_add( t, "reader", "bench", 0, 0, 1 );
   if( rc >= 0 ) rc = sf_topology_table_add( t, "pools", 0, sizeof( sf_pool_row_t ), ROWS );
   if( rc >= 0 ) rc = sf_topology_table_add( t, "positions", 0, sizeof( sf_position_row_t ), ROWS );
-  if( rc < 0 || sf_topology_validate( t ) || sf_topology_layout( t ) || sf_instance_create( dir, t ) ) die();
+  if( rc < 0 || sf_topology_validate( t ) || sf_topology_layout( t ) || sf_instance_create( dir, t ) ) bench_die();
   sf_topology_free( t );
 }
 
@@ -204,9 +199,9 @@ int main( int argc, char ** argv ) {
   if( !pid ) prctl( PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0, 0, 0 );
   if( sf_cpu_pin( pid ? core[0] : core[cnt - 1] ) || sf_instance_open( &inst, dir ) ||
       ( !pid && sf_instance_workspace( &inst, 0, 1, &ws ) ) )
-    die();
+    bench_die();
   sf_table_t *pools = sf_instance_table( &inst, "pools" ), *positions = sf_instance_table( &inst, "positions" );
-  if( !pools || !positions ) die();
+  if( !pools || !positions ) bench_die();
   sf_table_t * table[KINDS]   = { pools, pools, positions };
   pool_row.update.venue       = SF_VENUE_RAYDIUM_CPMM;
   pool_row.update.state_bytes = STATE_BYTES;

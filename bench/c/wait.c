@@ -59,11 +59,6 @@ static sf_group_t * group;
 static uint32_t core[2];
 static char dir[64];
 
-static void die( void ) {
-  fprintf( stderr, "bench wait: %s\n", sf_err_text() );
-  exit( 1 );
-}
-
 typedef struct event {
   uint64_t intended, published; /* TSC, which all cores share: each process's engine clock is bent on its own */
 } event_t;
@@ -106,15 +101,15 @@ static void create( uint32_t processes, uint32_t wait, uint32_t stay_awake ) {
     if( rc >= 0 && !i ) rc = sf_topology_link_add( t, "events", 0, 1024, 128 );
     if( rc >= 0 && i ) rc = sf_topology_edge_add( t, 0, i, 1 );
   }
-  if( rc < 0 || sf_topology_validate( t ) ) die();
+  if( rc < 0 || sf_topology_validate( t ) ) bench_die();
   for( uint32_t i = 0; i < processes; i++ ) t->group[i].wait = wait; /* as asked, whatever the rules say of spinning */
-  if( sf_topology_layout( t ) || sf_instance_create( dir, t ) ) die();
+  if( sf_topology_layout( t ) || sf_instance_create( dir, t ) ) bench_die();
   sf_topology_free( t );
 }
 
 static void consume( sf_instance_t * inst ) {
   static sf_tile_ops_t const * const own[] = { &ops };
-  if( sf_group_open_with( &group, inst, me, own, 1 ) || sf_group_run( group ) ) die();
+  if( sf_group_open_with( &group, inst, me, own, 1 ) || sf_group_run( group ) ) bench_die();
 }
 
 static void wait_for( bench_schedule_t const * s, uint32_t wait ) {
@@ -138,7 +133,7 @@ static void send( sf_producer_t * p, uint16_t kind, uint32_t tag, uint64_t inten
 static void publish( sf_instance_t * inst, uint32_t processes, uint32_t wait, double seconds ) {
   sf_workspace_t * ws;
   sf_producer_t p;
-  if( sf_instance_workspace( inst, 0, 1, &ws ) || sf_instance_producer( inst, 0, &p ) ) die();
+  if( sf_instance_workspace( inst, 0, 1, &ws ) || sf_instance_producer( inst, 0, &p ) ) bench_die();
   prctl( PR_SET_TIMERSLACK, 1UL, 0, 0, 0 );
   while( sf_load_acquire( &board->ready ) < processes - 1 ) sched_yield();
   bench_schedule_t s = bench_schedule( RATE, seconds, WARM_UP );
@@ -157,7 +152,7 @@ static void publish( sf_instance_t * inst, uint32_t processes, uint32_t wait, do
 static void process( uint32_t processes, uint32_t wait, double seconds ) {
   static sf_instance_t inst;
   prctl( PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0, 0, 0 );
-  if( sf_cpu_pin( core[me % 2] ) || sf_instance_open( &inst, dir ) ) die();
+  if( sf_cpu_pin( core[me % 2] ) || sf_instance_open( &inst, dir ) ) bench_die();
   if( me ) consume( &inst );
   else publish( &inst, processes, wait, seconds );
   board->cpu_ns[me] = cpu_ns();
@@ -197,7 +192,7 @@ static void run( uint32_t processes, uint32_t w, double seconds ) {
     for( uint32_t k = 0; !failed && k < processes; k++ ) kill( pid[k], SIGKILL );
     failed = 1;
   }
-  if( sf_instance_remove( dir ) ) die();
+  if( sf_instance_remove( dir ) ) bench_die();
   if( failed ) exit( 1 );
   report( "wake", way[w].name, board->wake, processes );
   report( "intended", way[w].name, board->intended, processes );
