@@ -9,9 +9,6 @@
 #include "sf_message.h"
 #include "solana/program.h"
 
-#define COMPUTE_UNITS  300000u
-#define CROSSING_UNITS 60000u
-
 static int meet( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, void * work, sf_pool_names_t * names ) {
   sf_orca_whirlpool_work_t * w        = work;
   sf_orca_whirlpool_state_t const * s = &w->state;
@@ -141,8 +138,8 @@ sf_venue_t const sf_orca_whirlpool_venue = {
   .name           = "orca_whirlpool",
   .program        = SF_ORCA_WHIRLPOOL_PROGRAM,
   .work_bytes     = sizeof( sf_orca_whirlpool_work_t ),
-  .compute_units  = COMPUTE_UNITS,
-  .crossing_units = CROSSING_UNITS,
+  .compute_units  = 300000,
+  .crossing_units = 60000,
   .account_kind   = sf_orca_whirlpool_kind,
   .meet           = meet,
   .own_pool       = own_pool,

@@ -5,9 +5,6 @@
 #include "dex/raydium_clmm.h"
 #include "sf_message.h"
 
-#define COMPUTE_UNITS  300000u
-#define CROSSING_UNITS 60000u
-
 static int meet( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, void * work, sf_pool_names_t * names ) {
   sf_raydium_clmm_work_t * w        = work;
   sf_raydium_clmm_state_t const * s = &w->state;
@@ -141,8 +138,8 @@ sf_venue_t const sf_raydium_clmm_venue = {
   .program        = SF_RAYDIUM_CLMM_PROGRAM,
   .work_bytes     = sizeof( sf_raydium_clmm_work_t ),
   .shared_bytes   = sizeof( sf_clmm_config_t ),
-  .compute_units  = COMPUTE_UNITS,
-  .crossing_units = CROSSING_UNITS,
+  .compute_units  = 300000,
+  .crossing_units = 60000,
   .account_kind   = sf_raydium_clmm_kind,
   .meet           = meet,
   .own_pool       = own_pool,
