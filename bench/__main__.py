@@ -72,16 +72,13 @@ def _measure(arguments: Sequence[str]) -> int:
             print(f"bench: there is no case {name}; there are {', '.join(CASES)}", file=sys.stderr)
             return 2
     out = options.out or REPORTS / f"{time.strftime('%Y%m%dT%H%M%S')}.json"
-    try:
-        report = cases.report(
-            options.cases or CASES,
-            short=options.short,
-            say=(lambda text: None) if options.json else (lambda text: print(text, flush=True)),
-        )
-    except ProgramError as error:
-        print(error, file=sys.stderr)
-        return 1
-    report.save(out)
+
+    def done(report: Report) -> None:
+        report.save(out)
+        if not options.json:
+            print(table.case_text(report.cases[-1]), flush=True)
+
+    report = cases.report(options.cases or CASES, short=options.short, done=done)
     out.with_suffix(".html").write_text(page.html(report))
     out.with_suffix(".hlog").write_text(page.histogram_log(report))
     if options.json:

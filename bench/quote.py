@@ -149,6 +149,7 @@ def _venue_results(pool: Pool, by_name: dict[str, list[Histogram]], floor: Floor
                     group=name,
                     floor=floor,
                     targets=[further],
+                    best=False,  # noise makes a slope less as often as more
                 )
             )
     for kind, about in (("mixed", "all ways and amounts"), ("spread", "the same, the state not in the first cache")):

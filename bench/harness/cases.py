@@ -55,8 +55,9 @@ def measured(measure: Measure, floors: Floors, *, short: bool) -> Case:
     return case
 
 
-def report(names: Sequence[str], *, short: bool, say: Callable[[str], None]) -> Report:
-    """Measures cases of `bench.<name>`, one after the other; `say` is told of each when it is done."""
+def report(names: Sequence[str], *, short: bool, done: Callable[[Report], None]) -> Report:
+    """Measures cases of `bench.<name>`, one after the other; `done` gets the report so far after each. A case whose
+    program failed stands in it as failed."""
     floors = Floors(HICCUP_MS_SHORT if short else HICCUP_MS)
     when = datetime.now(UTC).isoformat(timespec="seconds")
     made = Report(schema=SCHEMA, when=when, commit=commit(), host=host.facts(), short=short)
@@ -64,11 +65,15 @@ def report(names: Sequence[str], *, short: bool, say: Callable[[str], None]) -> 
         case_module = module(name)
         try:
             case = measured(case_module.measure, floors, short=short)
-        except SkippedError as error:
-            case = Case(name, case_module.TEXT, case_module.__doc__ or "", skipped=[str(error)])
+        except (SkippedError, ProgramError) as error:
+            case = Case(name, case_module.TEXT, case_module.__doc__ or "")
+            if isinstance(error, ProgramError):
+                case.failed = str(error)
+            else:
+                case.skipped.append(str(error))
         made.cases.append(case)
-        say(table.case_text(case))
-    made.floors = floors.results()
+        made.floors = floors.results()
+        done(made)
     return made
 
 

@@ -184,7 +184,13 @@ def text(compared: Sequence[Compared], *, everything: bool) -> str:
 
 
 def baseline(report: Report) -> dict[str, dict[str, float | None]]:
-    """By case and result what a short run is held against: the ratio to the floor, None where there is none."""
+    """By case and result what a short run is held against: the ratio to the floor, None where there is none.
+
+    Raises:
+        ValueError: a case failed.
+    """
+    if failed := [case.name for case in report.cases if case.failed]:
+        raise ValueError(f"no baseline without {', '.join(failed)}, which failed; measure again")
     return {
         case.name: {result.name: result.ratio for result in case.results if not result.peer} for case in report.cases
     }

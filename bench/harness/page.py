@@ -126,6 +126,8 @@ def _targets(result: Result) -> str:
 
 def _case(case: Case) -> Iterator[str]:
     yield f"<h2>{escape(case.name)}</h2><p>{escape(case.text)}</p>"
+    if case.failed:
+        yield f"<p class='missed'>FAILED: {escape(case.failed)}</p>"
     yield _results(case.results)
     for group in dict.fromkeys(result.group for result in case.results):
         shown = [result for result in case.results if result.group == group and result.histogram]

@@ -107,6 +107,8 @@ class Case(msgspec.Struct, omit_defaults=True):
     seconds: float = 0.0
     hiccups: dict[str, float] = {}
     """Beside this case: `share` of a core's time that was taken away, and the longest gap in ns."""
+    failed: str = ""
+    """Why there are no results."""
 
     def find(self, name: str) -> Result:
         """The result of this name.
@@ -123,7 +125,9 @@ class Case(msgspec.Struct, omit_defaults=True):
     def met(self) -> bool:
         """Whether no target was missed and no run failed."""
         ours = [result for result in self.results if not result.peer]
-        return not any(result.failed or any(t.met is False for t in result.targets) for result in ours)
+        return not self.failed and not any(
+            result.failed or any(t.met is False for t in result.targets) for result in ours
+        )
 
 
 class Report(msgspec.Struct, omit_defaults=True):

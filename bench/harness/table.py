@@ -107,6 +107,8 @@ def case_text(case: Case) -> str:
     if any(result.peer for result in case.results):
         said.append("* not ours, measured in the same run")
     said += [f"left out: {reason}" for reason in case.skipped]
+    if case.failed:
+        said.append(f"FAILED: {case.failed}")
     if case.clock:
         said.append("clock: " + ", ".join(f"{name} {value:g}" for name, value in sorted(case.clock.items())))
     if case.hiccups.get("share", 0.0) > HICCUPS_HIGH:
@@ -126,4 +128,5 @@ def summary(report: Report) -> str:
     said += [f"  missed: {case} {result.name}: {each.text}" for case, result, each in judged if each.met is False]
     failed = [(case.name, result) for case in report.cases for result in case.results if result.failed]
     said += [f"  FAILED: {case} {result.name}: {result.failed}" for case, result in failed]
+    said += [f"  FAILED: {case.name}: {case.failed}" for case in report.cases if case.failed]
     return "\n".join(said)

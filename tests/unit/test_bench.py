@@ -15,9 +15,11 @@ from hdrh.log import HistogramLogReader
 
 from bench import __main__ as command
 from bench import soak, turns
-from bench.harness import compare, figures, page, table
+from bench.harness import cases, compare, figures, page, table
+from bench.harness.floor import Floors
 from bench.harness.hdr import TOP, Histogram, bucket_of, bucket_range, log_lines
 from bench.harness.host import facts
+from bench.harness.program import ProgramError
 from bench.harness.result import Case, Floor, Rate, Report, Result, Target, latency, single
 from ipc.histogram import Histogram as Shared
 from sniperforge.config import load
@@ -261,6 +263,29 @@ def test_a_short_run_is_held_against_the_baseline_loosely() -> None:
     case = stages(random.Random(2), delay=30.0).case("tick")
     assert [line.split(":")[0] for line in compare.rotten(case, expected)] == ["tick arb"]
     assert compare.rotten(case, {"arb": 0.01}) != [] and compare.rotten(case, {"book": 0.0}) == []
+
+
+def test_a_case_that_fails_is_said_and_the_others_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Module:
+        TEXT = "a case"
+
+        def __init__(self, error: str) -> None:
+            self.error = error
+
+        def measure(self, floors: Floors, *, short: bool = False) -> Case:
+            if self.error:
+                raise ProgramError(self.error)
+            return Case("good", "", "")
+
+    modules = {"bad": Module("it broke"), "good": Module("")}
+    monkeypatch.setattr(cases, "module", modules.__getitem__)
+    seen: list[int] = []
+    made = cases.report(["bad", "good"], short=True, done=lambda so_far: seen.append(len(so_far.cases)))
+    assert seen == [1, 2] and made.case("bad").failed == "it broke" and not made.case("bad").met
+    assert made.case("good").met and "FAILED: bad: it broke" in table.summary(made)
+    assert "it broke" in table.case_text(made.case("bad")) and "it broke" in page.html(made)
+    with pytest.raises(ValueError, match="bad"):
+        compare.baseline(made)
 
 
 # -- what a person sees ------------------------------------------------------------------------------------------------

@@ -31,7 +31,9 @@ def test_short(name: str) -> None:
     case: Case = cases.measured(cases.module(name).measure, Floors(cases.HICCUP_MS_SHORT), short=True)
     assert case.name == name and case.method and case.results
     for result in case.results:
-        assert result.value >= 0 and (not result.percentiles or result.percentiles["p50"] <= result.percentiles["max"])
+        # a slope over a few nanoseconds may be below zero in so short a run
+        assert result.value >= 0 or " further " in result.name
+        assert not result.percentiles or result.percentiles["p50"] <= result.percentiles["max"]
     assert compare.rotten(case, EXPECTED[name]) == []
 
 
