@@ -227,23 +227,27 @@ static void intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, pl
   sf_intent_t * i          = (sf_intent_t *)( slot + 1 );
   sf_route_t const * route = &p->route;
   under_way_t * u          = &a->under_way[a->under_way_cnt++];
-  *i                       = ( sf_intent_t ){ .intent                  = ++a->intent_cnt,
-                                              .bot                     = (uint32_t)a->bot,
-                                              .kind                    = SF_INTENT_CYCLE,
-                                              .flags                   = p->flags,
-                                              .hop_cnt                 = (uint8_t)route->hop_cnt,
-                                              .market_seq              = m->seq,
-                                              .slot                    = ( (sf_pool_update_t const *)( m + 1 ) )->slot,
-                                              .token_in                = a->cycles.base,
-                                              .token_out               = a->cycles.base,
-                                              .amount_in               = route->amount_in[0],
-                                              .expected_out            = route->expected_out,
-                                              .min_out                 = last_min_out( a, p ),
-                                              .cost_lamports           = p->fee_lamports + p->tip_lamports,
-                                              .tip_lamports            = p->tip_lamports,
-                                              .cu_price_micro_lamports = a->cost.cu_price_micro_lamports,
-                                              .cu_limit                = p->cu_limit };
+  /* every field by itself: the compiler would clear the whole with a slow string instruction first */
+  i->intent                  = ++a->intent_cnt;
+  i->bot                     = (uint32_t)a->bot;
+  i->kind                    = SF_INTENT_CYCLE;
+  i->flags                   = p->flags;
+  i->hop_cnt                 = (uint8_t)route->hop_cnt;
+  i->_pad0                   = 0;
+  i->market_seq              = m->seq;
+  i->slot                    = ( (sf_pool_update_t const *)( m + 1 ) )->slot;
+  i->token_in                = a->cycles.base;
+  i->token_out               = a->cycles.base;
+  i->amount_in               = route->amount_in[0];
+  i->expected_out            = route->expected_out;
+  i->min_out                 = last_min_out( a, p );
+  i->cost_lamports           = p->fee_lamports + p->tip_lamports;
+  i->tip_lamports            = p->tip_lamports;
+  i->cu_price_micro_lamports = a->cost.cu_price_micro_lamports;
+  i->cu_limit                = p->cu_limit;
+  i->_pad1                   = 0;
   for( uint32_t h = 0; h < route->hop_cnt; h++ ) hop_fill( a, route, h, &i->hop[h] );
+  for( uint32_t h = route->hop_cnt; h < SF_HOP_MAX; h++ ) i->hop[h] = ( sf_hop_t ){ 0 };
   i->hop[route->hop_cnt - 1].min_out = i->min_out;
   *u = ( under_way_t ){ .intent = i->intent, .slot = a->slot, .route = p->key, .hop_cnt = route->hop_cnt };
   if( a->seeds.loss_bps ) ladder_ask( t, a, route, u->route, i );

@@ -181,6 +181,7 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
   c->token_max     = token_max;
   c->hop_max       = hop_max;
   c->slippage_bps  = slippage_bps;
+  c->give          = (double)( SF_BPS - slippage_bps ) / SF_BPS;
   c->max_input     = (double)max_input;
   c->base          = SF_CYCLE_NONE;
   c->pool          = take( pool_max, sizeof( *c->pool ) );
@@ -300,11 +301,10 @@ static void rate_set( sf_cycles_t * c, uint32_t pool ) {
   sf_pool_update_t const * u = p->update;
   if( !u ) return;
   int usable  = !c->held[pool] && !c->stale[pool] && !( u->flags & SF_POOL_DISABLED ) && u->open_time <= u->unix_s;
-  double give = (double)( SF_BPS - c->slippage_bps ) / SF_BPS;
   for( uint32_t side = 0; side < 2; side++ ) {
     int good       = usable && u->rate[side] > 0.;
     int last       = ( side ? u->token_a : u->token_b ) == c->base;
-    p->rate[side]  = !good ? 0. : last ? u->rate[side] : u->rate[side] * give;
+    p->rate[side]  = !good ? 0. : last ? u->rate[side] : u->rate[side] * c->give;
     p->depth[side] = good ? u->depth[side] : 0.;
     p->limit[side] = good ? u->limit[side] : 0.;
   }

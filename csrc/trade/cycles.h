@@ -77,6 +77,7 @@ typedef struct sf_cycles {
   uint32_t hop_max;
   uint32_t base; /* token all cycles begin with; SF_CYCLE_NONE until known */
   uint32_t slippage_bps;
+  double give; /* what slippage leaves of 1 */
   double max_input;
   uint32_t pool_end;     /* pools [0,pool_end) may be known */
   uint32_t added_cnt;    /* pools added since the lists were made */
@@ -134,7 +135,8 @@ void sf_cycles_warm( sf_cycles_t * c );
 int sf_cycles_route( sf_cycles_t const * c, sf_cycle_t const * cycle, sf_route_t * out );
 
 /* sf_cycles_tighten looks for a route that gives for less as many units of the token with the fewest on the way: rounding
-   leaves a remainder in every hop.  Returns 1 if it found one.  Cost: two quotes a hop at most. */
+   leaves a remainder in every hop.  Looks only where such a unit is worth more than a basis point of the profit.  Returns 1
+   if it found one.  Cost: two quotes a hop at most. */
 int sf_cycles_tighten( sf_cycles_t const * c, sf_route_t * route );
 
 /* sf_cycles_route_best is sf_cycles_route without haste: the input is the best there is, to the unit, where the token with

@@ -154,7 +154,17 @@ static uint32_t coarsest( sf_cycles_t const * c, sf_route_t const * r ) {
   return hop;
 }
 
+/* Says if a unit of the token with the fewest on the way is worth more than a basis point of the profit. */
+static int loses( sf_route_t const * r ) {
+  uint64_t fewest = r->expected_out;
+  for( uint32_t h = 0; h + 1 < r->hop_cnt; h++ )
+    if( r->min_out[h] < fewest ) fewest = r->min_out[h];
+  double profit = (double)(int64_t)( r->expected_out - r->amount_in[0] );
+  return (double)r->amount_in[0] * SF_BPS > profit * (double)fewest;
+}
+
 int sf_cycles_tighten( sf_cycles_t const * c, sf_route_t * route ) {
+  if( !loses( route ) ) return 0;
   uint32_t hop = coarsest( c, route );
   return take_better( c, backward( c, route->edge, hop + 1, given( c, route, hop ) ), route );
 }
