@@ -300,7 +300,7 @@ static void rate_set( sf_cycles_t * c, uint32_t pool ) {
   sf_cycle_pool_t * p        = &c->pool[pool];
   sf_pool_update_t const * u = p->update;
   if( !u ) return;
-  int usable  = !c->held[pool] && !c->stale[pool] && !( u->flags & SF_POOL_DISABLED ) && u->open_time <= u->unix_s;
+  int usable = !c->held[pool] && !c->stale[pool] && !( u->flags & SF_POOL_DISABLED ) && u->open_time <= u->unix_s;
   for( uint32_t side = 0; side < 2; side++ ) {
     int good       = usable && u->rate[side] > 0.;
     int last       = ( side ? u->token_a : u->token_b ) == c->base;
