@@ -6,17 +6,25 @@
 
 #define STATE_OFF    ( (uint32_t)offsetof( sf_pool_row_t, state ) )
 #define CONSTANT_OFF ( (uint32_t)offsetof( sf_pool_row_t, pool ) )
-#define TRIES        4
+#define HEAD_OFF     8 /* behind the lock */
 
 int sf_pool_row_read( sf_table_t const * pools, uint32_t pool, sf_pool_row_wanted_t * wanted, sf_pool_row_t * out ) {
-  for( uint32_t i = 0; i < TRIES; i++ ) {
-    int err = sf_table_read_head( pools, pool, out, STATE_OFF );
-    if( err ) return err;
-    if( !out->update.venue || STATE_OFF + out->update.state_bytes > CONSTANT_OFF ) return SF_ERR_EMPTY;
-    uint64_t lock = out->lock;
-    err           = sf_table_read_part( pools, pool, out, STATE_OFF, ( wanted( &out->update ) + 7 ) & ~7u );
-    if( err ) return err;
-    if( out->lock == lock ) return 0;
+  if( SF_UNLIKELY( pool >= pools->row_cnt ) ) return SF_ERR_ARG;
+  uint8_t const * row   = sf_table_row( pools, pool );
+  uint64_t const * lock = (uint64_t const *)row;
+  for( uint32_t i = 0; i < SF_TABLE_TRIES; i++ ) {
+    uint64_t before = sf_load_acquire( lock );
+    if( !before ) return SF_ERR_EMPTY;
+    if( SF_LIKELY( !( before & 1 ) ) ) {
+      sf_table_copy( (uint8_t *)out + HEAD_OFF, row + HEAD_OFF, STATE_OFF - HEAD_OFF );
+      int held = out->update.venue && out->update.state_bytes <= SF_POOL_STATE_MAX;
+      if( SF_LIKELY( held ) ) sf_table_copy( out->state, row + STATE_OFF, ( wanted( &out->update ) + 7 ) & ~7u );
+      if( SF_LIKELY( sf_load_relaxed( lock ) == before ) ) {
+        out->lock = before;
+        return held ? 0 : SF_ERR_EMPTY;
+      }
+    }
+    sf_pause();
   }
   return SF_ERR_OVERRUN;
 }

@@ -34,17 +34,6 @@ int sf_table_read_head( sf_table_t const * t, uint32_t row, void * out, uint32_t
   return bytes < 8 ? SF_ERR_ARG : sf_table_read_part( t, row, out, 8, bytes - 8 );
 }
 
-/* What is torn is thrown away by its caller, so that wide loads will do. */
-static void copy_out( void * to, void const * shared, uint32_t bytes ) {
-#if SF_TSAN
-  sf_words_copy_out( to, shared, bytes / 8 );
-#else
-  sf_compiler_barrier();
-  memcpy( to, shared, bytes );
-  sf_compiler_barrier();
-#endif
-}
-
 int sf_table_read_part( sf_table_t const * t, uint32_t row, void * out, uint32_t off, uint32_t bytes ) {
   if( SF_UNLIKELY( row >= t->row_cnt || off < 8 || off > t->row_bytes || bytes > t->row_bytes - off ) )
     return SF_ERR_ARG;
@@ -54,7 +43,7 @@ int sf_table_read_part( sf_table_t const * t, uint32_t row, void * out, uint32_t
     uint64_t before = sf_load_acquire( lock );
     if( !before ) return SF_ERR_EMPTY;
     if( SF_LIKELY( !( before & 1 ) ) ) {
-      copy_out( (uint8_t *)out + off, p + off, bytes );
+      sf_table_copy( (uint8_t *)out + off, p + off, bytes );
       if( SF_LIKELY( sf_load_relaxed( lock ) == before ) ) {
         memcpy( out, &before, 8 );
         return 0;

@@ -19,6 +19,18 @@ SF_INLINE uint8_t * sf_table_row( sf_table_t const * t, uint32_t row ) {
   return (uint8_t *)t + t->row_off + (uint64_t)row * t->row_bytes;
 }
 
+/* sf_table_copy copies bytes of a row, a multiple of 8, for a reader that throws away what is torn, so that wide loads will
+   do.  Hot. */
+SF_INLINE void sf_table_copy( void * to, void const * shared, uint64_t bytes ) {
+#if SF_TSAN
+  sf_words_copy_out( to, shared, bytes / 8 );
+#else
+  sf_compiler_barrier();
+  memcpy( to, shared, bytes );
+  sf_compiler_barrier();
+#endif
+}
+
 /* sf_table_write writes a whole row; the first word of row_bytes is ignored.
    Writer only.  0, or SF_ERR_ARG if there is no such row.  Hot. */
 int sf_table_write( sf_table_t * t, uint32_t row, void const * row_bytes );

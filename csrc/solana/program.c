@@ -83,6 +83,8 @@ void sf_token_account_create( sf_account_meta_t account[SF_CREATE_ACCOUNTS], uin
 
 uint64_t sf_fee_lamports( uint32_t signatures, uint64_t price_micro_lamports, uint32_t units ) {
   unsigned __int128 micro = (unsigned __int128)price_micro_lamports * units;
-  unsigned __int128 fee   = ( micro + 999999u ) / 1000000u + (unsigned __int128)signatures * SF_SIGNATURE_LAMPORTS;
+  uint64_t base           = (uint64_t)signatures * SF_SIGNATURE_LAMPORTS;
+  if( __builtin_expect( micro <= UINT32_MAX * 1000000ul, 1 ) ) return ( (uint64_t)micro + 999999u ) / 1000000u + base;
+  unsigned __int128 fee = ( micro + 999999u ) / 1000000u + base;
   return fee > UINT64_MAX ? UINT64_MAX : (uint64_t)fee;
 }

@@ -67,6 +67,7 @@ void sf_tile_publish( sf_tile_t * t, uint32_t out, sf_message_t * slot, uint16_t
                       uint64_t t_origin );
 
 uint64_t sf_tile_credit( sf_tile_t * t, uint32_t out ); /* messages that may be published now */
+int sf_tile_may_publish( sf_tile_t * t, uint32_t out ); /* 1 if that is not 0; seldom looks at the consumers.  Hot */
 uint64_t sf_tile_seq( sf_tile_t * t, uint32_t out );    /* seq the next publish gets */
 
 /* sf_tile_table returns a table of the instance: read any, write only own ones

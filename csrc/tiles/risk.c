@@ -21,7 +21,7 @@
 #include "tile/tile.h"
 #include "trade/risk.h"
 
-#define WARM_LINES 6 /* of a row: lock, head, what begins the state */
+#define WARM_LINES 7 /* of a row: lock, head, what begins the state */
 
 enum { IN_INTENT, IN_FILL, IN_COMMAND, IN_VERDICT };
 
@@ -107,11 +107,19 @@ static void tokens_meet( risk_tile_t * s ) {
   }
 }
 
-static void publish( sf_tile_t * t, uint32_t out, uint16_t kind, void const * payload, uint16_t length, uint32_t bot,
-                     uint64_t t_origin ) {
-  sf_message_t * slot = sf_tile_claim( t, out );
-  memcpy( slot + 1, payload, length );
-  sf_tile_publish( t, out, slot, kind, length, bot, t_origin );
+static void order_publish( sf_tile_t * t, risk_tile_t * s, uint64_t number, sf_intent_t const * intent,
+                           uint64_t t_origin ) {
+  sf_message_t * slot = sf_tile_claim( t, s->out_order );
+  sf_order_t * order  = (sf_order_t *)( slot + 1 );
+  order->order        = number;
+  order->intent       = *intent;
+  sf_tile_publish( t, s->out_order, slot, SF_MSG_ORDER, sizeof( *order ), intent->bot, t_origin );
+}
+
+static void denied_publish( sf_tile_t * t, risk_tile_t * s, sf_denied_t const * denied, uint64_t t_origin ) {
+  sf_message_t * slot = sf_tile_claim( t, s->out_denied );
+  memcpy( slot + 1, denied, sizeof( *denied ) );
+  sf_tile_publish( t, s->out_denied, slot, SF_MSG_DENIED, sizeof( *denied ), denied->bot, t_origin );
 }
 
 static void on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) {
@@ -119,6 +127,7 @@ static void on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) 
   sf_risk_view_t * v         = &s->view;
   uint32_t hops              = m->length == sizeof( *intent ) && intent->hop_cnt <= SF_HOP_MAX ? intent->hop_cnt : 0;
   for( uint32_t h = 0; h < hops; h++ ) sf_pool_row_prefetch( s->pools, intent->hop[h].pool );
+  if( hops ) sf_risk_prefetch( &s->risk, intent );
   tokens_meet( s );
   for( uint32_t h = 0; h < hops; h++ ) {
     v->pool_state[h] = pool_read( s->pools, intent->hop[h].pool, &s->pool[h] );
@@ -134,23 +143,22 @@ static void on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) 
   v->supervisor_age_ns = v->now_ns > heartbeat ? v->now_ns - heartbeat : 0;
   v->chain_slot        = s->chain_row.slot;
   v->wallet_lamports   = s->chain_row.wallet_lamports;
-  v->order_credit      = sf_tile_credit( t, s->out_order );
+  v->order_credit      = (uint64_t)sf_tile_may_publish( t, s->out_order );
   v->length            = m->length;
 
   static sf_intent_t const none;
-  sf_order_t order;
+  uint64_t order;
   sf_denied_t denied;
   if( m->length != sizeof( *intent ) ) intent = &none; /* the gate refuses the length */
   uint32_t reason = sf_risk_gate( &s->risk, intent, v, &order, &denied );
   if( !reason ) {
-    publish( t, s->out_order, SF_MSG_ORDER, &order, sizeof( order ), intent->bot, m->t_origin );
+    order_publish( t, s, order, intent, m->t_origin );
     sf_tile_count( t, s->counter[C_ACCEPTED], 1 );
     return;
   }
   sf_tile_count( t, s->counter[C_DENIED], 1 );
   sf_tile_count( t, s->counter[C_DENY + reason], 1 );
-  if( sf_tile_credit( t, s->out_denied ) )
-    publish( t, s->out_denied, SF_MSG_DENIED, &denied, sizeof( denied ), denied.bot, m->t_origin );
+  if( sf_tile_may_publish( t, s->out_denied ) ) denied_publish( t, s, &denied, m->t_origin );
 }
 
 /* -- the books ------------------------------------------------------------ */

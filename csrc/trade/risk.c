@@ -224,7 +224,7 @@ static verdict_t check_result( sf_risk_t const * r, sf_intent_t const * i, sf_ri
   } while( 0 )
 
 /* All checks in their order; reserves if all pass. */
-static verdict_t gate( sf_risk_t * r, sf_intent_t const * i, sf_risk_view_t const * v, sf_order_t * order ) {
+static verdict_t gate( sf_risk_t * r, sf_intent_t const * i, sf_risk_view_t const * v, uint64_t * order ) {
   CHECK( check_kill( r, i, v ) );
   CHECK( check_trading( r, v ) );
   CHECK( check_form( r, i, v ) );
@@ -249,9 +249,8 @@ static verdict_t gate( sf_risk_t * r, sf_intent_t const * i, sf_risk_view_t cons
   CHECK( check_result( r, i, v, cost ) );
 
   uint32_t at       = r->open_cnt++;
-  order->order      = r->run << 32 | ++r->order_cnt;
-  order->intent     = *i;
-  r->open_order[at] = order->order;
+  *order            = r->run << 32 | ++r->order_cnt;
+  r->open_order[at] = *order;
   r->open[at]       = ( sf_risk_open_t ){ .value    = value,
                                           .cost     = cost,
                                           .lamports = paid_in_lamports( i ),
@@ -267,7 +266,7 @@ static verdict_t gate( sf_risk_t * r, sf_intent_t const * i, sf_risk_view_t cons
   PASS;
 }
 
-uint32_t sf_risk_gate( sf_risk_t * r, sf_intent_t const * intent, sf_risk_view_t const * v, sf_order_t * order,
+uint32_t sf_risk_gate( sf_risk_t * r, sf_intent_t const * intent, sf_risk_view_t const * v, uint64_t * order,
                        sf_denied_t * denied ) {
   day_roll( r, v->utc_ns );
   bucket_fill( r, v->now_ns );

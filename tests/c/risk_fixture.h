@@ -15,7 +15,7 @@ static sf_risk_t * r;
 static sf_risk_view_t view;
 static fixture_update_t pools[SF_HOP_MAX];
 static sf_intent_t intent;
-static sf_order_t order;
+static uint64_t order; /* number of the last one */
 static sf_denied_t denied;
 static uint64_t number; /* of the last intent */
 
@@ -116,7 +116,7 @@ static inline void swap( uint64_t amount, int sell ) {
 static inline uint32_t gate( void ) { return sf_risk_gate( r, &intent, &view, &order, &denied ); }
 
 static inline sf_fill_t fill( uint8_t outcome, int64_t delta_in, int64_t delta_out, uint64_t fee ) {
-  return ( sf_fill_t ){ .order          = order.order,
+  return ( sf_fill_t ){ .order          = order,
                         .intent         = intent.intent,
                         .bot            = intent.bot,
                         .outcome        = outcome,

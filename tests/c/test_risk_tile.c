@@ -87,8 +87,9 @@ static void test_tile( void ) {
   send( "intent.arb", SF_MSG_INTENT, &intent, sizeof( intent ) );
   assert( sf_rig_read( rig, "order", &got, sizeof( got ) ) == 1 && got.m.length == sizeof( sf_order_t ) &&
           got.m.kind == SF_MSG_ORDER );
-  memcpy( &order, got.payload, sizeof( order ) );
-  assert( order.order == ( 1UL << 32 | 1 ) && !memcmp( &order.intent, &intent, sizeof( intent ) ) );
+  sf_order_t made;
+  memcpy( &made, got.payload, sizeof( made ) );
+  assert( made.order == ( 1UL << 32 | 1 ) && !memcmp( &made.intent, &intent, sizeof( intent ) ) );
 
   /* a buy of token 0, first without a verdict, then with one */
   sf_intent_t kept = intent;
@@ -105,13 +106,13 @@ static void test_tile( void ) {
   intent.intent++;
   send( "intent.arb", SF_MSG_INTENT, &intent, sizeof( intent ) );
   assert( sf_rig_read( rig, "order", &got, sizeof( got ) ) == 1 );
-  memcpy( &order, got.payload, sizeof( order ) );
+  memcpy( &order, got.payload, sizeof( order ) ); /* its number */
   sf_fill_t none = fill( SF_FILL_EXPIRED, 0, 0, 0 );
   send( "fill", SF_MSG_FILL, &none, sizeof( none ) );
   kept.intent = intent.intent;
   cycle( G );
-  intent      = kept;
-  order.order = 1UL << 32 | 1;
+  intent = kept;
+  order  = 1UL << 32 | 1;
 
   sf_turn_t turn = { 0 };
   send( "intent.arb", SF_MSG_TURN, &turn, sizeof( turn ) ); /* not for risk */
