@@ -45,6 +45,7 @@ ALONE = {
     "quote": "an exact quote of a random pool",
     "risk_batch": "a thousand intents through the risk tile, an order",
     "risk_release": "their fills, a fill",
+    "order_path": "a thousand intents through risk and build, an order",
 }
 STEADY = {
     "steady_to_order": "bytes intended in the slot to the order, 50,000 swaps/s",
@@ -64,6 +65,7 @@ TARGETS = {
     "steady_to_order": [Target("p50 at most 500 ns", most=500)],
     "steady_to_signed": [Target("p50 at most 16 us, signing on the spot", most=16_000)],
     "risk_batch": [Target("over 2 M orders/s in a batch of 1,000", most=500)],
+    "order_path": [Target("over 2 M orders/s through risk and build", most=500)],
     "risk_gate": [Target("over 10 M orders/s", most=100)],
     "quiet_search": [Target("under 100 ns", most=100)],
     "quote": [Target("under 5 ns", most=5)],

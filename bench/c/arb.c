@@ -36,7 +36,7 @@ static void rig_open( void ) {
   sf_rig_table( rig, "chain", 0, sizeof( sf_chain_row_t ), 1 );
   risk_tables( 16 );
   DO( sf_rig_start( rig ) );
-  chain_write();
+  chain_write( 1000 * SOL );
 }
 
 static fixture_update_t pool[2];

@@ -31,6 +31,10 @@
   "max_open_lamports=100000000000\nmax_open_orders=8\nmax_daily_loss_lamports=1000000000000\n" \
   "max_daily_fee_lamports=1000000000000\n"
 
+/* of build, without wallet and ladder */
+#define BUILD_PARAMS \
+  "cu_limit_base=5000\ncu_limit_per_hop=80000\ncu_price_micro_lamports=0\nmax_blockhash_age_ms=150000\n"
+
 static sf_rig_t * rig;
 
 /* What `take` took. */
@@ -46,15 +50,15 @@ static inline void risk_tables( uint32_t tokens ) {
   sf_rig_table( rig, "limits", "risk", sizeof( sf_limit_row_t ), 1 );
 }
 
-/* A chain on which nothing expires. */
-static inline void chain_write( void ) {
+/* A chain on which nothing expires, and what the wallet holds there. */
+static inline void chain_write( uint64_t wallet_lamports ) {
   sf_chain_row_t chain = { .slot                    = 1,
                            .block_height            = 1,
                            .last_valid_block_height = 1000000,
                            .blockhash_slot          = 1,
                            .blockhash_ns            = sf_clock_ns(),
                            .blockhash               = { 7 },
-                           .wallet_lamports         = 1000 * SOL };
+                           .wallet_lamports         = wallet_lamports };
   DO( sf_table_write( sf_rig_table_of( rig, "chain" ), 0, &chain ) );
 }
 

@@ -110,10 +110,7 @@ static void link_add( char const * name, char const * producer, uint32_t depth, 
 static void rig_open( int with_sign ) {
   char arb[512], wallet[SF_PUBKEY_TEXT_MAX], build[512], sign[512];
   key_make( wallet );
-  snprintf( build, sizeof( build ),
-            "wallet=%s\ncu_limit_base=5000\ncu_limit_per_hop=80000\ncu_price_micro_lamports=0\n"
-            "max_blockhash_age_ms=150000\nladder=%d\n",
-            wallet, with_sign == AHEAD );
+  snprintf( build, sizeof( build ), BUILD_PARAMS "wallet=%s\nladder=%d\n", wallet, with_sign == AHEAD );
   snprintf( sign, sizeof( sign ),
             "key_path=%s\nmax_amount_lamports=100000000000\nmax_fee_lamports=2000000\nmax_tip_lamports=0\n"
             "max_signatures_per_second=1000000\nprograms=CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C\n"
@@ -147,7 +144,7 @@ static void rig_open( int with_sign ) {
   sf_rig_table( rig, "chain", 0, sizeof( sf_chain_row_t ), 1 );
   risk_tables( 1024 );
   DO( sf_rig_start( rig ) );
-  chain_write();
+  chain_write( 1000 * SOL );
 }
 
 static void raw_send( fixture_account_t const * a ) {
@@ -456,7 +453,7 @@ static void gate_alone( void ) {
     amount = q.amount_out;
   }
   intent.min_out = amount;
-  sf_order_t order;
+  uint64_t order;
   sf_denied_t denied;
   uint64_t chunk[CHUNKS];
   for( uint32_t k = 0; k < CHUNKS; k++ ) {
@@ -469,7 +466,7 @@ static void gate_alone( void ) {
                  denied.allowed );
         exit( 1 );
       }
-      sf_fill_t fill = { .order = order.order, .bot = BOT, .outcome = SF_FILL_EXPIRED };
+      sf_fill_t fill = { .order = order, .bot = BOT, .outcome = SF_FILL_EXPIRED };
       sf_risk_fill( r, &fill, 0 );
     }
     chunk[k] = sf_clock_ns() - start;
