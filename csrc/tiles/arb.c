@@ -68,6 +68,7 @@ typedef struct arb {
   uint64_t slot;      /* newest of the market */
   uint32_t token_end; /* tokens [0,token_end) have been compared with base_mint */
   uint32_t under_way_cnt;
+  uint32_t unheld; /* 1 = the pools of the last one are not held yet */
   under_way_t under_way[UNDER_WAY];
   uint64_t too_large[TOO_LARGE]; /* route keys */
   uint64_t too_large_bits[8];    /* one of 512 for each: mostly none, and a line that stays near */
@@ -252,10 +253,8 @@ static void intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, pl
   *u = ( under_way_t ){ .intent = i->intent, .slot = a->slot, .route = p->key, .hop_cnt = route->hop_cnt };
   if( a->seeds.loss_bps ) ladder_ask( t, a, route, u->route, i );
   sf_tile_publish( t, a->out, slot, SF_MSG_INTENT, sizeof( *i ), (uint32_t)a->bot, m->t_origin );
-  for( uint32_t h = 0; h < route->hop_cnt; h++ ) {
-    u->pool[h] = route->edge[h] >> 1;
-    sf_cycles_hold( &a->cycles, u->pool[h], 1 );
-  }
+  for( uint32_t h = 0; h < route->hop_cnt; h++ ) u->pool[h] = route->edge[h] >> 1;
+  a->unheld = 1;
   sf_tile_count( t, a->counter[C_INTENTS], 1 );
 }
 
@@ -313,8 +312,17 @@ static void on_fill( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
                     f->outcome == SF_FILL_DROPPED && f->error == SF_REFUSE_SIZE );
 }
 
+/* Holds the pools of the last intent: before anything else happens here, but not while its way to an order waits. */
+static void intent_hold( arb_t * a ) {
+  if( __builtin_expect( !a->unheld, 1 ) ) return;
+  under_way_t const * u = &a->under_way[a->under_way_cnt - 1];
+  for( uint32_t h = 0; h < u->hop_cnt; h++ ) sf_cycles_hold( &a->cycles, u->pool[h], 1 );
+  a->unheld = 0;
+}
+
 static void arb_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   arb_t * a = sf_tile_state( t );
+  intent_hold( a );
   switch( a->in_kind[in] ) {
   case IN_MARKET: on_market( t, a, m ); return;
   case IN_DENIED: {
@@ -330,6 +338,7 @@ static void arb_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
 /* A line more of what searches read, and the slot of the next intent. */
 static int arb_poll( sf_tile_t * t ) {
   arb_t * a = sf_tile_state( t );
+  intent_hold( a );
   sf_cycles_warm( &a->cycles );
   sf_tile_prefetch( t, a->out, INTENT_BYTES );
   return 0;
