@@ -119,8 +119,10 @@ static void batch_weigh( sf_cycles_t const * c, batch_t * b, sf_cycle_list_t * l
     at[0]  = p > key[0] ? i : at[0];
     key[0] = p > key[0] ? p : key[0];
   }
-  for( list->cnt = 0; list->cnt < SF_CYCLE_BEST && key[list->cnt] > 0.; list->cnt++ )
-    list->cycle[list->cnt] = b->cycle[at[list->cnt]];
+  /* as many as there are, which is known before any is weighed: nearly all of them earn */
+  list->cnt = b->cnt < SF_CYCLE_BEST ? b->cnt : SF_CYCLE_BEST;
+  for( uint32_t i = 0; i < SF_CYCLE_BEST; i++ ) list->cycle[i] = b->cycle[at[i]];
+  while( __builtin_expect( list->cnt && !( key[list->cnt - 1] > 0. ), 0 ) ) list->cnt--;
   b->least = key[SF_CYCLE_BEST - 1];
 }
 
