@@ -103,10 +103,10 @@ int sf_pump_fun_global_decode( uint8_t const * data, uint32_t len, sf_pump_fun_g
   return 0;
 }
 
-/* What is fixed in the short way. */
-static void short_ready( sf_pump_fun_state_t * s ) {
-  uint64_t most = sf_pump_rates_ready( &s->rates, &s->small_rates );
-  int fits      = s->virtual_token <= SF_SMALL_MAX && s->real_token < s->virtual_token && s->virtual_quote &&
+/* What is fixed in the short way.  `most`: of the rates, if they are worked out already. */
+static void short_ready( sf_pump_fun_state_t * s, uint64_t most ) {
+  if( !most ) most = sf_pump_rates_ready( &s->rates, &s->small_rates );
+  int fits = s->virtual_token <= SF_SMALL_MAX && s->real_token < s->virtual_token && s->virtual_quote &&
              s->virtual_quote <= most && s->virtual_quote <= s->virtual_token;
   if( !fits || sf_pump_fun_over( s ) || s->rates.lp ) most = 0;
   s->small[0] = most ? SF_SMALL_MAX : 0;
@@ -129,9 +129,10 @@ int sf_pump_fun_price( sf_pump_fun_state_t * s, sf_pump_fun_global_t const * glo
   if( !memcmp( s->creator, nobody, 32 ) ) rates.creator = 0;
   int err = sf_pump_rates_check( 0, rates.protocol, rates.creator, "pump.fun curve", CURVE_CREATOR_BPS );
   if( err ) return err;
+  uint64_t most = memcmp( &s->rates, &rates, sizeof( rates ) ) ? 0 : s->small[1];
   s->rates      = rates;
   s->recipients = global->recipients;
-  short_ready( s );
+  short_ready( s, most );
   return 0;
 }
 
@@ -145,7 +146,7 @@ void sf_pump_fun_reserves_set( sf_pump_fun_state_t * s, uint64_t virtual_token, 
     .real_quote    = real_quote,
     .rates         = { .protocol = protocol_bps, .creator = creator_bps, .floor = floor != 0 },
   };
-  short_ready( s );
+  short_ready( s, 0 );
 }
 
 /* -- quotes --------------------------------------------------------------- */

@@ -92,9 +92,11 @@ static int decode( void * work, uint32_t part, uint8_t const owner[32], uint8_t 
     return sf_err_set( SF_ERR_DATA, "pump.fun curve: what it is quoted in changed (offset 83)" );
   memcpy( made.mint, s->mint, 32 );
   memcpy( made.program, s->program, 64 );
-  made.rates      = s->rates;
-  made.recipients = s->recipients;
-  *s              = made;
+  memcpy( made.small, s->small, sizeof( made.small ) );
+  made.rates       = s->rates;
+  made.small_rates = s->small_rates;
+  made.recipients  = s->recipients;
+  *s               = made;
   return 0;
 }
 

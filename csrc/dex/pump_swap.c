@@ -141,6 +141,22 @@ int sf_pump_swap_global_decode( uint8_t const * data, uint32_t len, sf_pump_swap
   return 0;
 }
 
+/* What is fixed in the short way.  `most`: of the rates, if they are worked out already. */
+static void short_ready( sf_pump_swap_state_t * s, uint64_t most ) {
+  if( !most ) most = sf_pump_rates_ready( &s->rates, &s->small_rates );
+  int fits = s->base && s->base <= SF_SMALL_MAX && s->room[0] >= UINT64_MAX - SF_SMALL_MAX && s->quote &&
+             s->quote <= most && s->room[1] >= UINT64_MAX - SF_SMALL_MAX;
+  if( !fits ) most = 0;
+  s->small[0] = most ? SF_SMALL_MAX : 0;
+  s->small[1] = most;
+  s->product  = (sf_u128_t)s->base * s->quote + ( s->quote ? s->quote - 1 : 0 );
+  /* a sale takes at most quote/base more out of the curve than was looked for; of more than half of the reserve nobody
+     asks, and below that B+in is at most 2B */
+  uint64_t more = most ? s->quote / s->base : 0;
+  s->sale_most  = most && s->payable > more ? s->payable - more : 0;
+  if( s->sale_most > s->quote / 2 ) s->sale_most = s->quote / 2;
+}
+
 int sf_pump_swap_price( sf_pump_swap_state_t * s, uint64_t base, uint64_t quote, uint64_t supply,
                         sf_pump_swap_global_t const * global, sf_pump_fee_config_t const * config ) {
   static uint8_t const nobody[32];
@@ -162,6 +178,7 @@ int sf_pump_swap_price( sf_pump_swap_state_t * s, uint64_t base, uint64_t quote,
   if( !memcmp( s->coin_creator, nobody, 32 ) ) rates.creator = 0;
   int err = sf_pump_rates_check( rates.lp, rates.protocol, rates.creator, "pump swap pool", POOL_CREATOR_BPS );
   if( err ) return err;
+  uint64_t most = memcmp( &s->rates, &rates, sizeof( rates ) ) ? 0 : s->small[1];
   s->base       = base;
   s->quote      = (uint64_t)effective;
   s->payable    = quote - s->kept;
@@ -172,24 +189,11 @@ int sf_pump_swap_price( sf_pump_swap_state_t * s, uint64_t base, uint64_t quote,
   s->no_sales   = global->no_sales;
   s->recipients = global->recipients;
   s->v2         = global->v2;
-  sf_pump_swap_ready( s );
+  short_ready( s, most );
   return 0;
 }
 
-void sf_pump_swap_ready( sf_pump_swap_state_t * s ) {
-  uint64_t most = sf_pump_rates_ready( &s->rates, &s->small_rates );
-  int fits      = s->base && s->base <= SF_SMALL_MAX && s->room[0] >= UINT64_MAX - SF_SMALL_MAX && s->quote &&
-             s->quote <= most && s->room[1] >= UINT64_MAX - SF_SMALL_MAX;
-  if( !fits ) most = 0;
-  s->small[0] = most ? SF_SMALL_MAX : 0;
-  s->small[1] = most;
-  s->product  = (sf_u128_t)s->base * s->quote + ( s->quote ? s->quote - 1 : 0 );
-  /* a sale takes at most quote/base more out of the curve than was looked for; of more than half of the reserve nobody
-     asks, and below that B+in is at most 2B */
-  uint64_t more = most ? s->quote / s->base : 0;
-  s->sale_most  = most && s->payable > more ? s->payable - more : 0;
-  if( s->sale_most > s->quote / 2 ) s->sale_most = s->quote / 2;
-}
+void sf_pump_swap_ready( sf_pump_swap_state_t * s ) { short_ready( s, 0 ); }
 
 /* -- quotes --------------------------------------------------------------- */
 

@@ -104,8 +104,8 @@ int sf_raydium_cpmm_config_decode( uint8_t const * data, uint32_t len, sf_raydiu
   return 0;
 }
 
-/* What is fixed in the short way, which knows neither creator's nor transfer fees. */
-static void short_ready( sf_raydium_cpmm_state_t * s ) {
+/* Works out the rates of the short way; returns the greatest amount that they may be taken of. */
+static uint64_t rates_ready( sf_raydium_cpmm_state_t * s ) {
   uint32_t trade         = s->rates.trade;
   uint64_t small         = SF_SMALL_MAX;
   uint64_t const limit[] = { sf_rate_up_ready( trade, PPM, &s->trade ),
@@ -114,9 +114,16 @@ static void short_ready( sf_raydium_cpmm_state_t * s ) {
                              sf_rate_down_ready( s->rates.fund, PPM, &s->fund ) };
   for( uint32_t i = 0; i < sizeof( limit ) / sizeof( limit[0] ); i++ )
     if( limit[i] < small ) small = limit[i];
+  return small;
+}
+
+/* What is fixed in the short way, which knows neither creator's nor transfer fees.  `small` says that the rates are
+   worked out already, and for which amounts. */
+static void short_ready( sf_raydium_cpmm_state_t * s, uint64_t small ) {
+  if( !small ) small = rates_ready( s );
   for( uint32_t side = 0; side < 2; side++ )
     if( !s->reserve[side] || s->amount[side] > SF_SMALL_MAX || s->transfer_fee[side].bps ) small = 0;
-  s->small = trade && !s->creator_fee ? small : 0;
+  s->small = s->rates.trade && !s->creator_fee ? small : 0;
 }
 
 int sf_raydium_cpmm_price( sf_raydium_cpmm_state_t * s, uint64_t amount_a, uint64_t amount_b,
@@ -124,13 +131,14 @@ int sf_raydium_cpmm_price( sf_raydium_cpmm_state_t * s, uint64_t amount_a, uint6
   if( amount_a < s->owed[0] || amount_b < s->owed[1] )
     return sf_err_set( SF_ERR_DATA, "raydium cpmm pool: vaults of %lu and %lu owe %lu and %lu in fees", amount_a,
                        amount_b, s->owed[0], s->owed[1] );
+  uint64_t small = memcmp( &s->rates, config, sizeof( *config ) ) ? 0 : s->small;
   s->amount[0]   = amount_a;
   s->amount[1]   = amount_b;
   s->reserve[0]  = amount_a - s->owed[0];
   s->reserve[1]  = amount_b - s->owed[1];
   s->rates       = *config;
   s->creator_fee = s->creator_fee_enabled ? config->creator : 0;
-  short_ready( s );
+  short_ready( s, small );
   return 0;
 }
 
