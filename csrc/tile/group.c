@@ -103,7 +103,7 @@ int sf_group_step( sf_group_t * g ) {
     if( SF_UNLIKELY( sf_tile_halting( t ) ) ) sf_tile_finish( t );
     if( !work ) continue;
     total += work;
-    now = sf_clock_ns();
+    now = t->done;
   }
   return step_done( g, total );
 }

@@ -206,6 +206,7 @@ void sf_tile_prefetch( sf_tile_t * t, uint32_t out, uint32_t bytes ) {
 void sf_tile_publish( sf_tile_t * t, uint32_t out, sf_message_t * slot, uint16_t kind, uint16_t length, uint32_t tag,
                       uint64_t t_origin ) {
   uint64_t t_pub = sf_clock_ns();
+  t->done        = t_pub;
   sf_link_publish( t->out + out, slot, kind, length, tag, t_origin, t_pub );
   t->count[SF_COUNTER_MESSAGES_OUT]++;
   if( t_origin && t_pub > t_origin ) sf_hist_add( &t->cnc->hist[SF_HIST_ORIGIN], t_pub - t_origin );

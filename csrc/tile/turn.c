@@ -229,22 +229,25 @@ int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
     work  = ops->poll( t );
     ready = !work || sf_tile_ready( t, 1 );
   }
+  t->done = 0;
   if( ops->msg ) {
     sf_message_t const * m;
     uint32_t in;
     while( ready && !t->failed && ( m = sf_tile_take( t, t->message, t->message_bytes, &in, 1 ) ) && !t->failed ) {
+      t->done = 0;
       ops->msg( t, in, m );
       if( SF_LIKELY( !t->tape ) ) { /* what a tape has was published in another run */
-        uint64_t done = sf_clock_ns();
-        if( done > m->t_pub ) sf_hist_add( &t->cnc->hist[SF_HIST_STAGE], done - m->t_pub );
-        if( !work && now > m->t_pub ) sf_hist_add( &t->cnc->hist[SF_HIST_WAIT], now - m->t_pub );
+        if( !t->done ) t->done = sf_clock_ns();
+        if( t->done > m->t_pub ) sf_hist_add( &t->cnc->hist[SF_HIST_STAGE], t->done - m->t_pub );
+        if( !work && now >= m->t_pub ) sf_hist_add( &t->cnc->hist[SF_HIST_WAIT], now - m->t_pub );
       }
       work++;
       ready = sf_tile_ready( t, 1 );
     }
   }
-  if( work && t->count[SF_COUNTER_BUSY_TURNS]++ % SAMPLE == 0 )
-    sf_hist_add( &t->cnc->hist[SF_HIST_TURN], sf_clock_ns() - now );
+  if( !work ) return 0;
+  if( !t->done ) t->done = sf_clock_ns();
+  if( t->count[SF_COUNTER_BUSY_TURNS]++ % SAMPLE == 0 ) sf_hist_add( &t->cnc->hist[SF_HIST_TURN], sf_clock_ns() - now );
   return work;
 }
 

@@ -32,7 +32,8 @@ struct sf_tile {
   sf_message_t * message; /* private copy that msg gets */
   uint64_t message_bytes;
   void * state;
-  uint64_t now; /* engine clock at the start of the turn */
+  uint64_t now;  /* engine clock at the start of the turn */
+  uint64_t done; /* at the end of the last one that did something; a message that publishes is done with that */
   uint64_t house_at;
   uint64_t wake_at; /* of sf_tile_wake_in, UINT64_MAX = none */
   uint64_t burst;

@@ -44,7 +44,7 @@ SF_ASSERT( sizeof(sf_hist_t)==32+8*976 )
 #define SF_COUNTER_FIRST_OWN          7 /* the tile's own begin here */
 
 #define SF_HIST_TURN   0 /* ns of a turn that had work (sampled) */
-#define SF_HIST_STAGE  1 /* ns from the in-message's t_pub to this tile being done with it */
+#define SF_HIST_STAGE  1 /* ns from the in-message's t_pub to this tile being done with it: its last publish, if there is one */
 #define SF_HIST_ORIGIN 2 /* ns from the in-message's t_origin to this tile's publish caused by it */
 #define SF_HIST_WAIT   3 /* ns from the t_pub of a turn's first in-message to this tile beginning with it */
 #define SF_HIST_MAX    4
