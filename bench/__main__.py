@@ -5,7 +5,7 @@
     python -m bench compare A B [--fail-over 10%]                what became slower from report A to report B
     python -m bench turns DIR [CASE ...]                         the same from checkout DIR to this, in turns
     python -m bench prove-compare [--trials 10]                  whether compare finds a tenth, and only that
-    python -m bench baseline REPORT                              bench/baseline.json, which short runs are held against
+    python -m bench baseline REPORT                              its cases into bench/baseline.json, for short runs
     python -m bench html REPORT [FILE]                           the report as one page
     python -m bench figures [--check]                            the documents' figures from bench/report.json
 
@@ -160,7 +160,7 @@ def _baseline(arguments: Sequence[str]) -> int:
     parser.add_argument("report", type=Path)
     options = parser.parse_args(arguments)
     try:
-        ratios = compare.baseline(Report.load(options.report))
+        ratios = json.loads(BASELINE.read_text()) | compare.baseline(Report.load(options.report))
     except (OSError, ValueError) as error:
         print(f"bench baseline: {error}", file=sys.stderr)
         return 2
