@@ -13,7 +13,10 @@
 #define ROOM_MAX   ( sizeof( sf_pool_update_t ) + SF_POOL_STATE_MAX )
 #define BATCH      ( SF_CYCLE_BEST + 8 ) /* cycles weighed together, the best so far among them */
 #define HOT_LINES  5                     /* of an update: its head and what begins its state */
-#define FROM       0                     /* of best: from the base token */
+#define NEARLY_4   3.9999                /* less than 4, and less than 1, by more than what rounding is */
+#define NEARLY_1   .9999
+#define ROUNDING   1e-12
+#define FROM       0 /* of best: from the base token */
 #define TO         1
 
 static inline uint32_t edge_from( sf_cycles_t const * c, uint32_t e ) {
@@ -126,12 +129,14 @@ static void batch_weigh( sf_cycles_t const * c, batch_t * b, sf_cycle_list_t * l
   b->least = key[SF_CYCLE_BEST - 1];
 }
 
-/* Says if R*v / (1 + D*v) could earn more than the least of the best so far, for any D that is not below this one.  Its
-   profit is (sqrt(R)-1)^2 / D at most, and sqrt(R)-1 is at most (R-1)/2.  Generous by more than what rounding is, so that
-   none is left out that weighing would take. */
-static inline uint32_t worth( batch_t const * b, double R, double D ) {
-  double over = R - 1. + 1e-12;
-  return over * over > 3.9999 * b->least * D;
+/* Says if R*v / (1 + D*v) could earn more than the least of the best so far, for any D that is not below this one and any v
+   up to most.  Its profit is (sqrt(R)-1)^2 / D at most, and sqrt(R)-1 lies between x/2 - x^2/8 and x/2, with x = R-1; where
+   the best v, (sqrt(R)-1) / D, is above most, it is what most gives.  Generous by more than what rounding is, so that none
+   is left out that weighing would take. */
+static inline uint32_t worth( batch_t const * b, double R, double D, double most ) {
+  double over = R - 1. + ROUNDING, taken = D * most;
+  uint32_t top = over * over > NEARLY_4 * b->least * D, capped = over * ( .5 - .125 * over ) > taken;
+  return top & ( !capped | ( most * ( over - taken ) > NEARLY_1 * b->least * ( 1. + taken ) ) );
 }
 
 /* Makes room in a full batch. */
@@ -383,7 +388,7 @@ static void search_end( sf_cycles_t * c, uint32_t edge, uint32_t token, uint32_t
     /* depth of the two hops: of the first two, or of the last two behind one of rate 1; as that one's rate is above
        1/both where the cycle earns, their part of the whole is not below two/both */
     double both = r * all[i], two = way == TO ? d + r * depth[i] : depth[i] + all[i] * d;
-    if( !worth( b, both * c->best[way][next], way == TO ? two : two / both ) ) continue;
+    if( !worth( b, both * c->best[way][next], way == TO ? two : two / both, c->max_input ) ) continue;
     for( uint32_t k = c->first[next]; k < c->end_base[next]; k++ ) {
       double R      = both * all[k];
       uint32_t good = R > 1.;
@@ -392,7 +397,7 @@ static void search_end( sf_cycles_t * c, uint32_t edge, uint32_t token, uint32_t
         return;
       }
       work -= good;
-      good &= worth( b, R, way == TO ? two + both * depth[k] : depth[k] + all[k] * two );
+      good &= worth( b, R, way == TO ? two + both * depth[k] : depth[k] + all[k] * two, c->max_input );
       if( way == TO ) consider( c, edge, middle, c->edge[k], good, b, list );
       else consider( c, c->edge[k] ^ 1, middle, edge, good, b, list );
     }
@@ -407,7 +412,7 @@ static void search_middle( sf_cycles_t * c, uint32_t edge, uint32_t x, uint32_t 
   if( c->hop_max == 2 || __builtin_expect( !( c->best[FROM][x] * r * c->best[TO][y] > 1. ), 1 ) ) return;
   for( uint32_t i = c->first[x]; i < c->end_base[x]; i++ ) {
     double both = c->rate[FROM][i] * r, two = c->depth[FROM][i] + c->rate[FROM][i] * d;
-    if( !( both * c->best[TO][y] > 1. ) || !worth( b, both * c->best[TO][y], two ) ) continue;
+    if( !( both * c->best[TO][y] > 1. ) || !worth( b, both * c->best[TO][y], two, c->max_input ) ) continue;
     for( uint32_t k = c->first[y]; k < c->end_base[y]; k++ ) {
       double R      = both * c->rate[TO][k];
       uint32_t good = R > 1.;
@@ -416,7 +421,7 @@ static void search_middle( sf_cycles_t * c, uint32_t edge, uint32_t x, uint32_t 
         return;
       }
       work -= good;
-      good &= worth( b, R, two + both * c->depth[TO][k] );
+      good &= worth( b, R, two + both * c->depth[TO][k], c->max_input );
       consider( c, c->edge[i] ^ 1, edge, c->edge[k], good, b, list );
     }
   }
