@@ -7,8 +7,8 @@
 #include "shm/table.h"
 
 /* sf_pool_row_read copies the head of a row and so many bytes of the state behind it as `wanted` says of that head (at most
-   its state_bytes, also of one that is torn and will be read again); what follows stays as it was in `out`.  Returns 0, or as sf_table_read;
-   SF_ERR_EMPTY also if the row holds no pool.  Hot. */
+   its state_bytes, also of one that is torn and will be read again); what follows stays as it was in `out`.  Returns 0, or
+   as sf_table_read; SF_ERR_EMPTY also if the row holds no pool.  Hot. */
 typedef uint32_t sf_pool_row_wanted_t( sf_pool_update_t const * update );
 int sf_pool_row_read( sf_table_t const * pools, uint32_t pool, sf_pool_row_wanted_t * wanted, sf_pool_row_t * out );
 
