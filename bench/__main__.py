@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -56,6 +57,19 @@ REPORTS = ROOT / "var" / "bench"
 BASELINE = ROOT / "bench" / "baseline.json"
 
 
+def _unusable(out: Path) -> str:
+    """Why a report cannot be kept there; empty if it can: a wrong place would be found only after the first case."""
+    if out.suffix in (".html", ".hlog"):
+        return f"{out}: the report is JSON, its page and histograms lie beside it; name it {out.with_suffix('.json')}"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return f"{out}: {error.strerror}; name another file"
+    if out.is_dir() or not os.access(out if out.exists() else out.parent, os.W_OK):
+        return f"{out}: cannot be written; name another file"
+    return ""
+
+
 def _measure(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     texts = "\n".join(f"{name:<10}{cases.module(name).TEXT}" for name in CASES)
@@ -72,6 +86,9 @@ def _measure(arguments: Sequence[str]) -> int:
             print(f"bench: there is no case {name}; there are {', '.join(CASES)}", file=sys.stderr)
             return 2
     out = options.out or REPORTS / f"{time.strftime('%Y%m%dT%H%M%S')}.json"
+    if why := _unusable(out):
+        print(f"bench: --out {why}", file=sys.stderr)
+        return 2
 
     def done(report: Report) -> None:
         report.save(out)
@@ -98,11 +115,7 @@ def _compare(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--all", action="store_true", help="also list what did not change")
     options = parser.parse_args(arguments)
-    try:
-        return _judged(Report.load(options.a), Report.load(options.b), options.fail_over, everything=options.all)
-    except (OSError, ValueError) as error:
-        print(f"bench compare: {error}", file=sys.stderr)
-        return 2
+    return _judged(Report.load(options.a), Report.load(options.b), options.fail_over, everything=options.all)
 
 
 def _judged(a: Report, b: Report, over: float, *, everything: bool) -> int:
@@ -124,18 +137,14 @@ def _turns(arguments: Sequence[str]) -> int:
     parser.add_argument("--fail-over", type=compare.percent, default=0.05, metavar="PERCENT")
     parser.add_argument("--all", action="store_true", help="also list what did not change")
     options = parser.parse_args(arguments)
-    try:
-        theirs, ours = turns.measure(
-            options.dir.resolve(), options.cases, options.times, lambda line: print(line, file=sys.stderr, flush=True)
-        )
-        stem = REPORTS / time.strftime("%Y%m%dT%H%M%S")
-        theirs.save(stem.with_name(f"{stem.name}-theirs.json"))
-        ours.save(stem.with_name(f"{stem.name}-ours.json"))
-        print(f"{stem}-theirs.json, {stem.name}-ours.json")
-        return _judged(theirs, ours, options.fail_over, everything=options.all)
-    except (ProgramError, OSError, ValueError) as error:
-        print(f"bench turns: {error}", file=sys.stderr)
-        return 2
+    theirs, ours = turns.measure(
+        options.dir.resolve(), options.cases, options.times, lambda line: print(line, file=sys.stderr, flush=True)
+    )
+    stem = REPORTS / time.strftime("%Y%m%dT%H%M%S")
+    theirs.save(stem.with_name(f"{stem.name}-theirs.json"))
+    ours.save(stem.with_name(f"{stem.name}-ours.json"))
+    print(f"{stem}-theirs.json, {stem.name}-ours.json")
+    return _judged(theirs, ours, options.fail_over, everything=options.all)
 
 
 def _prove_compare(arguments: Sequence[str]) -> int:
@@ -145,13 +154,7 @@ def _prove_compare(arguments: Sequence[str]) -> int:
     parser.add_argument("--stage", default="sign", help="book, arb, risk, build or sign")
     parser.add_argument("--percent", type=compare.percent, default=0.1, help="how much longer it takes (10%%)")
     options = parser.parse_args(arguments)
-    try:
-        proved = prove_compare.prove(
-            options.trials, options.stage, options.percent, lambda line: print(line, flush=True)
-        )
-    except (ProgramError, KeyError) as error:
-        print(f"bench prove-compare: {error}", file=sys.stderr)
-        return 2
+    proved = prove_compare.prove(options.trials, options.stage, options.percent, lambda line: print(line, flush=True))
     return int(not proved)
 
 
@@ -159,11 +162,7 @@ def _baseline(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench baseline", description="Ratios that short runs are held against.")
     parser.add_argument("report", type=Path)
     options = parser.parse_args(arguments)
-    try:
-        ratios = json.loads(BASELINE.read_text()) | compare.baseline(Report.load(options.report))
-    except (OSError, ValueError) as error:
-        print(f"bench baseline: {error}", file=sys.stderr)
-        return 2
+    ratios = json.loads(BASELINE.read_text()) | compare.baseline(Report.load(options.report))
     BASELINE.write_text(json.dumps(ratios, indent=1) + "\n")
     print(BASELINE)
     return 0
@@ -174,13 +173,15 @@ def _html(arguments: Sequence[str]) -> int:
     parser.add_argument("report", type=Path)
     parser.add_argument("file", type=Path, nargs="?", help="default: beside the report")
     options = parser.parse_args(arguments)
-    try:
-        report = Report.load(options.report)
-    except (OSError, ValueError) as error:
-        print(f"bench html: {error}", file=sys.stderr)
-        return 2
+    report = Report.load(options.report)
     file = options.file or options.report.with_suffix(".html")
-    file.write_text(page.html(report))
+    if file.resolve() == options.report.resolve():
+        raise ValueError(f"{file} is the report itself; name another file for the page")
+    try:
+        html = page.html(report)
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"{options.report} is no report of the harness: {error}") from error
+    file.write_text(html)
     print(file)
     return 0
 
@@ -208,9 +209,15 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words and words[0] in COMMANDS:
+    if not words or words[0] not in COMMANDS:
+        return _measure(words)
+    try:
         return COMMANDS[words[0]](words[1:])
-    return _measure(words)
+    except OSError as error:
+        print(f"bench {words[0]}: {error.filename}: {error.strerror}; name another file", file=sys.stderr)
+    except (ProgramError, ValueError) as error:
+        print(f"bench {words[0]}: {error}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def _measured(checkout: Path, names: Sequence[str], out: Path) -> Report:
     command = [str(own if own.exists() else sys.executable), "-m", "bench", *names, "--out", str(out)]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     if not out.exists():
-        raise ProgramError(f"bench turns: {checkout} made no report: {done.stderr.strip()[-500:]}")
+        raise ProgramError(f"{checkout} made no report: {done.stderr.strip()[-500:]}")
     return Report.load(out)
 
 

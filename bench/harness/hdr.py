@@ -103,12 +103,15 @@ class Histogram:
         Raises:
             ValueError: it is not such a histogram.
         """
-        data = b64decode(text)
-        cookie, length = struct.unpack_from(">ii", data)
-        if cookie != COMPRESSED:
-            raise ValueError("not a compressed V2 histogram")
-        data = zlib.decompress(data[8 : 8 + length])
-        cookie, length, _, digits, _, _, _ = struct.unpack_from(">iiiiqqd", data)
+        try:
+            data = b64decode(text)
+            cookie, length = struct.unpack_from(">ii", data)
+            if cookie != COMPRESSED:
+                raise ValueError("not a compressed V2 histogram")
+            data = zlib.decompress(data[8 : 8 + length])
+            cookie, length, _, digits, _, _, _ = struct.unpack_from(">iiiiqqd", data)
+        except (struct.error, zlib.error) as error:
+            raise ValueError(f"a damaged histogram: {error}") from error
         if cookie != COOKIE or digits != DIGITS:
             raise ValueError("not a V2 histogram of three digits")
         made, bucket = cls(), 0

@@ -6,7 +6,7 @@ import statistics
 import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -40,7 +40,7 @@ class Floor(msgspec.Struct, frozen=True):
     """The machine's own limit that a result is held against."""
 
     name: str
-    value: float
+    value: Annotated[float, msgspec.Meta(gt=0)]
 
 
 class Rate(msgspec.Struct, frozen=True):

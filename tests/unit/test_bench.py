@@ -131,6 +131,50 @@ def test_facts_of_this_machine() -> None:
     assert {"mitigations", "virtual"} <= set(found) and all(found.values())
 
 
+# -- files that are not what they should be ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["AAAA", "!!!!not", Histogram.of([1]).encode()[:24], Histogram.of([1]).encode()[:-12]])
+def test_a_damaged_histogram_is_refused_by_name(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = latency("x", [Histogram.of([1, 2, 3])])
+    result.histogram = text
+    report([Case("c", "t", "m", results=[result])]).save(tmp_path / "r.json")
+    assert command.main(["html", str(tmp_path / "r.json")]) == 2
+    assert "r.json is no report of the harness" in capsys.readouterr().err
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_a_floor_of_nothing_is_no_report(tmp_path: Path) -> None:
+    result = Result(name="x", value=1.0, floor=Floor("f", 0.0), ratio=1.0)
+    report([Case("c", "t", "m", results=[result])]).save(tmp_path / "r.json")
+    with pytest.raises(ValueError, match=r"r\.json"):
+        Report.load(tmp_path / "r.json")
+
+
+def test_a_page_is_not_written_over_its_report_nor_where_it_cannot_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = tmp_path / "r.json"
+    report([]).save(made)
+    was = made.read_bytes()
+    assert command.main(["html", str(made), str(made)]) == 2
+    assert "is the report itself" in capsys.readouterr().err and made.read_bytes() == was
+    assert command.main(["html", str(made), str(tmp_path / "none" / "r.html")]) == 2
+    assert capsys.readouterr().err.endswith("r.html: No such file or directory; name another file\n")
+    assert command.main(["compare", str(made), str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"bench compare: {tmp_path}: Is a directory; name another file\n"
+
+
+@pytest.mark.parametrize("name", ["r.html", "r.hlog", "", "file/r.json"])
+def test_a_place_for_the_report_is_refused_before_it_is_measured(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cases, "report", lambda *_, **__: pytest.fail("measured"))
+    (tmp_path / "file").write_text("")
+    assert command.main(["link", "--out", str(tmp_path / name)]) == 2
+    assert str(tmp_path / name) in capsys.readouterr().err
+
+
 # -- comparison --------------------------------------------------------------------------------------------------------
 
 
