@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 
 from bench.harness.result import ROOT, Case, Report, Result
-from bench.harness.table import quantity, rate, value_text
+from bench.harness.table import quantity, rate, ratio_text, value_text
 
 REPORT = ROOT / "bench" / "report.json"
 DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "proof.md", ROOT / "docs" / "benchmarks.md")
@@ -31,8 +31,7 @@ def _figure(result: Result, name: str) -> str:
     if result.failed:
         return f"FAILED ({result.failed})"
     if name == "ratio" and result.ratio is not None and result.floor is not None:
-        shown = f"{result.ratio:.3g}" if result.ratio < 1000 else f"{result.ratio:,.0f}"
-        return f"{shown} × {result.floor.name}"
+        return ratio_text(result)
     if name == "value":
         return value_text(result)
     if name == "rate" and result.rate:

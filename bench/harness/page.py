@@ -10,7 +10,7 @@ from html import escape
 from bench.harness.floor import HICCUPS_HIGH
 from bench.harness.hdr import Histogram, bucket_range, log_lines
 from bench.harness.result import PER_NS, Case, Report, Result, Target
-from bench.harness.table import quantity, value_text
+from bench.harness.table import quantity, ratio_text, value_text
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 760, 300, 64, 34, 10
 LAST = 6
@@ -107,8 +107,7 @@ def _results(results: Sequence[Result]) -> str:
         group = result.group
         name = escape(result.name.removeprefix(f"{group} "))
         cells = [f"<td title='{escape(result.text, quote=True)}'>{name}{' (not ours)' if result.peer else ''}</td>"]
-        ratio = f"{result.ratio:,.3g} × {escape(result.floor.name)}" if result.ratio and result.floor else ""
-        cells += [f"<td>{ratio}</td>", f"<td><b>{escape(value_text(result))}</b></td>"]
+        cells += [f"<td>{escape(ratio_text(result))}</td>", f"<td><b>{escape(value_text(result))}</b></td>"]
         for key in ("p50", "p90", "p99", "p99.9", "p99.99", "max"):
             cells.append(f"<td>{quantity(result.percentiles[key]) if key in result.percentiles else ''}</td>")
         cells.append(f"<td class='words'>{_targets(result)}</td>")
@@ -132,7 +131,9 @@ def _case(case: Case) -> Iterator[str]:
     for group in dict.fromkeys(result.group for result in case.results):
         shown = [result for result in case.results if result.group == group and result.histogram]
         if shown:
-            yield f"<h3>{escape(group or case.name)}: by percentile</h3>" + curves(shown[:CURVES])
+            yield f"<h3>{escape(group or case.name)}: by percentile</h3>"
+        for first in range(0, len(shown), CURVES):
+            yield curves(shown[first : first + CURVES])
     if case.skipped:
         yield "<h3>Left out</h3><ul>" + "".join(f"<li>{escape(each)}</li>" for each in case.skipped) + "</ul>"
     said = []

@@ -60,11 +60,12 @@ def spark(result: Result) -> str:
     return f"{quantity(low / unit):>7} {bars} {quantity(top / unit)}"
 
 
-def _ratio(result: Result) -> str:
+def ratio_text(result: Result, times: str = "×") -> str:
+    """A result's ratio to its floor, in figures that need no exponent; empty where there is none."""
     if result.ratio is None or result.floor is None:
         return ""
     shown = f"{result.ratio:.3g}" if result.ratio < 1000 else f"{result.ratio:,.0f}"
-    return f"{shown} x {result.floor.name}"
+    return f"{shown} {times} {result.floor.name}"
 
 
 def _targets(result: Result) -> str:
@@ -87,7 +88,7 @@ def lines(results: Sequence[Result]) -> list[str]:
         found = result.percentiles
         tail = [quantity(found[key]) if key in found else "" for key in ("p99", "p99.9", "max")]
         label = f"{'  ' if group else ''}{name}{'*' if result.peer else ''}"
-        rows.append([label, _ratio(result), value_text(result), *tail, spark(result), _targets(result)])
+        rows.append([label, ratio_text(result, "x"), value_text(result), *tail, spark(result), _targets(result)])
     widths = [max(len(row[column]) for row in rows) for column in range(7)]
     text = []
     for row in rows:

@@ -347,6 +347,13 @@ def test_the_page_needs_nothing_else() -> None:
     assert page.histogram_log(report([case])).count("Tag=") == 1
 
 
+def test_the_page_shows_the_ratios_of_the_documents_and_every_curve() -> None:
+    made = [latency(f"r{n}", [Histogram.of([14_000.0] * 9)], floor=Floor("division", 5.0)) for n in range(11)]
+    html = page.html(report([Case("c", "", "", results=made)]))
+    assert html.count("<td>2,801 × division</td>") == 11 and "e+" not in html
+    assert html.count("<polyline") == 11 and html.count("<svg") == 2
+
+
 def test_small_histograms_and_units() -> None:
     assert table.quantity(0.5) == "0.5 ns" and table.quantity(1234) == "1.23 us" and table.quantity(2e9) == "2 s"
     assert table.rate(2.5e6) == "2.5 M/s"
