@@ -122,6 +122,8 @@ def _judged(a: Report, b: Report, over: float, *, everything: bool) -> int:
     """Prints what changed from a to b; 1 if anything became slower."""
     compared = compare.compare(a, b, over=over)
     print(compare.text(compared, everything=everything))
+    if lost := compare.lost(a, b):
+        print(f"not in the second report, so not judged: {'; '.join(lost)}", file=sys.stderr)
     if warning := compare.disturbed(a, b):
         print(warning, file=sys.stderr)
     return int(any(each.verdict == "slower" for each in compared))

@@ -12,6 +12,8 @@ fixed rate beside which other programs were busy; peers and floors are not.
 from __future__ import annotations
 
 import statistics
+from argparse import ArgumentTypeError
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Literal, NamedTuple
@@ -20,6 +22,7 @@ from bench.harness.floor import HICCUPS_HIGH
 from bench.harness.host import differences
 from bench.harness.result import Case, Report, Result
 from bench.harness.table import value_text
+from sniperforge.options import number
 
 LOOSE = 10.0
 """How many times its baseline's ratio a short run may have on any machine, whatever else runs there."""
@@ -44,14 +47,14 @@ class Compared(NamedTuple):
 
 
 def percent(text: str) -> float:
-    """The share in `10%`, `10` or `2.5%`.
+    """The share in `10%`, `10` or `2.5%`; as argparse's `type`.
 
     Raises:
-        ValueError: it is none.
+        argparse.ArgumentTypeError: it is none.
     """
-    value = float(text.removesuffix("%")) / 100
+    value = number(text.removesuffix("%")) / 100
     if not 0 < value < 10:
-        raise ValueError(f"{text} is no threshold; write 10%")
+        raise ArgumentTypeError(f"{text} is no threshold; write more than 0% and less than 1000%, like 10%")
     return value
 
 
@@ -148,14 +151,36 @@ def compare(a: Report, b: Report, *, over: float) -> list[Compared]:
     """Each result that both have.
 
     Raises:
-        ValueError: the reports are not of one machine in one state, or one is a short run; the text says what differs.
+        ValueError: the reports are not of one machine in one state, one is a short run, or they have no result in
+            common; the text says what differs.
     """
     if a.short or b.short:
         raise ValueError("a short run cannot be compared; leave --short out")
     found = differences(a.host, b.host)
     if found:
         raise ValueError("these reports are not of one machine in one state: " + "; ".join(found))
-    return [_compared(*pair, over) for pair in _pairs(a, b)]
+    compared = [_compared(*pair, over) for pair in _pairs(a, b)]
+    if not compared:
+        cases = ["the first of " + _cases(a), "the second of " + _cases(b)]
+        raise ValueError(f"these reports have no result in common: {', '.join(cases)}; measure the same cases")
+    return compared
+
+
+def _cases(report: Report) -> str:
+    return " ".join(case.name + (" (failed)" if case.failed else "") for case in report.cases) or "no case"
+
+
+def lost(a: Report, b: Report) -> list[str]:
+    """What a has and b has not, of the cases that b was asked for: each a case that failed, or a result."""
+    found = []
+    for case in b.cases:
+        have = {result.name for result in case.results}
+        was = [result.name for each in a.cases if each.name == case.name for result in each.results if not result.peer]
+        if case.failed and was:
+            found.append(f"{case.name}, which failed: {case.failed}")
+        else:
+            found += [f"{case.name} {name}" for name in was if name not in have]
+    return found
 
 
 def disturbed(*reports: Report) -> str:
@@ -177,6 +202,8 @@ def text(compared: Sequence[Compared], *, everything: bool) -> str:
             lines.append(f"{each.verdict:<11}{each.name:<48}{was:>10} -> {now:>10}  {change}")
     counts = {verdict: sum(each.verdict == verdict for each in compared) for verdict in order}
     lines.append(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    if whys := Counter(each.why for each in compared if each.why):
+        lines[-1] += " (" + "; ".join(f"{count}: {why}" for why, count in whys.most_common()) + ")"
     return "\n".join(lines)
 
 

@@ -3,6 +3,7 @@ in documents."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import re
@@ -274,8 +275,36 @@ def test_compare_says_what_became_slower(tmp_path: Path, capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("text", ["", "x", "0", "-5%", "1e9"])
 def test_thresholds_that_mean_nothing(text: str) -> None:
-    with pytest.raises(ValueError, match=r".+"):
+    with pytest.raises(argparse.ArgumentTypeError, match=r".+"):
         compare.percent(text)
+
+
+def test_a_wrong_threshold_is_told_a_right_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        command.main(["compare", "a.json", "b.json", "--fail-over", "0"])
+    assert refused.value.code == 2 and "like 10%" in capsys.readouterr().err
+
+
+def test_what_the_second_report_has_lost_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = stages(random.Random(1)), stages(random.Random(1))
+    a.cases.append(Case("link", "", "", results=list(a.case("tick").results)))
+    a.cases.append(Case("other", "", "", results=list(a.case("tick").results)))
+    b.cases.append(Case("link", "", "", failed="it broke"))
+    b.case("tick").results = [result for result in b.case("tick").results if result.name != "arb"]
+    b.case("tick").find("risk").rounds = [1.0]
+    assert compare.lost(a, b) == ["tick arb", "link, which failed: it broke"] and compare.lost(a, a) == []
+    a.save(tmp_path / "a.json")
+    b.save(tmp_path / "b.json")
+    assert command.main(["compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 0
+    said = capsys.readouterr()
+    assert "tick arb; link, which failed: it broke" in said.err and "(1: fewer than 5 rounds)" in said.out
+
+
+def test_reports_with_nothing_in_common_do_not_compare() -> None:
+    a = stages(random.Random(1))
+    for b in (report([]), report([Case("tick", "", "", failed="it broke")])):
+        with pytest.raises(ValueError, match="no result in common"):
+            compare.compare(a, b, over=0.05)
 
 
 def test_a_failed_or_single_round_is_not_judged() -> None:
