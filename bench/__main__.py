@@ -30,6 +30,7 @@ from bench import prove_compare, soak, turns
 from bench.harness import cases, compare, figures, page, table
 from bench.harness.program import ProgramError
 from bench.harness.result import ROOT, Report
+from sniperforge.options import number, whole
 
 CASES = (
     "link",
@@ -57,6 +58,16 @@ REPORTS = ROOT / "var" / "bench"
 BASELINE = ROOT / "bench" / "baseline.json"
 
 
+def _count(text: str) -> int:
+    return whole(text, 1, 1000)
+
+
+def _minutes(text: str) -> float:
+    if 0 < (value := number(text)) <= 1440:
+        return value
+    raise argparse.ArgumentTypeError(f"{text} must be more than 0 and at most 1440 minutes")
+
+
 def _unusable(out: Path) -> str:
     """Why a report cannot be kept there; empty if it can: a wrong place would be found only after the first case."""
     if out.suffix in (".html", ".hlog"):
@@ -77,7 +88,7 @@ def _measure(arguments: Sequence[str]) -> int:
     parser.add_argument("--short", action="store_true", help="seconds instead of minutes; the figures are rough")
     parser.add_argument("--json", action="store_true", help="the report on standard output")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the report (default: a new one below var/bench)")
-    parser.add_argument("--minutes", type=float, metavar="M", help="how long case soak goes on (default: 3)")
+    parser.add_argument("--minutes", type=_minutes, metavar="M", help="how long case soak goes on (default: 3)")
     options = parser.parse_args(arguments)
     if options.minutes:
         soak.minutes = options.minutes
@@ -135,7 +146,7 @@ def _turns(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("dir", type=Path, metavar="DIR")
     parser.add_argument("cases", nargs="*", metavar="CASE", default=["tick"], help="tick, unless some are named")
-    parser.add_argument("--times", type=int, default=3, metavar="N", help="how often each is measured")
+    parser.add_argument("--times", type=_count, default=3, metavar="N", help="how often each is measured")
     parser.add_argument("--fail-over", type=compare.percent, default=0.05, metavar="PERCENT")
     parser.add_argument("--all", action="store_true", help="also list what did not change")
     options = parser.parse_args(arguments)
@@ -152,8 +163,8 @@ def _turns(arguments: Sequence[str]) -> int:
 def _prove_compare(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench prove-compare", description=prove_compare.__doc__)
     parser.formatter_class = argparse.RawTextHelpFormatter
-    parser.add_argument("--trials", type=int, default=10, metavar="N")
-    parser.add_argument("--stage", default="sign", help="book, arb, risk, build or sign")
+    parser.add_argument("--trials", type=_count, default=10, metavar="N")
+    parser.add_argument("--stage", default="sign", choices=prove_compare.STAGES, help="which takes longer (sign)")
     parser.add_argument("--percent", type=compare.percent, default=0.1, help="how much longer it takes (10%%)")
     options = parser.parse_args(arguments)
     proved = prove_compare.prove(options.trials, options.stage, options.percent, lambda line: print(line, flush=True))

@@ -24,6 +24,8 @@ ROUNDS, TICKS, HICCUP_MS = 11, 2000, 20.0
 """Recorded on a shared machine with two cores: of 30 comparisons of five rounds each, two missed the tenth and two saw
 a difference where there was none; of 24 of nine rounds, none did."""
 THRESHOLD = 0.05
+STAGES = ("book", "arb", "risk", "build", "sign")
+"""Those that the rig can delay."""
 DELAY = "SNIPERFORGE_BENCH_DELAY"
 
 

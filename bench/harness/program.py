@@ -25,9 +25,17 @@ class SkippedError(RuntimeError):
 
 @cache
 def build(name: str) -> str:
-    """Compiles `bench/c/<name>.c` if it is not up to date, once a process, and returns the program's path."""
+    """Compiles `bench/c/<name>.c` if it is not up to date, once a process, and returns the program's path.
+
+    Raises:
+        ProgramError: it does not compile.
+    """
     program = ROOT / "build" / "release" / "bench" / "c" / name
-    subprocess.run(["make", "-s", "-C", str(ROOT / "csrc"), str(program)], check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(
+        ["make", "-s", "-C", str(ROOT / "csrc"), str(program)], check=False, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise ProgramError(f"bench {name}: the program is not built: {done.stderr.strip()[-500:]}")
     return str(program)
 
 
@@ -48,7 +56,10 @@ def records(name: str, command: Sequence[str], *, timeout: float = 600.0) -> lis
         ProgramError: it failed.
         SkippedError: this machine cannot run it.
     """
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=timeout, cwd=ROOT)
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=timeout, cwd=ROOT)
+    except subprocess.TimeoutExpired:
+        raise ProgramError(f"bench {name}: the program did not end within {timeout:.0f} s") from None
     if done.returncode == SKIPPED:
         raise SkippedError(done.stderr.strip() or f"{name} cannot run here")
     if done.returncode:

@@ -7,6 +7,7 @@ import argparse
 import json
 import random
 import re
+import sys
 from itertools import combinations
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hdrh.log import HistogramLogReader
 
 from bench import __main__ as command
 from bench import soak, turns
-from bench.harness import cases, compare, figures, page, table
+from bench.harness import cases, compare, figures, page, program, table
 from bench.harness.floor import Floors
 from bench.harness.hdr import TOP, Histogram, bucket_of, bucket_range, log_lines
 from bench.harness.host import facts
@@ -130,6 +131,29 @@ def test_facts_of_this_machine() -> None:
         found
     )
     assert {"mitigations", "virtual"} <= set(found) and all(found.values())
+
+
+def test_a_program_that_does_not_end_or_is_not_built_fails_its_case_alone() -> None:
+    with pytest.raises(ProgramError, match="bench x: the program did not end within 0 s"):
+        program.records("x", [sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.1)
+    with pytest.raises(ProgramError, match=r"bench no/such: the program is not built: .*no/such"):
+        program.build("no/such")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["soak", "--minutes", "0"],
+        ["soak", "--minutes", "nan"],
+        ["turns", ".", "--times", "0"],
+        ["prove-compare", "--trials", "0"],
+        ["prove-compare", "--stage", "none"],
+    ],
+)
+def test_a_command_that_would_measure_nothing_is_refused(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        command.main(words)
+    assert refused.value.code == 2
 
 
 # -- files that are not what they should be ----------------------------------------------------------------------------
