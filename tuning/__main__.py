@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import textwrap
 import tomllib
@@ -59,7 +60,11 @@ def _parser() -> argparse.ArgumentParser:
         if stages:
             verb.add_argument("stages", nargs="*", metavar="STAGE", help="all, if none is named")
             verb.add_argument(
-                "--state", metavar="FILE", default=STATE_PATH, help=f"what apply found before (default {STATE_PATH})"
+                "--state",
+                metavar="FILE",
+                type=os.path.abspath,
+                default=STATE_PATH,
+                help=f"what apply found before (default {STATE_PATH})",
             )
         verb.add_argument("--json", action="store_true", help="one JSON document instead of lines")
         return verb
@@ -163,6 +168,9 @@ def main(arguments: list[str] | None = None, host: Host | None = None) -> int:
         parser.error("--hot: leave at least one core to the rest of the system")
     if options.verb == "check":
         return _check(setup, options)
+    if setup.state.unreadable:
+        print(f"sniperforge tune {options.verb}: {setup.state.unreadable}", file=sys.stderr)
+        return 1
 
     results: list[Result] = []
     for stage in STAGES if options.verb == "apply" else reversed(STAGES):

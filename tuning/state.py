@@ -51,20 +51,37 @@ class State:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        record = json.loads(host.read(host.state_path) or "{}")
+        self.goal = Goal()
+        self.changes: list[Change] = []
+        self.unreadable = ""
+        """Why what is on disk is not known; nothing may be applied or undone then."""
+        try:
+            self._load(json.loads(host.path(host.state_path).read_text()))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            hint = "it needs root; run it with sudo" if isinstance(error, PermissionError) else "name another file"
+            self.unreadable = f"{host.state_path} cannot be read: {error.strerror}; {hint}"
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self.unreadable = (
+                f"{host.state_path} is not what apply wrote: put a copy of it back, or remove it, "
+                "and what apply found with it"
+            )
+
+    def _load(self, record: dict[str, Any]) -> None:
         goal: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in record.get("goal", {}).items()
+            name: tuple(value) if isinstance(value, list) else value for name, value in record["goal"].items()
         }
-        self.goal = Goal(**goal)
-        self.changes = [
+        changes = [
             Change(
                 stage=change["stage"],
                 action=from_json(change["action"]),
                 found=change["found"],
                 boot_id=change["boot_id"],
             )
-            for change in record.get("changes", [])
+            for change in record["changes"]
         ]
+        self.goal, self.changes = Goal(**goal), changes
 
     def add(self, changes: list[Change]) -> None:
         """Remembers changes before they are made.

@@ -343,6 +343,37 @@ def test_what_cannot_be_remembered_is_not_changed(host: FakeHost) -> None:
     assert host.read(RUNTIME) == "950000"
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"goal": {}, "changes": [{"stage": "thp"}]}', "\udcff"])
+def test_a_damaged_record_is_never_taken_for_no_change(
+    host: FakeHost, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = host.path(host.state_path)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    for verb in ("undo", "apply"):
+        assert main([verb, "thp"], host) == 1
+        assert f"{host.state_path} is not what apply wrote" in capsys.readouterr().err
+    assert path.read_bytes() == text.encode(errors="surrogateescape")
+    assert main(["check", "thp"], host) == 0
+
+
+def test_a_record_that_cannot_be_read_is_never_taken_for_no_change(
+    host: FakeHost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host.path(host.state_path).mkdir(parents=True)
+    assert main(["undo"], host) == 1
+    assert f"{host.state_path} cannot be read: Is a directory" in capsys.readouterr().err
+
+
+def test_a_record_is_found_from_where_the_command_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.json").write_text("{")
+    assert main(["undo", "--dry-run", "--state", "own.json"]) == 1
+    assert str(tmp_path / "own.json") in capsys.readouterr().err
+
+
 def test_what_is_gone_needs_no_undo(host: FakeHost) -> None:
     run("apply", "irq", host)
     run("apply", "kthreads", host)
