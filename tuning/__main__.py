@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import textwrap
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from tuning.stages import STAGES
 from tuning.state import Goal
 
 MARKS = {"ok": "ok", "absent": "-", "advice": "advice", "problem": "PROBLEM"}
+WAITS = ("spin", "yield", "park")
 GROUPS_FILE = Path(__file__).resolve().parents[1] / "configs" / "default.toml"
 
 
@@ -31,22 +34,48 @@ def read_groups(text: str) -> list[Group]:
 
     Raises ValueError if there are none in it.
     """
-    record: dict[str, Any]
+    record: Any
     try:
         record = json.loads(text)
     except json.JSONDecodeError:
         record = tomllib.loads(text)
-    groups = record.get("topology.groups") or record.get("topology", {}).get("groups") or {}
-    if not groups:
+    try:
+        groups = record.get("topology.groups") or record.get("topology", {}).get("groups") or {}
+        found = [Group(name, group.get("wait", "park")) for name, group in groups.items()]
+    except AttributeError:
+        found = []
+    if not found:
         raise ValueError("no [topology.groups.*] in it")
-    return [Group(name, group.get("wait", "park")) for name, group in groups.items()]
+    for group in found:
+        if group.wait not in WAITS:
+            raise ValueError(f"group {group.name}: wait = {group.wait}; it is one of {', '.join(WAITS)}")
+    return found
+
+
+def _text(file: str) -> str:
+    """What is in a file, or on standard input for `-`.
+
+    Raises ValueError if it is not text, OSError if it cannot be read.
+    """
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text()
+    except UnicodeDecodeError as error:
+        raise ValueError("it is not text") from error
 
 
 def _cpus(text: str) -> tuple[int, ...]:
-    cpus = tuple(cpu_list(text))
-    if not cpus:
+    if not re.fullmatch(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*", text, re.ASCII) or not cpu_list(text):
         raise argparse.ArgumentTypeError(f"{text} names no CPU; write it like 2-5,8")
-    return cpus
+    return tuple(cpu_list(text))
+
+
+def _count(most: int) -> Callable[[str], int]:
+    def of(text: str) -> int:
+        if re.fullmatch(r"\d{1,9}", text, re.ASCII) and int(text) <= most:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"{text} must be a whole number from 0 to {most}")
+
+    return of
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,8 +104,12 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--hot", metavar="CPUS", type=_cpus, default=(), help="cores of spinning groups, e.g. 2-5")
         verb.add_argument("--irq", metavar="CPUS", type=_cpus, default=(), help="cores that serve interrupts")
         verb.add_argument("--nic", metavar="NAME", action="append", default=[], help="network card; may be repeated")
-        verb.add_argument("--huge-pages", metavar="N", type=int, default=0, help="2 MiB pages for each NUMA node")
-        verb.add_argument("--mtu", metavar="BYTES", type=int, default=0, help="of the cards; 0 = at least 1500")
+        verb.add_argument(
+            "--huge-pages", metavar="N", type=_count(1 << 24), default=0, help="2 MiB pages for each NUMA node"
+        )
+        verb.add_argument(
+            "--mtu", metavar="BYTES", type=_count(65_535), default=0, help="of the cards; 0 = at least 1500"
+        )
         verb.add_argument("--boot", action="store_true", help="the boot loader's configuration may be written")
     back = add("undo", "put back exactly what apply found")
     for verb in (do, back):
@@ -89,16 +122,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     plan.add_argument("--map", metavar="FILE", help="plan for another machine: the output of its lscpu -p")
     plan.add_argument("--nic", metavar="NAME", help="network card; without it, that of the default route")
-    plan.add_argument("--nic-node", metavar="NODE", type=int, help="NUMA node of the card; without it, what sysfs says")
+    plan.add_argument(
+        "--nic-node", metavar="NODE", type=_count(1023), help="NUMA node of the card; without it, what sysfs says"
+    )
     plan.add_argument("--units", metavar="DIR", type=Path, help="also write drop-ins with the cores for systemd there")
     return parser
 
 
 def _plan(host: Host, options: argparse.Namespace) -> int:
     source = options.groups or str(GROUPS_FILE)
-    groups = read_groups(sys.stdin.read() if source == "-" else Path(source).read_text())
+    try:
+        groups = read_groups(_text(source))
+    except ValueError as error:
+        raise ValueError(f"--groups {source}: {error}") from error
     elsewhere = options.map is not None
-    machine = parse_lscpu(Path(options.map).read_text()) if elsewhere else read_machine(host)
+    try:
+        machine = parse_lscpu(_text(options.map)) if elsewhere else read_machine(host)
+    except ValueError as error:
+        raise ValueError(f"--map {options.map}: {error}") from error
+    if options.nic and not elsewhere and not host.exists(f"/sys/class/net/{options.nic}"):
+        cards = " ".join(name.rpartition("/")[2] for name in host.names("/sys/class/net/*"))
+        raise ValueError(f"--nic {options.nic}: there is no such card; there are {cards or 'none'}")
     nic = options.nic or (None if elsewhere else default_nic(host))
     node = options.nic_node
     if node is None and nic and not elsewhere:
@@ -146,7 +190,9 @@ def main(arguments: list[str] | None = None, host: Host | None = None) -> int:
     if options.verb == "plan":
         try:
             return _plan(host or Host(), options)
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            parser.error(f"plan: {error.filename}: {error.strerror}; name another file")
+        except ValueError as error:
             parser.error(f"plan: {error}")
     if options.verb == "explain":
         return _explain(options)
@@ -164,6 +210,8 @@ def main(arguments: list[str] | None = None, host: Host | None = None) -> int:
     setup = Setup(host, goal)
     if setup.goal.hot and (wrong := set(setup.goal.hot) - set(host.online())) and options.verb != "undo":
         parser.error(f"--hot: CPU {min(wrong)} is not online")
+    if wrong := set(options.irq if options.verb != "undo" else ()) - set(host.online()):
+        parser.error(f"--irq: CPU {min(wrong)} is not online")
     if setup.goal.hot and not setup.rest:
         parser.error("--hot: leave at least one core to the rest of the system")
     if options.verb == "check":

@@ -403,7 +403,19 @@ def test_check_on_this_machine_needs_nothing_installed() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["check", "warp"], ["apply", "--hot", "x"], ["apply", "--hot", "99"], ["apply", "--hot", "0-7"], []]
+    "arguments",
+    [
+        ["check", "warp"],
+        ["apply", "--hot", "x"],
+        ["apply", "--hot", "99"],
+        ["apply", "--hot", "0-7"],
+        ["apply", "--hot", "2,x"],
+        ["apply", "--hot", "0-99999999999"],
+        ["apply", "--hot", "2", "--irq", "99"],
+        ["apply", "--mtu=-5"],
+        ["apply", "--huge-pages=-5"],
+        [],
+    ],
 )
 def test_wrong_usage_is_refused(host: FakeHost, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as refused:

@@ -159,6 +159,37 @@ def test_groups_come_from_the_configuration(capsys: pytest.CaptureFixture[str]) 
         read_groups("[instance]\n")
 
 
+@pytest.mark.parametrize(
+    "text", ["[]", "null", "topology = 3", "[topology.groups]\na = 1", '[topology.groups.a]\nwait = "wait"']
+)
+def test_what_has_no_groups_is_refused_by_name(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "groups").write_text(text)
+    with pytest.raises(SystemExit) as refused:
+        main(["plan", "--groups", str(tmp_path / "groups")])
+    assert refused.value.code == 2
+    assert f"{tmp_path / 'groups'}: {'group a: wait' if 'wait' in text else 'no [topology'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--map", "bytes"], "--map bytes: it is not text"),
+        (["--map", "none"], "none: No such file or directory; name another file"),
+        (["--groups", "bytes"], "--groups bytes: it is not text"),
+        (["--nic", "none0"], "--nic none0: there is no such card; there are "),
+        (["--nic-node", "-1"], "-1 must be a whole number from 0 to 1023"),
+    ],
+)
+def test_what_a_plan_cannot_use_is_named(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    with pytest.raises(SystemExit) as refused:
+        main(["plan", *words])
+    assert refused.value.code == 2 and said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["", "# nothing", "a,b,c,d,e", "0,0"])
 def test_what_is_no_map_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
