@@ -85,4 +85,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"sniperforge: {error.sentence}", file=sys.stderr)
         return exits.NOT_RUNNING
     except KeyboardInterrupt:
-        return exits.OK
+        return exits.OK if arguments.watch else exits.INTERRUPTED

@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from ipc.histogram import Histogram
+from ipc.views import Instance
 from sniperforge import exits
 from sniperforge.performance import command, counters, kernel, reading, rules, text
 from sniperforge.performance.facts import PATH, Facts, Spread, Workspace
@@ -204,6 +205,15 @@ def test_what_cannot_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--watch", "--seconds", "0"]) == exits.USAGE
     assert command.main(["--instance", "there-is-none", "--seconds", "0"]) == exits.NOT_RUNNING
     assert "sniperforge run" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_the_way_out_of_watch_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Instance, "open", interrupted)
+    assert command.main(["--seconds", "60"]) == exits.INTERRUPTED
+    assert command.main(["--watch"]) == exits.OK
 
 
 def test_all_of_it_can_be_shown() -> None:
