@@ -17,7 +17,7 @@ import msgspec
 from rich.console import Console
 
 from ipc.errors import CoreError
-from ipc.views import Instance
+from ipc.views import Instance, directory, owner
 from sniperforge import exits, options
 from sniperforge.performance import reading, rules, text
 from sniperforge.performance.facts import Facts
@@ -70,19 +70,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not console.is_terminal:
         console.width = 200
     try:
-        with Instance.open(name) as instance:
-            reader = reading.Reading(instance)
-            while True:
-                facts = reader.facts(arguments.seconds)
-                if arguments.optimize:
-                    facts = _measured(facts)
-                if arguments.watch and console.is_terminal and not arguments.json:
-                    console.clear()
-                _show(facts, console, optimize=arguments.optimize, as_json=arguments.json)
-                if not arguments.watch:
-                    return exits.OK
+        while owner(name) is not None or not directory(name).exists():  # what is not there, open says
+            with Instance.open(
+                name
+            ) as instance:  # anew each time: a restart makes other processes, or another instance
+                facts = reading.Reading(instance).facts(arguments.seconds)
+            if arguments.optimize:
+                facts = _measured(facts)
+            if arguments.watch and console.is_terminal and not arguments.json:
+                console.clear()
+            _show(facts, console, optimize=arguments.optimize, as_json=arguments.json)
+            if not arguments.watch:
+                return exits.OK
     except CoreError as error:
         print(f"sniperforge: {error.sentence}", file=sys.stderr)
         return exits.NOT_RUNNING
+    except FileNotFoundError:
+        if directory(name).exists():
+            raise
+        print(f"sniperforge: instance {name} has ended", file=sys.stderr)
+        return exits.NOT_RUNNING
     except KeyboardInterrupt:
         return exits.OK if arguments.watch else exits.INTERRUPTED
+    print(
+        f"sniperforge: instance {name} is stale: its supervisor is gone; `sniperforge clean` removes it",
+        file=sys.stderr,
+    )
+    return exits.NOT_RUNNING

@@ -7,6 +7,7 @@ two cores that other programs used too.
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
@@ -205,6 +206,41 @@ def test_what_cannot_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--watch", "--seconds", "0"]) == exits.USAGE
     assert command.main(["--instance", "there-is-none", "--seconds", "0"]) == exits.NOT_RUNNING
     assert "sniperforge run" in capsys.readouterr().err
+
+
+def test_an_instance_that_is_gone_is_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looks: list[object] = []
+
+    class Look:
+        def __init__(self, instance: object) -> None:
+            looks.append(instance)
+
+        def facts(self, seconds: float) -> Facts:
+            return RECORDED
+
+    monkeypatch.setattr(Instance, "open", lambda name: nullcontext(object()))
+    monkeypatch.setattr(reading, "Reading", Look)
+    monkeypatch.setattr(command, "directory", lambda name: tmp_path)
+    monkeypatch.setattr(command, "owner", lambda name: 1 if len(looks) < 2 else None)
+    assert command.main(["--watch", "--json"]) == exits.NOT_RUNNING
+    said = capsys.readouterr()
+    assert len(said.out.splitlines()) == 2 and len(set(looks)) == 2, "each look opens the instance anew"
+    assert said.err == "sniperforge: instance main is stale: its supervisor is gone; `sniperforge clean` removes it\n"
+
+
+def test_an_instance_that_ends_while_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ended(instance: object) -> None:
+        raise FileNotFoundError(tmp_path / "none")
+
+    monkeypatch.setattr(Instance, "open", lambda name: nullcontext())
+    monkeypatch.setattr(reading, "Reading", ended)
+    monkeypatch.setattr(command, "directory", lambda name: tmp_path / "none")
+    assert command.main(["--watch"]) == exits.NOT_RUNNING
+    assert capsys.readouterr().err == "sniperforge: instance main has ended\n"
 
 
 def test_ctrl_c_is_the_way_out_of_watch_only(monkeypatch: pytest.MonkeyPatch) -> None:
