@@ -158,6 +158,7 @@ def _flat(value: Any, prefix: str = "") -> list[tuple[str, Any]]:
 def _doctor(arguments: argparse.Namespace) -> int:
     from sniperforge.doctor import doctor
 
+    _config(arguments)  # one that cannot work is not ready
     found, text = doctor()
     _print(arguments, found, text)
     return exits.OK if found["ok"] else exits.DIFFERENT

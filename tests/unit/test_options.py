@@ -70,3 +70,9 @@ def test_commands_refuse_what_cannot_be_meant(command: list[str], capsys: pytest
     assert end.value.code == exits.USAGE
     said = capsys.readouterr().err.splitlines()[-1]
     assert f"argument {command[-2]}" in said and ("must be" in said or "is no" in said)
+
+
+def test_the_doctor_does_not_call_a_configuration_ready_that_cannot_work(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["doctor", "--set", "topology.huge_pages=3"]) == exits.USAGE
+    said = capsys.readouterr()
+    assert "topology.huge_pages" in said.err and said.out == ""
