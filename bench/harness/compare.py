@@ -92,20 +92,23 @@ def _changes(a: Result, b: Result) -> tuple[float, float]:
 
 
 @cache
-def _arrangements(greater: int, lesser: int, wins: int) -> int:
-    """Orders of `greater` and `lesser` values in which the former win exactly so many of all pairs."""
-    if wins < 0:
-        return 0
-    if not greater or not lesser:
-        return int(wins == 0)
-    return _arrangements(greater - 1, lesser, wins - lesser) + _arrangements(greater, lesser - 1, wins)
+def _arrangements(greater: int, lesser: int) -> list[int]:
+    """In how many orders of `greater` and `lesser` values the former win 0, 1, 2... of all pairs: the coefficients of
+    the Gaussian binomial, the product of (1 - q^(lesser + i)) / (1 - q^i) for i from 1 to `greater`."""
+    most = greater * lesser
+    ways = [1] + [0] * most
+    for i in range(1, greater + 1):
+        for wins in range(most, lesser + i - 1, -1):
+            ways[wins] -= ways[wins - lesser - i]
+        for wins in range(i, most + 1):
+            ways[wins] += ways[wins - i]
+    return ways
 
 
 def chance(greater: Sequence[float], lesser: Sequence[float]) -> float:
     """How often values of one kind would rank as far apart as these or further, the first above the second."""
     pairs = sum((x > y) + (x == y) / 2 for x in greater for y in lesser)
-    m, n = len(greater), len(lesser)
-    ways = [_arrangements(m, n, wins) for wins in range(m * n + 1)]
+    ways = _arrangements(len(greater), len(lesser))
     return sum(count for wins, count in enumerate(ways) if wins >= pairs) / sum(ways)
 
 

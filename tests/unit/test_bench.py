@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import re
 import sys
@@ -233,6 +234,11 @@ def test_the_chance_of_a_ranking_is_exact() -> None:
             assert compare.chance(sorted(order), sorted(rest)) == pytest.approx(exact)
     assert compare.chance([2.0] * 5, [1.0] * 5) == pytest.approx(1 / 252)
     assert compare.chance([1.0] * 5, [1.0] * 5) == 0.5
+
+
+def test_the_chance_of_many_rounds_takes_no_memory() -> None:
+    assert compare.chance([2.0] * 90, [1.0] * 90) == pytest.approx(1 / math.comb(180, 90))
+    assert sum(compare._arrangements(90, 80)) == math.comb(170, 80)
 
 
 def test_rounds_that_wander_are_no_slowdown() -> None:
