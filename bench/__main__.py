@@ -227,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return COMMANDS[words[0]](words[1:])
     except OSError as error:
-        print(f"bench {words[0]}: {error.filename}: {error.strerror}; name another file", file=sys.stderr)
+        print(f"bench {words[0]}: {error.filename or 'writing'}: {error.strerror}; name another file", file=sys.stderr)
     except (ProgramError, ValueError) as error:
         print(f"bench {words[0]}: {error}", file=sys.stderr)
     return 2

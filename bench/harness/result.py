@@ -165,7 +165,7 @@ class Report(msgspec.Struct, omit_defaults=True):
         """
         try:
             report = msgspec.json.decode(path.read_bytes(), type=cls)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise ValueError(f"{path} is no report of the harness: {error}") from error
         if report.schema != SCHEMA:
             raise ValueError(f"{path} is of schema {report.schema}; this harness writes {SCHEMA}")

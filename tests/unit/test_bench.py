@@ -120,7 +120,7 @@ def test_reports_survive_the_disk_and_others_are_refused(tmp_path: Path) -> None
     saved = report([Case("c", "t", "m", results=[latency("x", [Histogram.of([1, 2, 3])], floor=Floor("f", 2.0))])])
     saved.save(tmp_path / "r.json")
     assert Report.load(tmp_path / "r.json") == saved
-    for text in ("{}", "[", json.dumps({"schema": 2, "when": "", "commit": "", "host": {}})):
+    for text in ("{}", "[", '{"x":' + "[" * 100_000, json.dumps({"schema": 2, "when": "", "commit": "", "host": {}})):
         (tmp_path / "bad.json").write_text(text)
         with pytest.raises(ValueError, match=r"bad\.json"):
             Report.load(tmp_path / "bad.json")
