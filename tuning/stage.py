@@ -26,7 +26,8 @@ class Setup:
     def __init__(self, host: Host, goal: Goal | None = None) -> None:
         self.host = host
         self.state = State(host)
-        self.goal = (goal or Goal()).over(self.state.goal)
+        self.asked = goal or Goal()
+        self.goal = self.asked.over(self.state.goal)
         self.state.goal = self.goal
 
     @cached_property
@@ -91,7 +92,8 @@ class Stage:
             verdict = Verdict("absent", str(error))
         fix = verdict.fix
         if verdict.actions:
-            fix = f"sudo sniperforge tune apply {self.name}" + (f", {fix}" if fix else "")
+            words = " ".join(["sudo sniperforge tune apply", self.name, *setup.asked.arguments()])
+            fix = words + (f", {fix}" if fix else "")
         return Finding(self.name, self.title, verdict.level, verdict.found, fix)
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from tuning.action import Action, from_json
+from tuning.cpus import list_text
 from tuning.host import Host
 
 
@@ -30,6 +31,14 @@ class Goal:
     def over(self, other: Goal) -> Goal:
         """Returns this goal, with the other's answer wherever this one asks for nothing."""
         return replace(other, **{field.name: value for field in fields(self) if (value := getattr(self, field.name))})
+
+    def arguments(self) -> list[str]:
+        """Returns the words of a command line that ask for this goal."""
+        values = {"--hot": list_text(self.hot), "--irq": list_text(self.irq)}
+        values |= {"--huge-pages": str(self.huge_pages or ""), "--mtu": str(self.mtu or "")}
+        words = [word for name, value in values.items() if value for word in (name, value)]
+        words += [word for nic in self.nics for word in ("--nic", nic)]
+        return words + ["--boot"] * self.boot
 
 
 @dataclass(frozen=True)

@@ -188,6 +188,15 @@ def test_check_names_a_fix_for_everything_that_is_not_right(host: FakeHost) -> N
     assert everything(host) == before
 
 
+def test_a_fix_asks_for_what_check_was_asked(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["check", "irq", "--hot", "2-3", "--irq", "1", "--nic", "eth1", "--mtu", "9000"], host)
+    fix = "sudo sniperforge tune apply irq --hot 2-3 --irq 1 --mtu 9000 --nic eth1"
+    assert f"fix: {fix}\n" in capsys.readouterr().out
+    assert main(fix.split()[3:], host) == 0
+    main(["check", "kthreads"], host)  # what apply was asked for it remembers
+    assert "fix: sudo sniperforge tune apply kthreads\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", [stage.name for stage in stages.STAGES])
 def test_each_stage_applies_once_is_content_and_undoes_exactly(host: FakeHost, name: str) -> None:
     before = everything(host)
