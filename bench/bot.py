@@ -29,7 +29,7 @@ TEXT = "account bytes to signed transaction, beside a plain Python bot"
 NEEDED = ("orjson", "solders", "uvloop", "websockets")
 BOTS = ("plain", "tuned")
 ACCOUNT_BYTES, PER_SECOND = 267, 2000
-ROUNDS, TICKS, COUNT, SECONDS = 2, 2000, 4000, 1.0
+ROUNDS, TICKS, COUNT, SECONDS = 5, 2000, 4000, 1.0
 TICKS_SHORT, COUNT_SHORT, SECONDS_SHORT = 200, 200, 0.1
 ROWS = {
     "notification": "the text of an accountNotification to the account's bytes",

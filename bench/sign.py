@@ -26,7 +26,7 @@ from bench.harness.hdr import Histogram
 from bench.harness.result import PER_NS, Case, Target, latency, single
 
 TEXT = "order to signed bytes: build, sign, signed ahead, and what others take for a signature"
-ROUNDS, ORDERS, CHUNKS = 3, 5000, 100
+ROUNDS, ORDERS, CHUNKS = 5, 5000, 100
 
 ALONE = {
     "signer_200": "a signature of 200 bytes",

@@ -21,7 +21,7 @@ from bench.harness.program import Record
 from bench.harness.result import Case, Floor, Rate, Target, latency, single
 
 TEXT = "datagrams in, by every engine of the kernel, from one and from 48 sockets"
-ROUNDS, SECONDS, DRAINS = 3, 0.5, 12
+ROUNDS, SECONDS, DRAINS = 5, 0.5, 12
 
 
 def _targets(name: str, case: Case) -> list[Target]:

@@ -19,7 +19,7 @@ from bench.harness.program import Record
 from bench.harness.result import Case, Rate, latency, single
 
 TEXT = "spin, yield, park: wake-up and processor time, 2 and 4 processes on 2 cores"
-ROUNDS, SECONDS = 4, 0.5
+ROUNDS, SECONDS = 5, 0.5
 OF = {"wake": "published until a group has it", "intended": "intended time until a group has it"}
 
 

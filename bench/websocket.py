@@ -30,7 +30,7 @@ TEXT = "accountNotifications in, beside WebSocket clients of Python"
 OURS, PEERS = ("recv", "uring"), ("picows", "websockets", "aiohttp")
 BYTES, RATE = 739, 5000
 """Of the account: the notification has 1,285 then."""
-ROUNDS, SECONDS = 3, 0.3
+ROUNDS, SECONDS = 5, 0.3
 STREAM = {"ours": 200_000, "peers": 40_000}
 TARGETS = {"recv": [Target("p50 at most 8 us", most=8_000)]}
 

@@ -217,8 +217,10 @@ def baseline(report: Report) -> dict[str, dict[str, float | None]]:
     """By case and result what a short run is held against: the ratio to the floor, None where there is none.
 
     Raises:
-        ValueError: a case failed.
+        ValueError: a case failed, or the report is of a short run.
     """
+    if report.short:
+        raise ValueError("a short run is no baseline; measure without --short")
     if failed := [case.name for case in report.cases if case.failed]:
         raise ValueError(f"no baseline without {', '.join(failed)}, which failed; measure again")
     return {

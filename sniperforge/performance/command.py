@@ -71,9 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.width = 200
     try:
         while owner(name) is not None or not directory(name).exists():  # what is not there, open says
-            with Instance.open(
-                name
-            ) as instance:  # anew each time: a restart makes other processes, or another instance
+            # anew each time: a restart makes other processes, or another instance
+            with Instance.open(name) as instance:
                 facts = reading.Reading(instance).facts(arguments.seconds)
             if arguments.optimize:
                 facts = _measured(facts)

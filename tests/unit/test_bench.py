@@ -387,6 +387,9 @@ def test_a_case_that_fails_is_said_and_the_others_stand(monkeypatch: pytest.Monk
     assert seen == [1, 2] and made.case("bad").failed == "it broke" and not made.case("bad").met
     assert made.case("good").met and "FAILED: bad: it broke" in table.summary(made)
     assert "it broke" in table.case_text(made.case("bad")) and "it broke" in page.html(made)
+    with pytest.raises(ValueError, match="short"):
+        compare.baseline(made)
+    made.short = False
     with pytest.raises(ValueError, match="bad"):
         compare.baseline(made)
 
