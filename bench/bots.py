@@ -33,7 +33,7 @@ from sniperforge.tiles.strategies import Strategies
 
 TEXT = "50 bots, 20 in C and 30 in Python: update to the first and the last intent"
 C_BOTS, PYTHON_BOTS = 20, 30
-RATE, SECONDS, ROUNDS, WARM_UP = 200, 2.0, 3, 40
+RATE, SECONDS, ROUNDS, WARM_UP = 200, 2.0, 5, 40
 DEADLINE_S = 20.0
 BY = {"C": "the 20 bots in C", "Python": "the 30 bots in Python", "all": "all 50 bots"}
 
