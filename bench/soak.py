@@ -25,6 +25,7 @@ import json
 import os
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -54,6 +55,8 @@ minutes = 3.0
 """How long a run that is not short goes on."""
 C_BOTS, PYTHON_BOTS = 10, 40
 SAMPLE_S, WINDOW_S, SAY_S = 2.0, 20.0, 60.0
+END_S = 900.0
+"""The last pass over the journal takes longer the longer the run was."""
 WARM_UP_S, WARM_UP_SHARE = 300.0, 1 / 3
 GROWTH_SHARE, GROWTH_BYTES = 0.01, 1 << 20
 DRIFT = 0.05
@@ -365,11 +368,12 @@ def soak(seconds: float, say: Callable[[str], None], *, short: bool = False) -> 
     try:
         with running(engine):
             seen = watch(engine, seconds, heartbeat_ms, say)
-            code = engine.end()
+            say("ends: the engine reads its journal once more, to say what it earned")
+            code = engine.end(timeout_s=END_S)
         if code:
             raise ProgramError(f"bench soak: the engine ended with {code}:\n{engine.said()[-2000:]}")
         case.results = results(seen, engine.summary())
-    except AssertionError as error:
+    except (AssertionError, subprocess.TimeoutExpired) as error:
         raise ProgramError(f"bench soak: {error}") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
