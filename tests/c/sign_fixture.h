@@ -9,6 +9,16 @@
 #define MAX_FEE    10000ul
 #define MAX_TIP    9000ul
 
+/* The tiles' parameters, which further lines may follow; of sign with so many signatures a second. */
+#define SIGN_PARAMS                                                                                                  \
+  "key_path=%s\nmax_amount_lamports=%lu\nmax_fee_lamports=%lu\nmax_tip_lamports=%lu\nmax_signatures_per_second=%u\n" \
+  "programs=CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C\ntip_accounts=%s\n"
+#define SIGN_VALUES( rate ) fixture.key_path, MAX_AMOUNT, MAX_FEE, MAX_TIP, rate, fixture.tip_text
+#define BUILD_PARAMS                                                                                          \
+  "wallet=%s\ncu_limit_base=%u\ncu_limit_per_hop=%u\ncu_price_micro_lamports=0\nmax_blockhash_age_ms=40000\n" \
+  "tip_account=%s\n"
+#define BUILD_VALUES fixture.wallet_text, LIMIT_BASE, LIMIT_HOP, fixture.tip_text
+
 static fixture_t fixture;
 static sf_chain_row_t chain;
 static uint32_t const cycle[3] = { 0, 1, 2 };
@@ -28,12 +38,8 @@ static inline sf_rig_t * rig_new( char const * params ) {
 
 static inline sf_rig_t * rig_open( uint32_t rate ) {
   char params[1024];
-  snprintf( params, sizeof( params ),
-            "key_path=%s\nmax_amount_lamports=%lu\nmax_fee_lamports=%lu\nmax_tip_lamports=%lu\n"
-            "max_signatures_per_second=%u\nprograms=CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C\ntip_accounts=%s\n"
-            "protect_account=%s\nlookup_tables_path=%s\n",
-            fixture.key_path, MAX_AMOUNT, MAX_FEE, MAX_TIP, rate, fixture.tip_text, fixture.protect_text,
-            fixture.lookups_path );
+  snprintf( params, sizeof( params ), SIGN_PARAMS "protect_account=%s\nlookup_tables_path=%s\n", SIGN_VALUES( rate ),
+            fixture.protect_text, fixture.lookups_path );
   sf_rig_t * rig = rig_new( params );
   CHECK( !sf_rig_start( rig ) );
   pools_write( rig );

@@ -66,16 +66,8 @@ static void terms_are_all_that_a_transaction_says( void ) {
 static sf_rig_t * rig_both( void ) {
   char build[512], sign[1024];
   sf_rig_t * rig;
-  snprintf( build, sizeof( build ),
-            "wallet=%s\ncu_limit_base=%u\ncu_limit_per_hop=%u\ncu_price_micro_lamports=0\nmax_blockhash_age_ms=40000\n"
-            "tip_account=%s\nladder=1\n",
-            fixture.wallet_text, LIMIT_BASE, LIMIT_HOP, fixture.tip_text );
-  snprintf(
-      sign, sizeof( sign ),
-      "key_path=%s\nmax_amount_lamports=%lu\nmax_fee_lamports=%lu\nmax_tip_lamports=%lu\n"
-      "max_signatures_per_second=1000000\nprograms=CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C\ntip_accounts=%s\n"
-      "ladder=1\n",
-      fixture.key_path, MAX_AMOUNT, MAX_FEE, MAX_TIP, fixture.tip_text );
+  snprintf( build, sizeof( build ), BUILD_PARAMS "ladder=1\n", BUILD_VALUES );
+  snprintf( sign, sizeof( sign ), SIGN_PARAMS "ladder=1\n", SIGN_VALUES( 1000000u ) );
   CHECK( !sf_rig_new( &rig ) );
   sf_rig_tile( rig, "build", "build", build );
   sf_rig_tile( rig, "sign", "sign", sign );
@@ -267,11 +259,7 @@ static void the_latest_routes_have_ladders( void ) {
 
 static sf_rig_t * rig_signer( uint32_t rate, int ladder ) {
   char params[1024];
-  snprintf( params, sizeof( params ),
-            "key_path=%s\nmax_amount_lamports=%lu\nmax_fee_lamports=%lu\nmax_tip_lamports=%lu\n"
-            "max_signatures_per_second=%u\nprograms=CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C\ntip_accounts=%s\n"
-            "ladder=%d\n",
-            fixture.key_path, MAX_AMOUNT, MAX_FEE, MAX_TIP, rate, fixture.tip_text, ladder );
+  snprintf( params, sizeof( params ), SIGN_PARAMS "ladder=%d\n", SIGN_VALUES( rate ), ladder );
   sf_rig_t * rig = rig_new( params );
   sf_rig_table( rig, "chain", NULL, sizeof( sf_chain_row_t ), 1 );
   CHECK( !sf_rig_start( rig ) );

@@ -224,15 +224,8 @@ static void key_must_be_private( void ) {
 static void built_transactions_are_signed( void ) {
   char build[512], sign[1024];
   sf_rig_t * rig;
-  snprintf( build, sizeof( build ),
-            "wallet=%s\ncu_limit_base=%u\ncu_limit_per_hop=%u\ncu_price_micro_lamports=0\nmax_blockhash_age_ms=40000\n"
-            "tip_account=%s\n",
-            fixture.wallet_text, LIMIT_BASE, LIMIT_HOP, fixture.tip_text );
-  snprintf(
-      sign, sizeof( sign ),
-      "key_path=%s\nmax_amount_lamports=%lu\nmax_fee_lamports=%lu\nmax_tip_lamports=%lu\n"
-      "max_signatures_per_second=1000000\nprograms=CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C\ntip_accounts=%s\n",
-      fixture.key_path, MAX_AMOUNT, MAX_FEE, MAX_TIP, fixture.tip_text );
+  snprintf( build, sizeof( build ), BUILD_PARAMS, BUILD_VALUES );
+  snprintf( sign, sizeof( sign ), SIGN_PARAMS, SIGN_VALUES( 1000000u ) );
   CHECK( !sf_rig_new( &rig ) );
   sf_rig_tile( rig, "sign", "sign", sign ); /* before build, so that a message can come before its order */
   sf_rig_tile( rig, "build", "build", build );

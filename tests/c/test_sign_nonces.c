@@ -10,11 +10,8 @@ static uint64_t number;
 
 static sf_rig_t * rig_pool( uint32_t slots, int force ) {
   char params[1024];
-  snprintf( params, sizeof( params ),
-            "key_path=%s\nmax_amount_lamports=%lu\nmax_fee_lamports=%lu\nmax_tip_lamports=%lu\n"
-            "max_signatures_per_second=1000000\nprograms=CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C\n"
-            "nonce_pool=%u\nnonce_pool_force=%d\n",
-            fixture.key_path, MAX_AMOUNT, MAX_FEE, MAX_TIP, slots, force );
+  snprintf( params, sizeof( params ), SIGN_PARAMS "nonce_pool=%u\nnonce_pool_force=%d\n", SIGN_VALUES( 1000000u ),
+            slots, force );
   return rig_new( params );
 }
 
