@@ -30,7 +30,7 @@ from bench import prove_compare, soak, turns
 from bench.harness import cases, compare, figures, page, table
 from bench.harness.program import ProgramError
 from bench.harness.result import ROOT, Report
-from sniperforge.options import number, whole
+from sniperforge.options import between, number
 
 CASES = (
     "link",
@@ -56,10 +56,6 @@ CASES = (
 )
 REPORTS = ROOT / "var" / "bench"
 BASELINE = ROOT / "bench" / "baseline.json"
-
-
-def _count(text: str) -> int:
-    return whole(text, 1, 1000)
 
 
 def _minutes(text: str) -> float:
@@ -146,7 +142,7 @@ def _turns(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("dir", type=Path, metavar="DIR")
     parser.add_argument("cases", nargs="*", metavar="CASE", default=["tick"], help="tick, unless some are named")
-    parser.add_argument("--times", type=_count, default=3, metavar="N", help="how often each is measured")
+    parser.add_argument("--times", type=between(1, 1000), default=3, metavar="N", help="how often each is measured")
     parser.add_argument("--fail-over", type=compare.percent, default=0.05, metavar="PERCENT")
     parser.add_argument("--all", action="store_true", help="also list what did not change")
     options = parser.parse_args(arguments)
@@ -163,7 +159,7 @@ def _turns(arguments: Sequence[str]) -> int:
 def _prove_compare(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench prove-compare", description=prove_compare.__doc__)
     parser.formatter_class = argparse.RawTextHelpFormatter
-    parser.add_argument("--trials", type=_count, default=10, metavar="N")
+    parser.add_argument("--trials", type=between(1, 1000), default=10, metavar="N")
     parser.add_argument("--stage", default="sign", choices=prove_compare.STAGES, help="which takes longer (sign)")
     parser.add_argument("--percent", type=compare.percent, default=0.1, help="how much longer it takes (10%%)")
     options = parser.parse_args(arguments)

@@ -99,7 +99,7 @@ def _status(arguments: argparse.Namespace) -> int:
     from ipc.errors import CoreError
     from ipc.views import Instance
     from sniperforge import status
-    from sniperforge.report import status_text
+    from sniperforge.report import stale, status_text
 
     name = _config(arguments).instance.name
     try:
@@ -109,9 +109,7 @@ def _status(arguments: argparse.Namespace) -> int:
         return _fail(error.sentence, exits.NOT_RUNNING)
     _print(arguments, found, status_text(found))
     if not found["supervisor"]["alive"]:
-        return _fail(
-            f"instance {name} is stale: its supervisor is gone; `sniperforge clean` removes it", exits.NOT_RUNNING
-        )
+        return _fail(stale(name), exits.NOT_RUNNING)
     return exits.OK if status.healthy(found) else exits.FAILED
 
 

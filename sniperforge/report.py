@@ -139,6 +139,11 @@ def summary(
     }
 
 
+def stale(name: str) -> str:
+    """What is said of an instance whose supervisor is gone."""
+    return f"instance {name} is stale: its supervisor is gone; `sniperforge clean` removes it"
+
+
 def activity(status: dict[str, Any]) -> str:
     """What the instance does: `trading`, `reducing` (exits only), `halted` by the kill word, or `not trading` yet."""
     if status["kill"]["level"] != "run":

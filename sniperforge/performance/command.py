@@ -21,6 +21,7 @@ from ipc.views import Instance, directory, owner
 from sniperforge import exits, options
 from sniperforge.performance import reading, rules, text
 from sniperforge.performance.facts import Facts
+from sniperforge.report import stale
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,8 +92,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         return exits.NOT_RUNNING
     except KeyboardInterrupt:
         return exits.OK if arguments.watch else exits.INTERRUPTED
-    print(
-        f"sniperforge: instance {name} is stale: its supervisor is gone; `sniperforge clean` removes it",
-        file=sys.stderr,
-    )
+    print(f"sniperforge: {stale(name)}", file=sys.stderr)
     return exits.NOT_RUNNING

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from solders.pubkey import Pubkey
-from spl.token.constants import TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID
 
 from ipc._core import ffi, lib
 from ipc.errors import check
@@ -20,14 +19,13 @@ from sniperforge.venues.dumps import Account, Dumps
 from sniperforge.venues.golden import Swap
 from sniperforge.venues.golden.lines import Line
 from sniperforge.venues.golden.places import Places, State
+from sniperforge.venues.pool_accounts import TOKEN, TOKEN_2022
 from sniperforge.venues.quote import Quote
 from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
 
 COLUMNS = ("program", "lb_pair", "unix_time", "x_to_y", "exact_out", "amount", "amount_in", "amount_out")
 BUILDS = {"meteora_dlmm.so": True, "meteora_dlmm_zap.so": False}
 """Builds of the program by file name, and whether it is the newest."""
-TOKEN = TOKEN_PROGRAM_ID
-TOKEN_2022 = TOKEN_2022_PROGRAM_ID
 UNKNOWN_RESERVE = 2**64 - 1
 EPOCH = 2**64 - 1
 """The rows do not say when they ran: of a mint's two transfer fees the newer is meant."""
