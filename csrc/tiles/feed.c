@@ -437,9 +437,9 @@ static void end_read( sf_tile_t * t, feed_t * f, uint64_t now ) {
   if( !f->processed && slot > f->slot ) publish_slot( t, f, SF_MSG_SLOT, slot, 0, now );
 }
 
-static int sync_step( sf_tile_t * t, feed_t * f, uint64_t now, uint64_t room ) {
+static int sync_step( sf_tile_t * t, feed_t * f, uint64_t now, uint64_t room, int drained ) {
   if( f->sync == SYNC_READ ) read_step( t, f, now );
-  if( f->sync == SYNC_SETTLE && now - f->read_ns >= SETTLE_NS ) f->sync = SYNC_PUBLISH;
+  if( f->sync == SYNC_SETTLE && drained && now - f->read_ns >= SETTLE_NS ) f->sync = SYNC_PUBLISH;
   uint64_t n = 0, most = room < 2 * TURN_PUBLISHES ? room / 2 : TURN_PUBLISHES; /* each may be two messages */
   while( f->sync == SYNC_PUBLISH && n < most ) {
     publish_item( t, f, sf_snapshot_item( &f->snapshot, f->cursor++ ) );
@@ -489,17 +489,19 @@ static int poll( sf_tile_t * t ) {
   }
   if( f->accounts.untold_cnt ) return tell_dropped( t, f, room );
   if( f->phase != PHASE_UP ) return 0;
-  int work  = 0;
-  int err   = sf_websocket_step( &f->ws );
-  f->looked = 1;
+  int work    = 0;
+  int drained = 0; /* no notification waits: after a standstill there may be many */
+  int err     = sf_websocket_step( &f->ws );
+  f->looked   = 1;
   for( ; err >= 0 && f->phase == PHASE_UP && work < TURN_MESSAGES && room >= 2; work++, room -= 2 ) {
     sf_span_t text;
-    err = sf_websocket_receive( &f->ws, &text );
+    err     = sf_websocket_receive( &f->ws, &text );
+    drained = !err;
     if( err <= 0 ) break;
     on_message( t, f, text );
   }
   if( err < 0 ) lost_stream( t, f, err );
-  if( f->phase == PHASE_UP && f->sync != SYNC_IDLE ) work += sync_step( t, f, sf_tile_now( t ), room );
+  if( f->phase == PHASE_UP && f->sync != SYNC_IDLE ) work += sync_step( t, f, sf_tile_now( t ), room, drained );
   return work;
 }
 

@@ -39,7 +39,7 @@ static void start( char const * engine ) {
   snprintf( params, sizeof( params ),
             "url=ws://127.0.0.1:%u/\nrpc_url=http://127.0.0.1:%u/"
             "\naccounts_path=%s\ncommitment=processed\nengine=%s\nsimulated=0\nping_ms=100\n"
-            "timeout_ms=5000\nbackoff_min_ms=1\nbackoff_max_ms=50\nresync_ms=0\nmax_message_kb=1024\n",
+            "timeout_ms=20000\nbackoff_min_ms=1\nbackoff_max_ms=50\nresync_ms=0\nmax_message_kb=1024\n",
             node->port, node->port, path, engine );
   CHECK( !sf_rig_new( &rig ) );
   sf_rig_tile( rig, "feed", "feed", params );

@@ -36,7 +36,7 @@ static void test_tile( void ) {
       rig, "risk", "risk",
       "max_order_lamports=2000000000\nmax_open_lamports=3000000000\nmax_open_orders=4\nmax_orders_per_second=100\n"
       "max_daily_loss_lamports=100000000\nmax_tip_lamports=100000\nmax_priority_fee_lamports=50000\n"
-      "max_daily_fee_lamports=20000000\ncollar_bps=50\nmax_data_age_ms=5000\nmax_slot_lag=10\nsupervisor_timeout_ms="
+      "max_daily_fee_lamports=20000000\ncollar_bps=50\nmax_data_age_ms=60000\nmax_slot_lag=10\nsupervisor_timeout_ms="
       "60000\n"
       "safety_gate=1\nverdict_slots=150\n"
       "cu_limit_base=5000\ncu_limit_per_hop=80000\ncu_price_micro_lamports=0\n"
@@ -159,7 +159,7 @@ static void test_tile( void ) {
   assert( sf_rig_counter( rig, "risk", "denied_unknown_pool" ) == 2 );
 
   /* the tables follow */
-  uint64_t deadline          = sf_clock_ns() + 5 * G;
+  uint64_t deadline          = sf_clock_ns() + 20 * G;
   sf_limit_row_t limits      = { 0 };
   sf_position_row_t position = { 0 };
   while( limits.denied[SF_DENY_STALE] != 1 && sf_clock_ns() < deadline ) {

@@ -19,14 +19,15 @@ static struct {
   };
 } got;
 
-static void start( int before_send ) {
+/* An order that is not out after timeout_ms is refused: long, unless that is what is looked for. */
+static void start( int before_send, uint32_t timeout_ms ) {
   char params[512];
   node = node_start();
   snprintf( params, sizeof( params ),
             "rpc_url=http://127.0.0.1:%u/"
-            "\nconnections=2\nbefore_send=%d\ntimeout_ms=300\nrebroadcast_ms=0\nmax_rebroadcasts=0\n"
+            "\nconnections=2\nbefore_send=%d\ntimeout_ms=%u\nrebroadcast_ms=0\nmax_rebroadcasts=0\n"
             "backoff_min_ms=1\nbackoff_max_ms=10\n",
-            node->port, before_send );
+            node->port, before_send, timeout_ms );
   CHECK( !sf_rig_new( &rig ) );
   sf_rig_tile( rig, "send", "send", params );
   sf_rig_burst( rig, "send", 8 );
@@ -79,7 +80,7 @@ static int by_size( void const * a, void const * b ) {
 
 static void test_sent( void ) {
   static uint64_t late[ORDERS];
-  start( 0 );
+  start( 0, 20000 );
   connected( 2 );
   for( uint64_t i = 1; i <= ORDERS; i++ ) {
     uint64_t from = sf_clock_ns();
@@ -99,7 +100,7 @@ static void test_sent( void ) {
 }
 
 static void test_held( void ) {
-  start( 1 );
+  start( 1, 20000 );
   connected( 2 );
   sf_durable_row_t row  = { .seq = 9, .link = 77 };
   sf_table_t * durable  = sf_rig_table_of( rig, "durable" );
@@ -132,7 +133,7 @@ static void test_held( void ) {
 }
 
 static void test_no_connection( void ) {
-  start( 0 );
+  start( 0, 300 );
   connected( 2 );
   node_stop( node );
   node = NULL;

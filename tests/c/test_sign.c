@@ -97,7 +97,7 @@ static void message_waits_for_its_order( void ) {
   expect_signed( rig, &wire[11] );
 
   /* so does waiting for too long, and too many that wait */
-  uint64_t end = sf_clock_ns() + 5000000000ul;
+  uint64_t end = sf_clock_ns() + 20000000000ul;
   wire_give( rig, &wire[12] );
   CHECK( !next_message( rig, "wire", &got ) );
   uint32_t kind = 0;
@@ -167,7 +167,7 @@ static void rate_and_kill_word_are_respected( void ) {
   sf_wire_t wire;
   received_t got;
   uint32_t signed_cnt = 0;
-  for( uint32_t i = 1; i <= 10; i++ ) { /* a second's worth at once, then one per 200 ms */
+  for( uint32_t i = 1; i <= 100; i++ ) { /* a second's worth at once, then one per 200 ms */
     order_make( &order, ORDER( i ), 3, cycle, 1000 );
     wire_of( &order, &wire );
     order_give( rig, &order );
@@ -177,7 +177,7 @@ static void rate_and_kill_word_are_respected( void ) {
     if( i <= 5 ) CHECK( kind == SF_MSG_WIRE );
     signed_cnt += kind == SF_MSG_WIRE;
   }
-  CHECK( signed_cnt < 10 );
+  CHECK( signed_cnt < 100 );
   sf_rig_close( rig );
 
   rig     = rig_open( 1000 );
