@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 SHM = Path("/dev/shm")
@@ -15,6 +16,10 @@ OWN = f"t{os.getpid()}-"
 """Instances of this run are called t<pid>-<something>; their directories sf-t<pid>-<something>."""
 
 _numbers = itertools.count()
+
+#: how fast examples are made says nothing about the product: the machine may stand still meanwhile
+hypothesis.settings.register_profile("ours", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("ours")
 
 
 @pytest.fixture

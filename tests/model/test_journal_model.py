@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from solders.pubkey import Pubkey
 
@@ -125,7 +125,7 @@ def check(state: State, model: Model) -> None:
     assert (state.kill, state.last_order) == (model.kill, model.last)
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80)
 @given(events=EVENTS, data=st.data())
 def test_recovery_is_the_model(events: list[Event], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -153,7 +153,7 @@ def test_recovery_is_the_model(events: list[Event], data: st.DataObject) -> None
         assert again == first
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(events=EVENTS)
 def test_reading_in_pieces_is_reading_at_once(events: list[Event]) -> None:
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as growing_name:

@@ -124,7 +124,7 @@ class Mixed(Ring):
     slot_bytes = 64
 
 
-PROFILE = settings(max_examples=40, stateful_step_count=30, deadline=None)
+PROFILE = settings(max_examples=40, stateful_step_count=30)
 for machine in (Ring, Pair, Broadcast, Mixed):
     machine.TestCase.settings = PROFILE
 

@@ -20,10 +20,10 @@ def test_no_chain_is_said_at_once(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     began = time.monotonic()
-    argv = [*command.split(), "--instance", "nope"]
+    argv = [*command.split(), "--instance", "nope", "--set", "supervisor.start_timeout_ms=60000"]
     assert (journal.main if "why" in argv else lookup_command.main)(argv) == exits.NOT_RUNNING
     assert "instance nope has no chain running" in (said := capsys.readouterr().err) and "sniperforge run" in said
-    assert time.monotonic() - began < 5 and not (tmp_path / "var").exists()
+    assert time.monotonic() - began < 30 and not (tmp_path / "var").exists()
 
 
 def test_a_node_that_does_not_answer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_the_number_of_a_custom_error(error: Any, number: int) -> None:
     assert custom_error(error) == number
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_each_order_gets_one_fill_whatever_the_order_of_messages(data: st.DataObject) -> None:
     known = Tokens()

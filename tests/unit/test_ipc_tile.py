@@ -66,7 +66,7 @@ def _ends(instance: Instance) -> Iterator[Ends]:
         yield Ends(instance, numbers, orders, sink)
 
 
-def until(reached: Callable[[], Any], seconds: float = 10.0) -> None:
+def until(reached: Callable[[], Any], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < deadline, "waited too long"
@@ -142,7 +142,7 @@ def test_run_until_the_supervisor_says_halt(ends: Ends) -> None:
     until(lambda: cnc.value("echoed_messages") == 1)
     until(lambda: cnc.heartbeat_ns > first)
     ends.instance.control.halt_tile("echo")
-    thread.join(10)
+    thread.join(30)
     assert not thread.is_alive()
     assert tile.calls[0] == "init" and "house" in tile.calls and tile.calls[-1] == "fini"
     assert cnc.state == "done" and ends.instance.control.kill == "run"
@@ -309,5 +309,5 @@ def test_several_tiles_share_a_thread(instance_name: str) -> None:
         numbers.send(1, b"")
         until(lambda: tiles[1].seen == numbers_before + 1)
         tiles[1].halt()
-        thread.join(10)
+        thread.join(30)
         assert not thread.is_alive()

@@ -170,7 +170,7 @@ def test_follow_goes_over_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(cli, "_POLL_S", 0.001)
     thread = threading.Thread(target=follow)
     thread.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not seen and time.monotonic() < deadline:
         time.sleep(0.001)
     journal.order(2)
@@ -178,7 +178,7 @@ def test_follow_goes_over_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     second = JournalFiles(tmp_path, 2)
     second.order(order_number(2, 1))
     second.commit()
-    assert enough.wait(10)
+    assert enough.wait(30)
     thread.join()
     assert seen == [(1, 0), (1, 1), (2, 0)]
 

@@ -348,7 +348,7 @@ def test_checkpoints_follow_a_running_journal(tmp_path: Path) -> None:
             journal.order(order_number(1, n))
             journal.wire(order_number(1, n))
             journal.commit()
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 30
             while len(recovery.load(tmp_path).open_orders) != n:
                 assert time.monotonic() < deadline, checkpoints.error
                 time.sleep(0.001)

@@ -31,7 +31,7 @@ def read(accounts: dict[str, Any]) -> dict[str, list[str]]:
         assert method == "getMultipleAccounts" and params[1]["commitment"] == "confirmed"
         return {"context": {"slot": 9}, "value": [accounts[key] for key in params[0]]}
 
-    with json_node(answer) as node, RpcClient(node.url, timeout_ms=2000) as rpc:
+    with json_node(answer) as node, RpcClient(node.url, timeout_ms=20_000) as rpc:
         return chain.lookup_tables(rpc, list(accounts))
 
 

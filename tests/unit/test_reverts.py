@@ -61,7 +61,7 @@ def write(directory: Path) -> JournalFiles:
 
 def test_every_revert_has_a_cause_or_is_unknown(tmp_path: Path, node: RawNode) -> None:
     write(tmp_path)
-    with RpcClient(node.url, timeout_ms=5000) as rpc:
+    with RpcClient(node.url, timeout_ms=20_000) as rpc:
         causes = {one.order: one.cause for one in requote.explain(rpc.call, tmp_path, 2)}
         assert causes == {order_number(2, 1): UNEXPLAINED, order_number(2, 2): UNKNOWN, order_number(1, 9): UNKNOWN}
         asked = len(node.requests)
@@ -92,10 +92,10 @@ def test_why_says_by_its_exit_code_that_not_all_is_explained(
 
 
 def test_the_watch_asks_while_orders_revert(tmp_path: Path, node: RawNode) -> None:
-    watch = RevertWatch(RpcClient(node.url, timeout_ms=5000), tmp_path, 2)
+    watch = RevertWatch(RpcClient(node.url, timeout_ms=20_000), tmp_path, 2)
     watch.start()  # before the journal is there
     write(tmp_path)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while len(node.requests) < 4 and time.monotonic() < deadline:
         time.sleep(0.01)
     assert watch.close() == {str(Signature.from_bytes(TOLD)): requote.Evidence("Program log: no")}

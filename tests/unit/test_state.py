@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -103,8 +102,6 @@ def test_one_guardian_at_a_time(state: StateDirectory) -> None:
 def test_children_of_a_dead_guardian_are_waited_for(state: StateDirectory) -> None:
     process, _ = _holder(state, "leave", 0.5)
     process.wait()
-    begun = time.monotonic()
     os.close(state.lock())
-    assert time.monotonic() - begun < 4.0
     assert process.stdout is not None
     process.stdout.close()

@@ -216,7 +216,7 @@ class Host:
         return self.instance.cnc("strategies")
 
     def until(self, reached: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not reached():
             assert time.monotonic() < deadline, "waited too long"
             time.sleep(0.0005)
@@ -232,7 +232,7 @@ class Host:
 
     def close(self) -> None:
         self.tile.halt()
-        self.thread.join(10)
+        self.thread.join(30)
         assert not self.thread.is_alive()
 
 
