@@ -92,7 +92,7 @@ class Desk:
     def stop(self) -> None:
         """Halts the tile."""
         self.tile.halt()
-        self.thread.join(10)
+        self.thread.join(30)
         assert not self.thread.is_alive()
 
     def receive(self) -> None:
@@ -161,7 +161,7 @@ class Desk:
 @contextlib.contextmanager
 def desk(name: str, state_dir: Path, rpc_url: str, wallet: str, **params: object) -> Iterator[Desk]:
     """A confirm tile on a node, not yet started; halted and removed at the end."""
-    about: dict[str, object] = {"rpc_url": rpc_url, "wallet": wallet, "poll_ms": 10, "timeout_ms": 500}
+    about: dict[str, object] = {"rpc_url": rpc_url, "wallet": wallet, "poll_ms": 10, "timeout_ms": 20_000}
     about |= {"commitment": "confirmed", "ca_path": "", "simulated": True}
     about |= {"open_orders_path": state_dir / "open_orders.json"} | params
     with contextlib.ExitStack() as stack:
@@ -181,7 +181,7 @@ class Trader:
 
     def __init__(self, rpc_url: str) -> None:
         self.keypair = Keypair()
-        self.rpc = RpcClient(rpc_url, timeout_ms=5000)
+        self.rpc = RpcClient(rpc_url, timeout_ms=20_000)
 
     @property
     def address(self) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 REPO = Path(__file__).resolve().parents[2]
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 class RpcFailure(Exception):
@@ -78,7 +78,7 @@ class SimnetProcess:
         """SIGTERM; returns the exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(10)
+        code = self.process.wait(30)
         if self.process.stdout is not None:
             self.process.stdout.close()
         self.process = None
@@ -87,7 +87,7 @@ class SimnetProcess:
     def post(self, body: bytes, kind: str = "application/json") -> bytes:
         """The answer to a raw body."""
         request = urllib.request.Request(self.rpc_url, body, {"Content-Type": kind})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return bytes(answer.read())
 
     def call(self, method: str, *params: Any) -> Any:

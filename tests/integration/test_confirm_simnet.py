@@ -25,13 +25,18 @@ from tests.integration.simnet_process import SimnetProcess, simnet, wait_until
 
 FLAGS = ["--speed", "10", "--pools", "6", "--mints", "3", "--set", "market.trades_per_second=0"]
 FLAGS += ["--set", 'market.venues=["raydium_cpmm"]']
-FLAGS += ["--set", "blockhash_valid_blocks=40", "--set", "skipped_slots_rate=0.1"]
+FLAGS += ["--set", "skipped_slots_rate=0.1"]
+#: twelve seconds: what is signed can be sent, however long this machine stands still in between
+VALID_BLOCKS = 300
+#: over so soon that a test can wait for it; only of use for what is never sent, or may land or not
+SOON = 20
 RUN = 2 << 32
 
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimnetProcess]:
-    with simnet(tmp_path_factory.mktemp("confirm"), *FLAGS) as process:
+    valid = f"blockhash_valid_blocks={VALID_BLOCKS}"
+    with simnet(tmp_path_factory.mktemp("confirm"), *FLAGS, "--set", valid) as process:
         yield process
 
 
@@ -55,7 +60,7 @@ class Market:
             sol=100,
             wrapped_sol=50,
             usdc=1000,
-            timeout_s=20,
+            timeout_s=30,
             say=lambda text: None,
         )
         held = {0: 50 * 10**9, 1: 1000 * 10**6, LAMPORTS: 50 * 10**9}
@@ -122,7 +127,8 @@ def test_books_are_what_the_chain_says(
         assert {token: each["amount"] for token, each in confirm.balances.items()} == before
         row = confirm.chain
         assert row["slot"] >= row["blockhash_slot"] > 0 and row["unhealthy"] == 0
-        assert row["last_valid_block_height"] - row["block_height"] in range(20, 60)
+        left = row["last_valid_block_height"] - row["block_height"]  # two answers: blocks may pass in between
+        assert VALID_BLOCKS // 2 < left < VALID_BLOCKS + 20
         assert (row["lamports_per_signature"], row["wallet_lamports"]) == (5000, before[LAMPORTS])
 
         # 1: a swap that lands, 2: a cycle over two pools that leaves something between, 3: one that reverts
@@ -145,7 +151,7 @@ def test_books_are_what_the_chain_says(
         # 4: signed and never sent, 5: refused by build, 6: refused by sign, 7: refused by send after it was signed
         silent, last = trader.sign([trader.swap(usdc_pool, WSOL, 10**9)], 4)
         confirm.order(RUN | 4)
-        confirm.wire(RUN | 4, silent, last)
+        confirm.wire(RUN | 4, silent, last - VALID_BLOCKS + SOON)
         confirm.order(RUN | 5)
         confirm.refused(RUN | 5)
         confirm.order(RUN | 6)
@@ -205,12 +211,12 @@ def test_a_new_token_row_is_told_its_balance(
 
 def test_the_node_is_killed_and_comes_back(instance_name: str, tmp_path: Path) -> None:
     rng = random.Random(11)
-    with simnet(tmp_path, *FLAGS) as chain:
+    with simnet(tmp_path, *FLAGS, "--set", "blockhash_valid_blocks=40") as chain:
         market = Market(chain)
         trader = market.trader
         before = market.holdings()
         pool = market.pair(WSOL, USDC)[0]
-        with desk(instance_name, tmp_path, chain.rpc_url, trader.address) as confirm:
+        with desk(instance_name, tmp_path, chain.rpc_url, trader.address, timeout_ms=500) as confirm:
             started(confirm, market)
             number = 0
             for kill in range(4):
@@ -252,19 +258,21 @@ def test_orders_of_an_earlier_run_are_booked_once(
     before = market.holdings()
     orders: list[dict[str, Any]] = []
 
-    def open_order(number: int, **about: Any) -> None:
+    def open_order(number: int, valid_for: int = VALID_BLOCKS, **about: Any) -> None:
         transaction, last = trader.sign([trader.swap(pool, WSOL, 10**8)], number)
         if number < 3:
             trader.send(transaction)
         values = {"order": number, "intent": number, "bot": 1, "kind": lib.SF_INTENT_SWAP, "t_origin": 5}
-        values |= {"signature": str(transaction.signatures[0]), "last_valid_block_height": last}
+        values |= {"signature": str(transaction.signatures[0])}
+        values |= {"last_valid_block_height": valid_for + last - VALID_BLOCKS}
         values |= {"mint_in": str(WSOL), "mint_out": str(USDC), "amount_in": 10**8, "expected_out": 1}
         orders.append(values | about)
 
     open_order(1)
     open_order(2, mint_in=None, mint_out=None, kind=0)
-    open_order(3)
+    open_order(3, 2 * SOON)
     open_order(4, last_valid_block_height=1)
+    open_order(5, 10**6)
     (tmp_path / "open_orders.json").write_text(json.dumps(orders))
     wait_until(lambda: market.holdings()[0] == before[0] - 2 * 10**8, 20, "both have landed")
     with desk(instance_name, tmp_path, chain.rpc_url, trader.address) as confirm:
@@ -273,7 +281,7 @@ def test_orders_of_an_earlier_run_are_booked_once(
         confirm.until(lambda: confirm.cnc.value("reconciled"), "reconciled")
         confirm.receive()
         known = {fill["order"]: fill for fill in confirm.fills}
-        assert set(known) >= {1, 2, 4} and 3 not in known
+        assert set(known) >= {1, 2, 4} and 5 not in known
         expired = confirm.fill_of(3)
         assert expired["outcome"] == known[4]["outcome"] == lib.SF_FILL_EXPIRED
         for number in (1, 2):
@@ -300,9 +308,9 @@ def test_a_node_that_hangs_holds_nothing_up(instance_name: str, tmp_path: Path) 
             assert confirm.chain["unhealthy"] == 1
             confirm.order(RUN | 1)
             confirm.refused(RUN | 1)
-            assert confirm.fill_of(RUN | 1, 2)["outcome"] == lib.SF_FILL_DROPPED
+            assert confirm.fill_of(RUN | 1)["outcome"] == lib.SF_FILL_DROPPED
             heartbeat = confirm.cnc.heartbeat_ns
-            confirm.until(lambda: confirm.cnc.heartbeat_ns > heartbeat, "the tile beats", 2)
+            confirm.until(lambda: confirm.cnc.heartbeat_ns > heartbeat, "the tile beats")
             confirm.until(lambda: confirm.cnc.value("rpc_failures") > 0, "a failure is counted")
             assert confirm.cnc.value("reconciled") == 0
             confirm.stop()

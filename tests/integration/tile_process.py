@@ -18,7 +18,7 @@ from ipc.views import Instance
 
 REPO = Path(__file__).resolve().parents[2]
 GROUP = Path(os.environ.get("SF_GROUP", REPO / "ipc" / "bin" / "sf-group"))
-SECONDS = 20.0
+SECONDS = 30.0
 
 
 class TileProcess:
