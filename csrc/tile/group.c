@@ -85,7 +85,7 @@ int sf_group_boot( sf_group_t * g ) {
 /* Other groups are woken when all tiles had their turn: a wake-up is a system call of some microseconds, and who is
    awake already, the next tile of this group above all, does not wait for it. */
 static int step_done( sf_group_t * g, int result ) {
-  for( uint32_t i = 0; i < g->tile_cnt; i++ ) sf_tile_wake( g->tile[i] );
+  for( uint32_t i = 0; i < g->tile_cnt; i++ ) sf_tile_after( g->tile[i] );
   return result;
 }
 

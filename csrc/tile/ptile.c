@@ -73,7 +73,7 @@ int sf_ptile_turn( sf_ptile_t * p, void * buffer, uint16_t * in, uint32_t max, u
     }
     uint32_t n = 0, from;
     t->blocked = 0;
-    t->count[SF_COUNTER_TURNS]++;
+    sf_tile_turn_count( t );
     while( n < max && sf_tile_ready( t, n + 1UL ) ) {
       sf_message_t * m         = (sf_message_t *)( (uint8_t *)buffer + (uint64_t)n * p->stride );
       sf_message_t const * got = sf_tile_take( t, m, p->stride, &from, !n );
@@ -82,7 +82,7 @@ int sf_ptile_turn( sf_ptile_t * p, void * buffer, uint16_t * in, uint32_t max, u
       else if( !n ) p->t_pub = m->t_pub;
       in[n++] = (uint16_t)from;
     }
-    sf_tile_wake( t );
+    sf_tile_after( t );
     if( n ) {
       t->count[SF_COUNTER_BUSY_TURNS]++;
       p->t_begin = sf_clock_ns();
@@ -131,7 +131,7 @@ int sf_ptile_publish( sf_ptile_t * p, uint32_t out, void const * messages, uint3
     sf_bytes_copy_in( slot + 1, from + sizeof( m ), m.length );
     sf_tile_publish( t, out, slot, m.kind, m.length, m.tag, m.t_origin );
   }
-  sf_tile_wake( t );
+  sf_tile_after( t );
   return (int)cnt;
 }
 

@@ -38,6 +38,7 @@ static int ports_open( sf_tile_t * t ) {
     int rc = sf_instance_consumer( t->inst, t->spec->in[i], t->in + i );
     if( rc ) return rc;
     t->in_cnt++;
+    t->watch[i] = ( sf_watch_t ){ &sf_consumer_slot( t->in + i )->seq, SF_WATCH_NONE };
     if( t->in[i].slot_bytes > t->message_bytes ) t->message_bytes = t->in[i].slot_bytes;
   }
   for( uint32_t i = 0; i < t->spec->out_cnt; i++ ) {
@@ -209,7 +210,7 @@ void sf_tile_publish( sf_tile_t * t, uint32_t out, sf_message_t * slot, uint16_t
   t->done        = t_pub;
   sf_link_publish( t->out + out, slot, kind, length, tag, t_origin, t_pub );
   t->count[SF_COUNTER_MESSAGES_OUT]++;
-  if( t_origin && t_pub > t_origin ) sf_hist_add( &t->cnc->hist[SF_HIST_ORIGIN], t_pub - t_origin );
+  if( t_origin && t_pub > t_origin ) sf_tile_sample( t, SF_HIST_ORIGIN, t_pub - t_origin );
 }
 
 uint64_t sf_tile_credit( sf_tile_t * t, uint32_t out ) { return sf_link_credit( t->out + out ); }

@@ -1,12 +1,12 @@
 /* tile.h: what a tile written in C sees.
 
-   A tile is a single-threaded worker with five hooks; the runner around it does
+   A tile is a single-threaded worker with six hooks; the runner around it does
    the protocol: credits, cursors, heartbeat, counters, waits, halting.
 
      new -> boot -> run -> halt -> done        fail from anywhere
 
      turn: housekeeping if due, poll, then up to 64 messages per in-link, round
-     robin.  poll and msg are called only while every reliable out-link has
+     robin; idle if none of that was work.  poll and msg are called only while every reliable out-link has
      `burst` credits (topology), so claim within the burst never fails.
 
    An ordered tile (SF_TILE_ORDERED; bots) leaves on its out-link 0 in which order
@@ -25,11 +25,12 @@
 typedef struct sf_tile sf_tile_t;
 
 typedef struct sf_tile_ops {
-  char const * kind;                                                 /* key of the tile table */
-  uint32_t flags;                                                    /* SF_TILE_ORDERED */
-  uint64_t state_bytes;                                              /* zeroed private memory, sf_tile_state( t ) */
-  int ( *init )( sf_tile_t * );                                      /* 0 or SF_ERR_* with a sentence; may be NULL */
-  int ( *poll )( sf_tile_t * );                                      /* returns how much it did; may be NULL */
+  char const * kind;             /* key of the tile table */
+  uint32_t flags;                /* SF_TILE_ORDERED */
+  uint64_t state_bytes;          /* zeroed private memory, sf_tile_state( t ) */
+  int ( *init )( sf_tile_t * );  /* 0 or SF_ERR_* with a sentence; may be NULL */
+  int ( *poll )( sf_tile_t * );  /* returns how much it did; may be NULL */
+  void ( *idle )( sf_tile_t * ); /* the turn had no work: what the next message will need; no publishing; may be NULL */
   void ( *msg )( sf_tile_t *, uint32_t in, sf_message_t const * m ); /* payload at m+1; may be NULL */
   void ( *house )( sf_tile_t *, uint64_t now_ns );                   /* about every millisecond; may be NULL */
   void ( *fini )( sf_tile_t * ); /* once, after init succeeded; no publishing; may be NULL */

@@ -2,13 +2,17 @@
 #include "base/clock.h"
 #include "base/err.h"
 
-#define SAMPLE 16 /* busy turns per one whose length is measured */
+#define MEASURED 16 /* busy turns per one whose length is measured */
 
-int sf_tile_ready( sf_tile_t * t, uint64_t messages ) {
-  uint64_t need = messages * t->burst;
+int sf_tile_ready_look( sf_tile_t * t, uint64_t messages ) {
+  uint64_t need = messages * t->burst, least = INT64_MAX;
   for( uint32_t i = 0; i < t->out_cnt; i++ ) {
     uint64_t more = !i && t->flags & SF_TILE_ORDERED ? messages : 0; /* the turn records */
-    if( SF_LIKELY( sf_producer_ready( t->out + i, need + more ) ) ) continue;
+    if( SF_LIKELY( sf_producer_ready( t->out + i, need + more ) ) ) {
+      uint64_t credit = t->out[i].limit - t->out[i].next;
+      if( credit < least ) least = credit;
+      continue;
+    }
     if( messages == 1 ) { /* not even one */
       t->out[i].backpressure_turns++;
       t->count[SF_COUNTER_BACKPRESSURE_TURNS]++;
@@ -16,6 +20,7 @@ int sf_tile_ready( sf_tile_t * t, uint64_t messages ) {
     }
     return 0;
   }
+  t->credit = t->count[SF_COUNTER_MESSAGES_OUT] + least; /* whatever is published takes one of each at most */
   return 1;
 }
 
@@ -34,15 +39,35 @@ static void turn_record( sf_tile_t * t, sf_turn_t const * turn ) {
   t->count[SF_COUNTER_MESSAGES_OUT]++;
 }
 
+static sf_message_t const * slot_behind( sf_consumer_t const * c ) {
+  return (sf_message_t const *)( c->slots + ( ( c->next + 1 ) & c->mask ) * c->slot_bytes );
+}
+
+/* 1 if nothing has come to in-link i since its slot was found empty. */
+SF_INLINE int quiet( sf_tile_t const * t, uint32_t i ) {
+  return sf_load_acquire( t->watch[i].word ) == t->watch[i].seen;
+}
+
+/* 1 if the slot that in-link i waits for has a message, or one of a later lap; else it is watched. */
+static int arrived( sf_tile_t * t, uint32_t i ) {
+  sf_consumer_t const * c = t->in + i;
+  uint64_t const * at     = &sf_consumer_slot( c )->seq;
+  uint64_t word           = sf_load_acquire( at );
+  if( word == c->next + 1 || ( word & ~SF_SEQ_BUSY ) > c->next + 1 ) return 1;
+  t->watch[i] = ( sf_watch_t ){ at, word };
+  __builtin_prefetch( slot_behind( c ) ); /* looked at behind the message that is waited for, last touched a ring ago */
+  return 0;
+}
+
 /* One message of in-link i, over a jump if need be. */
 static int receive( sf_tile_t * t, uint32_t i, sf_message_t * buffer, uint64_t bytes ) {
   sf_consumer_t * c = t->in + i;
-  for( int k = 0; k < 2; k++ ) {
+  for( int k = 0; k < 2 && arrived( t, i ); k++ ) {
     uint64_t lost = c->lost;
     int rc        = sf_link_receive( c, buffer, bytes );
+    t->watch[i]   = ( sf_watch_t ){ &sf_consumer_slot( c )->seq, SF_WATCH_NONE };
     if( rc >= 0 ) {
-      /* looked at behind this message, or behind the one that is waited for, and last touched a ring ago */
-      __builtin_prefetch( c->slots + ( ( c->next + !rc ) & c->mask ) * c->slot_bytes );
+      __builtin_prefetch( t->watch[i].word );
       return rc;
     }
     t->jumped[i] += c->lost - lost;
@@ -158,38 +183,47 @@ static sf_message_t const * take_replayed( sf_tile_t * t, sf_message_t * buffer,
   return m;
 }
 
-sf_message_t const * sf_tile_take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh ) {
-  sf_message_t const * m = buffer;
-  int got                = 0;
-  if( SF_UNLIKELY( t->replay_in != SF_TURN_NO_REPLAY ) ) {
-    m   = t->pass_cnt++ < t->batch ? take_replayed( t, buffer, bytes, in, fresh ) : 0;
-    got = !!m;
-    if( !got ) t->pass_cnt = 0;
-  } else {
-    while( t->pass_in < t->in_cnt ) {
-      uint32_t i = t->pass_in;
-      if( t->pass_cnt < t->batch ) {
-        got = t->flags & SF_TILE_ORDERED ? take_ordered( t, i, buffer, bytes, fresh ) : receive( t, i, buffer, bytes );
-        if( got < 0 ) return 0; /* next batch goes on here */
-        if( got ) {
-          t->pass_cnt++;
-          *in = i;
-          break;
-        }
-      }
-      t->pass_in++;
-      t->pass_cnt = 0;
-    }
-    if( !got ) t->pass_in = 0;
+/* The next message of a pass that follows recorded turns. */
+static sf_message_t const * pass_replayed( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in,
+                                           int fresh ) {
+  sf_message_t const * m = t->pass_cnt++ < t->batch ? take_replayed( t, buffer, bytes, in, fresh ) : 0;
+  if( m ) t->count[SF_COUNTER_MESSAGES_IN]++;
+  else t->pass_cnt = 0;
+  return m;
+}
+
+SF_INLINE sf_message_t const * take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh ) {
+  if( SF_UNLIKELY( t->replay_in != SF_TURN_NO_REPLAY ) ) return pass_replayed( t, buffer, bytes, in, fresh );
+  uint32_t cnt = t->pass_cnt;
+  for( uint32_t i = t->pass_in; i < t->in_cnt; i++, cnt = 0 ) {
+    if( SF_LIKELY( quiet( t, i ) ) || cnt >= t->batch ) continue;
+    int got = t->flags & SF_TILE_ORDERED ? take_ordered( t, i, buffer, bytes, fresh ) : receive( t, i, buffer, bytes );
+    if( !got ) continue;
+    t->pass_in  = i;
+    t->pass_cnt = cnt + ( got > 0 );
+    if( got < 0 ) return 0; /* next batch goes on here */
+    t->count[SF_COUNTER_MESSAGES_IN]++;
+    *in = i;
+    return buffer;
   }
-  t->count[SF_COUNTER_MESSAGES_IN] += (uint64_t)got;
-  return got ? m : 0;
+  t->pass_in = t->pass_cnt = 0;
+  return 0;
+}
+
+sf_message_t const * sf_tile_take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh ) {
+  return take( t, buffer, bytes, in, fresh );
 }
 
 /* -- the turn -------------------------------------------------------------- */
 
+void sf_tile_samples_add( sf_tile_t * t ) {
+  for( uint32_t i = 0; i < t->sample_cnt; i++ ) sf_hist_add( t->cnc->hist + t->sample[i].hist, t->sample[i].ns );
+  t->sample_cnt = 0;
+}
+
 void sf_tile_wake( sf_tile_t * t ) {
-  int due = 0;
+  int due  = 0;
+  t->woken = t->count[SF_COUNTER_MESSAGES_OUT];
   for( uint32_t i = 0; i < t->out_cnt; i++ ) due |= sf_producer_wake_due( t->out + i );
   if( SF_LIKELY( !due ) ) return;
   sf_full_barrier();
@@ -204,15 +238,20 @@ void sf_tile_flush( sf_tile_t * t ) {
   for( int i = 0; i < SF_COUNTER_FIRST_OWN; i++ ) sf_cnc_set( t->cnc, i, t->count[i] );
 }
 
-int sf_tile_house_due( sf_tile_t * t ) {
-  if( SF_LIKELY( t->now < t->house_at ) ) return 0;
+void sf_tile_house( sf_tile_t * t ) {
   t->house_at = t->now + SF_HOUSE_NS * 3 / 4 + sf_rng_below( &t->rng, SF_HOUSE_NS / 2 );
   sf_clock_sync();
   sf_tile_flush( t );
   if( sf_load_acquire( &t->control->command[t->index] ) == SF_COMMAND_HALT ) sf_store_relaxed( &t->halt, 1U );
   if( t->ops && t->ops->house ) t->ops->house( t, t->now );
   sf_store_release( &t->cnc->heartbeat_ns, t->now );
-  return 1;
+}
+
+void sf_tile_links_look( sf_tile_t * t ) {
+  for( uint32_t i = 0; i < t->in_cnt; i++ ) {
+    sf_consumer_flush( t->in + i );
+    __builtin_prefetch( slot_behind( t->in + i ) );
+  }
 }
 
 int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
@@ -223,7 +262,6 @@ int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
   t->wake_at                = UINT64_MAX;
   sf_tile_house_due( t );
   sf_tile_pass_begin( t );
-  t->count[SF_COUNTER_TURNS]++;
   int ready = sf_tile_ready( t, 1 );
   if( ready && ops->poll ) {
     work  = ops->poll( t );
@@ -233,21 +271,25 @@ int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
   if( ops->msg ) {
     sf_message_t const * m;
     uint32_t in;
-    while( ready && !t->failed && ( m = sf_tile_take( t, t->message, t->message_bytes, &in, 1 ) ) && !t->failed ) {
+    while( ready && !t->failed && ( m = take( t, t->message, t->message_bytes, &in, 1 ) ) && !t->failed ) {
       t->done = 0;
       ops->msg( t, in, m );
       if( SF_LIKELY( !t->tape ) ) { /* what a tape has was published in another run */
         if( !t->done ) t->done = sf_clock_ns();
-        if( t->done > m->t_pub ) sf_hist_add( &t->cnc->hist[SF_HIST_STAGE], t->done - m->t_pub );
-        if( !work && now >= m->t_pub ) sf_hist_add( &t->cnc->hist[SF_HIST_WAIT], now - m->t_pub );
+        if( t->done > m->t_pub ) sf_tile_sample( t, SF_HIST_STAGE, t->done - m->t_pub );
+        if( !work && now >= m->t_pub ) sf_tile_sample( t, SF_HIST_WAIT, now - m->t_pub );
       }
       work++;
       ready = sf_tile_ready( t, 1 );
     }
   }
-  if( !work ) return 0;
+  sf_tile_turn_count( t );
+  if( !work ) {
+    if( ops->idle ) ops->idle( t );
+    return 0;
+  }
   if( !t->done ) t->done = sf_clock_ns();
-  if( t->count[SF_COUNTER_BUSY_TURNS]++ % SAMPLE == 0 ) sf_hist_add( &t->cnc->hist[SF_HIST_TURN], sf_clock_ns() - now );
+  if( t->count[SF_COUNTER_BUSY_TURNS]++ % MEASURED == 0 ) sf_tile_sample( t, SF_HIST_TURN, sf_clock_ns() - now );
   return work;
 }
 
@@ -273,11 +315,11 @@ void sf_tile_finish( sf_tile_t * t ) {
   }
   for( uint64_t i = 0; t->booted && !t->failed && i < most / SF_TURN_BATCH + 1; i++ ) {
     int work = sf_tile_turn( t, sf_clock_ns() );
-    sf_tile_wake( t );
+    sf_tile_after( t );
     if( !work ) break;
   }
   if( t->booted && t->ops->fini ) t->ops->fini( t );
   t->booted = 0;
   sf_tile_end( t );
-  sf_tile_wake( t );
+  sf_tile_after( t );
 }

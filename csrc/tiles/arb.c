@@ -336,12 +336,11 @@ static void arb_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
 }
 
 /* A line more of what searches read, and the slot of the next intent. */
-static int arb_poll( sf_tile_t * t ) {
+static void arb_idle( sf_tile_t * t ) {
   arb_t * a = sf_tile_state( t );
   intent_hold( a );
   sf_cycles_warm( &a->cycles );
   sf_tile_prefetch( t, a->out, INTENT_BYTES );
-  return 0;
 }
 
 static void arb_house( sf_tile_t * t, uint64_t now_ns ) {
@@ -423,7 +422,7 @@ sf_tile_ops_t const sf_tile_arb = {
   .flags       = SF_TILE_ORDERED,
   .state_bytes = sizeof( arb_t ),
   .init        = arb_init,
-  .poll        = arb_poll,
+  .idle        = arb_idle,
   .msg         = arb_msg,
   .house       = arb_house,
   .fini        = arb_fini,

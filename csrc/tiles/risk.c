@@ -209,7 +209,7 @@ static void risk_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
 
 /* The chain row before the gate needs it, which changes a few times a second; a line more of the pools, and the slot of the next
    order. */
-static int risk_poll( sf_tile_t * t ) {
+static void risk_idle( sf_tile_t * t ) {
   risk_tile_t * s       = sf_tile_state( t );
   uint64_t const * lock = (uint64_t const *)sf_table_row( s->chain, 0 );
   if( __builtin_expect( sf_load_acquire( lock ) != s->chain_row.lock, 0 ) ) {
@@ -218,7 +218,6 @@ static int risk_poll( sf_tile_t * t ) {
   }
   sf_warm_step( &s->warm );
   sf_tile_prefetch( t, s->out_order, sizeof( sf_message_t ) + sizeof( sf_order_t ) );
-  return 0;
 }
 
 /* Of the positions those that changed: there is one for every token that was ever met. */
@@ -358,7 +357,7 @@ sf_tile_ops_t const sf_tile_risk = {
   .kind        = "risk",
   .state_bytes = sizeof( risk_tile_t ),
   .init        = risk_init,
-  .poll        = risk_poll,
+  .idle        = risk_idle,
   .msg         = risk_msg,
   .house       = risk_house,
   .fini        = risk_fini,

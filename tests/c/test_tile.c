@@ -16,7 +16,7 @@ static sf_message_t * const got = (sf_message_t *)buffer;
 typedef struct relay {
   uint64_t times;
   int relayed;
-  uint64_t inits, houses, finis, polls;
+  uint64_t inits, houses, finis, polls, idles;
 } relay_t;
 
 static relay_t last_relay; /* as it was at fini */
@@ -38,6 +38,8 @@ static int relay_poll( sf_tile_t * t ) {
   ( (relay_t *)sf_tile_state( t ) )->polls++;
   return 0;
 }
+
+static void relay_idle( sf_tile_t * t ) { ( (relay_t *)sf_tile_state( t ) )->idles++; }
 
 static void relay_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   relay_t * s = sf_tile_state( t );
@@ -65,10 +67,11 @@ static void relay_fini( sf_tile_t * t ) {
   last_relay = *s;
 }
 
-static sf_tile_ops_t const relay = { "relay",    0,         sizeof( relay_t ), relay_init,
-                                     relay_poll, relay_msg, relay_house,       relay_fini };
-static sf_tile_ops_t const bot   = { "bot",      SF_TILE_ORDERED, sizeof( relay_t ), relay_init,
-                                     relay_poll, relay_msg,       relay_house,       relay_fini };
+#define RELAY                                                                                                     \
+  .state_bytes = sizeof( relay_t ), .init = relay_init, .poll = relay_poll, .idle = relay_idle, .msg = relay_msg, \
+  .house = relay_house, .fini = relay_fini
+static sf_tile_ops_t const relay = { .kind = "relay", RELAY };
+static sf_tile_ops_t const bot   = { .kind = "bot", .flags = SF_TILE_ORDERED, RELAY };
 
 static sf_rig_t * relay_rig( char const * params, uint32_t burst, uint32_t depth ) {
   sf_rig_t * rig;
@@ -101,7 +104,10 @@ static void test_hooks( void ) {
   uint64_t v = 42;
   for( int i = 0; i < 10; i++ )
     CHECK( !sf_rig_inject( rig, i % 2 ? "in.b" : "in.a", 7, (uint32_t)i, sf_clock_ns(), &v, 8 ) );
+  relay_t const * s = sf_tile_state( t );
+  uint64_t polls = s->polls, idles = s->idles;
   CHECK( sf_rig_settle( rig ) == 10 );
+  CHECK( s->idles == idles + 2 && s->polls == polls + 3 ); /* a turn with all ten messages, two with nothing */
   for( int i = 0; i < 20; i++ ) {
     CHECK( sf_rig_read( rig, "out", buffer, sizeof( buffer ) ) == 1 );
     CHECK( got->seq == (uint64_t)i && got->kind == ( i < 10 ? 7 : 8 ) && !memcmp( got + 1, &v, 8 ) );
