@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from solders.pubkey import Pubkey
 from ipc.errors import CoreError
 from ipc.topology import Topology
 from ipc.views import Instance
-from sniperforge import chain, exits, lookup_tables, recovery, requote
+from sniperforge import chain, exits, lookup_tables, recovery
 from sniperforge.commands import Commands
 from sniperforge.config import Config, ConfigError, to_builtins
 from sniperforge.discovery import NoPoolError, Pool, accounts_file, discover, mints
@@ -29,6 +29,7 @@ from sniperforge.groups import PASSPHRASE_FD
 from sniperforge.params import Params, tile_params
 from sniperforge.report import Books, books_notes, compare_books, summary, summary_text
 from sniperforge.revert_watch import RevertWatch
+from sniperforge.reverts import UNKNOWN, Causes
 from sniperforge.rpc import RpcClient, RpcError, RpcUnavailable
 from sniperforge.state import StateDirectory
 from sniperforge.text import count
@@ -119,25 +120,32 @@ class Launch:
         rpc = RpcClient(self.ends.rpc_url, timeout_ms=self.config.chain.timeout_ms, ca_path=self.config.chain.ca_path)
         return RevertWatch(rpc, self.state.journal_path, self.run)
 
-    def finish(self, final: dict[str, Any], clean: bool, evidence: Mapping[str, requote.Evidence]) -> int:
+    def finish(self, final: dict[str, Any], clean: bool, reverts: RevertWatch) -> int:
         """Compares the books with the chain, prints the summary, and returns the exit code of the run."""
         try:
             with recovery.locked(self.state.journal_path):
                 after = recovery.recover(self.state.journal_path)
             held = chain.balances(self.rpc, self.wallet, commitment="confirmed")
-            explained = requote.explain(self.rpc.call, self.state.journal_path, self.run, known=evidence)
-        except (recovery.RecoveryError, CoreError, RpcError, RpcUnavailable) as error:
+            reverted = reverts.end(self.rpc) if self.ends.simulated else self._unknown_reverts(after)
+        except (recovery.RecoveryError, CoreError, OSError, RpcError, RpcUnavailable) as error:
             self.say(f"the books could not be compared with the chain: {error}")
             return exits.FAILED
         books = Books(baseline=chain.saved_balances(self.state), held=held, journal=after)
         differences = compare_books(books)
-        self.say(summary_text(final, books, differences, explained))
-        told = summary(final, books, differences, explained)
+        self.say(summary_text(final, books, differences, reverted))
+        told = summary(final, books, differences, reverted)
         self.state.write(self.state.path / "summary.json", json.dumps(told))
         if not clean:
             self.say("not every tile stopped by itself in time")
             return exits.FAILED
         return exits.DIFFERENT if differences else exits.OK
+
+    def _unknown_reverts(self, after: recovery.State) -> Causes:
+        """The reverts of this run, on a chain that does not tell what they found."""
+        before, now = (sum(bot.reverted for bot in state.bots.values()) for state in (self.recovered, after))
+        causes = Causes()
+        causes.counts[UNKNOWN] = now - before
+        return causes
 
 
 def prepare(config: Config, state: StateDirectory, say: Say) -> Launch:

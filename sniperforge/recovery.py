@@ -34,7 +34,7 @@ from spl.token.constants import WRAPPED_SOL_MINT
 
 from ipc._core import lib
 from ipc.errors import CoreError
-from sniperforge.journal import Place, Reader, Record, Tail, run_files
+from sniperforge.journal import Place, Reader, Record, Tail, run_files, segment_path
 from sniperforge.journal.records import structure
 
 KINDS = (
@@ -54,7 +54,7 @@ NATIVE = 0xFFFFFFFF
 """Row of SF_MSG_BALANCE for lamports that are not in a token account."""
 
 _FORMAT = 2
-_REMEMBERED = 4096  # links hold fewer messages than this: records of one order lie closer together
+REMEMBERED = 4096  # links hold fewer messages than this: records of one order lie closer together
 _DAY_NS = 86_400 * 10**9
 
 
@@ -278,7 +278,7 @@ class State(msgspec.Struct):
         self.orders.pop(number, None)
         outcome = int(row["outcome"])
         self.done[number] = outcome
-        if len(self.done) > _REMEMBERED:
+        if len(self.done) > REMEMBERED:
             del self.done[next(iter(self.done))]
         self.fills += 1
         reverted = outcome == lib.SF_FILL_REVERTED
@@ -467,7 +467,7 @@ def save(directory: Path, state: State) -> None:
     """Writes the checkpoint durably, after the journal it speaks of: a line of JSON and a line with its CRC-32."""
     place = state.place
     if place is not None:
-        segment = directory / f"{place.run:08}-{place.segment:08}.sfj"
+        segment = segment_path(directory, place.run, place.segment)
         if segment.exists():
             fd = os.open(segment, os.O_RDONLY | os.O_CLOEXEC)
             os.fdatasync(fd)

@@ -8,9 +8,8 @@ from typing import Any
 
 from spl.token.constants import WRAPPED_SOL_MINT
 
-from sniperforge import reverts
 from sniperforge.recovery import State
-from sniperforge.reverts import UNEXPLAINED, Revert
+from sniperforge.reverts import UNEXPLAINED, Causes
 from sniperforge.text import amount, short_ns
 
 WSOL = str(WRAPPED_SOL_MINT)
@@ -75,23 +74,22 @@ def _bot_lines(bots: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _revert_lines(explained: Sequence[Revert]) -> list[str]:
-    if not explained:
+def _revert_lines(reverted: Causes) -> list[str]:
+    if not any(reverted.counts.values()):
         return []
-    known = [revert for revert in explained if revert.cause == UNEXPLAINED]
-    return [f"  reverted: {reverts.summary_text(explained)}", *(f"  {revert.text()}" for revert in known)]
+    more = reverted.counts[UNEXPLAINED] - len(reverted.unexplained)
+    lines = [f"  reverted: {reverted.text()}", *(f"  {revert.text()}" for revert in reverted.unexplained)]
+    return [*lines, f"  and {more} more unexplained"] if more else lines
 
 
-def summary_text(
-    final: dict[str, Any], books: Books, differences: list[Difference], explained: Sequence[Revert]
-) -> str:
+def summary_text(final: dict[str, Any], books: Books, differences: list[Difference], reverted: Causes) -> str:
     """The end of a run for a person: what was landed and earned in it, why orders reverted, and whether the books equal
     the chain."""
     journal = books.journal
     lines = [
         f"summary of run {final['run']} ({final['uptime_s']:.1f} s):",
         *_bot_lines(final["bots"]),
-        *_revert_lines(explained),
+        *_revert_lines(reverted),
         f"  all runs: {journal.fills} orders resolved, {len(journal.open_orders)} open, "
         f"fees {amount(journal.fee_lamports, 9)} SOL, tips {amount(journal.tip_lamports, 9)} SOL",
     ]
@@ -111,9 +109,7 @@ def summary_text(
     return "\n".join(lines)
 
 
-def summary(
-    final: dict[str, Any], books: Books, differences: list[Difference], explained: Sequence[Revert]
-) -> dict[str, Any]:
+def summary(final: dict[str, Any], books: Books, differences: list[Difference], reverted: Causes) -> dict[str, Any]:
     """The same as plain data; amounts in base units."""
     journal = books.journal
     mints = sorted(books.baseline.keys() | books.held.keys() | journal.positions.keys())
@@ -122,7 +118,7 @@ def summary(
         "run": final["run"],
         "uptime_s": final["uptime_s"],
         "bots": final["bots"],
-        "reverted": reverts.counted(explained),
+        "reverted": reverted.counts,
         "fills": journal.fills,
         "open_orders": len(journal.open_orders),
         "fee_lamports": journal.fee_lamports,

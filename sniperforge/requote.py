@@ -9,6 +9,7 @@ only a simnet tells (`simnetFailure`), of what it still remembers.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,14 +19,16 @@ import numpy as np
 from solders.pubkey import Pubkey
 
 from ipc._core import ffi, lib
-from ipc.errors import check
+from ipc.errors import CoreError, check
 from ipc.layout import dtype
 from sniperforge.discovery import BY_PROGRAM, NoPoolError, dissect
 from sniperforge.discovery.pools import accounts, complete, find
 from sniperforge.discovery.reader import Account, Call, Reader
 from sniperforge.journal import Reader as JournalReader
-from sniperforge.journal import run_files
+from sniperforge.journal import history
+from sniperforge.journal.history import History
 from sniperforge.journal.records import VENUES, decode
+from sniperforge.recovery import REMEMBERED
 from sniperforge.reverts import MOVED, UNEXPLAINED, Revert
 from sniperforge.rpc import RpcError
 from sniperforge.venues.core import STATUS
@@ -48,39 +51,110 @@ class Evidence:
     """The market message about the pool as the transaction found it; empty: it has no price there."""
 
 
-def explain(
-    call: Call, journal: Path, run: int, orders: Collection[int] = (), known: Mapping[str, Evidence] | None = None
-) -> list[Revert]:
-    """The reverts of a run, or of these of its orders; what is `known` by signature is not asked again.
+class Explainer:
+    """Follows a run's journal and finds out why its orders reverted, with little work at any one time.
+
+        explainer.read_on()                # as far as the journal goes now
+        explainer.ask(call)                # what the chain tells of the reverts read
+        reverts = explainer.explained()    # those of which all is known by now
+
+    Args:
+        journal: directory.
+        orders: only these; all if there are none.
+    """
+
+    def __init__(self, journal: Path, run: int, orders: Collection[int] = ()) -> None:
+        self._journal = journal
+        self._run = run
+        self._orders = frozenset(orders)
+        self._reader: JournalReader | None = None
+        self._history = History(journal, run)
+        self._met: dict[int, None] = {}
+        self._unasked: deque[dict[str, Any]] = deque()
+        self._untold: deque[dict[str, Any]] = deque()
+        self._told: list[tuple[dict[str, Any], Evidence | None]] = []
+
+    def close(self) -> None:
+        """Closes the journal."""
+        if self._reader is not None:
+            self._reader.close()
+
+    def read_on(self) -> None:
+        """Reads what was written since.
+
+        Raises:
+            CoreError: there is no such run (yet), or the journal is damaged or just being written.
+        """
+        self._reader = self._reader or JournalReader(self._journal, self._run)
+        for batch in self._reader.batches((lib.SF_MSG_FILL, *history.KINDS)):
+            self._history.note(batch, self._reader.place)
+            if (batch.payloads(lib.SF_MSG_FILL)["outcome"] == lib.SF_FILL_REVERTED).any():
+                for record in batch.records():
+                    if record.kind == lib.SF_MSG_FILL:
+                        self._meet(decode(record.kind, record.payload))
+
+    def _meet(self, fill: dict[str, Any]) -> None:
+        order = fill["order"]
+        if fill["outcome"] != "reverted" or order in self._met or (self._orders and order not in self._orders):
+            return
+        self._met[order] = None
+        if len(self._met) > REMEMBERED:
+            del self._met[next(iter(self._met))]
+        self._unasked.append(fill)
+
+    def ask(self, call: Call) -> None:
+        """Asks the chain about reverts that it was not asked about, and once more about those that it told nothing of.
+
+        Raises:
+            RpcUnavailable: the node does not answer; the rest is for the next time.
+        """
+        for fills, last in ((self._untold, True), (self._unasked, False)):
+            while fills:
+                try:
+                    told = evidence(call, fills[0]["signature"])
+                except (RpcError, CoreError):
+                    told = None
+                fill = fills.popleft()
+                if told is None and not last:
+                    self._untold.append(fill)
+                else:
+                    self._told.append((fill, told))
+
+    def explained(self, *, ended: bool = False) -> list[Revert]:
+        """The reverts of which all is known, each returned once; if the run has `ended`, all that are left.
+
+        Raises:
+            CoreError, OSError: the journal cannot be read.
+        """
+        if ended:
+            self._told += [(fill, None) for fill in self._untold]
+            self._untold.clear()
+        found: dict[int, Revert] = {}
+        for made in {fill["order"] >> 32 for fill, _ in self._told}:  # an earlier run's may end in this one
+            told = [(fill, what) for fill, what in self._told if fill["order"] >> 32 == made]
+            if made == self._run:
+                found |= _explain(self._history, told, ended=ended)
+            else:
+                found |= _explain(History(self._journal, made), told, ended=True)
+        reverts = [found[fill["order"]] for fill, _ in self._told if fill["order"] in found]
+        self._told = [(fill, what) for fill, what in self._told if fill["order"] not in found]
+        return reverts
+
+
+def explain(call: Call, journal: Path, run: int, orders: Collection[int] = ()) -> list[Revert]:
+    """The reverts of a run, or of these of its orders, from its whole journal; the oldest order first.
 
     Raises:
-        CoreError: the journal cannot be read.
+        CoreError, OSError: the journal cannot be read.
         RpcUnavailable: the node does not answer.
     """
-    with JournalReader(journal, run) as reader:
-        fills = [decode(record.kind, record.payload) for record in reader.records((lib.SF_MSG_FILL,))]
-    reverted = {
-        fill["order"]: fill
-        for fill in fills
-        if fill["outcome"] == "reverted" and (not orders or fill["order"] in orders)
-    }
-    told: dict[int, Evidence] = {}
-    for number, fill in reverted.items():
-        found = (known or {}).get(fill["signature"]) or evidence(call, fill["signature"])
-        if found is not None:
-            told[number] = found
-    intents: dict[int, dict[str, Any]] = {}
-    quoted: dict[int, dict[int, bytes]] = {}
-    for made in {number >> 32 for number in reverted} & set(run_files(journal)):  # an earlier run's may end in this one
-        asked = _intents(journal, made, reverted)
-        intents |= asked
-        quoted |= _quoted(journal, made, {number: intent for number, intent in asked.items() if number in told})
-    return [
-        _explain(fill, intents[number]["hop"], told[number], quoted[number])
-        if number in quoted
-        else _unknown(fill, intents[number]["hop"] if number in intents else ())
-        for number, fill in reverted.items()
-    ]
+    explainer = Explainer(journal, run, orders)
+    try:
+        explainer.read_on()
+        explainer.ask(call)
+        return sorted(explainer.explained(ended=True), key=lambda revert: revert.order)
+    finally:
+        explainer.close()
 
 
 def evidence(call: Call, signature: str) -> Evidence | None:
@@ -112,32 +186,27 @@ def evidence(call: Call, signature: str) -> Evidence | None:
     return Evidence(last_words, number, str(pool), payload)
 
 
-def _intents(journal: Path, run: int, orders: Collection[int]) -> dict[int, dict[str, Any]]:
-    """What was wanted with each of these orders, as far as the run made them."""
-    with JournalReader(journal, run) as reader:
-        written = (decode(record.kind, record.payload) for record in reader.records((lib.SF_MSG_ORDER,)))
-        return {order["order"]: order["intent"] for order in written if order["order"] in orders}
-
-
-def _quoted(journal: Path, run: int, intents: Mapping[int, dict[str, Any]]) -> dict[int, dict[int, bytes]]:
-    """By order: the last market message about each pool of its hops when it was decided."""
-    due: dict[int, list[tuple[int, int]]] = {}  # by pool: decided at, order
-    for number, intent in intents.items():
-        for hop in intent["hop"]:
-            due.setdefault(hop["pool"], []).append((intent["market_seq"], number))
-    quoted: dict[int, dict[int, bytes]] = {number: {} for number in intents}
-    if not due:
-        return quoted
-    pools = np.array(list(due), np.uint32)
-    with JournalReader(journal, run) as reader:
-        for batch in reader.batches((lib.SF_MSG_POOL,)):
-            if not np.isin(batch.headers()["message"]["tag"], pools).any():
-                continue
-            for record in batch.records():
-                for seq, number in due.get(record.tag, ()):
-                    if record.seq <= seq:
-                        quoted[number][record.tag] = record.payload
-    return quoted
+def _explain(
+    history: History, asked: Sequence[tuple[dict[str, Any], Evidence | None]], *, ended: bool
+) -> dict[int, Revert]:
+    """By order: the reverts among these orders of one run; unless it has `ended`, only those of which all was noted."""
+    intents = history.intents([fill["order"] for fill, _ in asked if ended or fill["order"] <= history.last_order])
+    wanted: dict[int, tuple[int, int]] = {}
+    for fill, told in asked:
+        intent = intents.get(fill["order"])
+        if intent is not None and told is not None and told.hop is not None and told.pool:
+            wanted[fill["order"]] = intent["hop"][told.hop]["pool"], intent["market_seq"]
+    known = {each for each in wanted.values() if ended or each[1] <= history.last_seq}
+    messages = history.messages(known)
+    found: dict[int, Revert] = {}
+    for fill, told in asked:
+        order = fill["order"]
+        hops = intents[order]["hop"] if order in intents else ()
+        if (order in intents or ended) and (order not in wanted or wanted[order] in known):
+            quoted_on = messages.get(wanted[order], b"") if order in wanted else b""
+            told_of = told if order in intents else None
+            found[order] = _unknown(fill, hops) if told_of is None else _revert(fill, hops, told_of, quoted_on)
+    return found
 
 
 def _unknown(fill: Mapping[str, Any], hops: Sequence[Mapping[str, Any]]) -> Revert:
@@ -152,16 +221,14 @@ def _unknown(fill: Mapping[str, Any], hops: Sequence[Mapping[str, Any]]) -> Reve
     )
 
 
-def _explain(
-    fill: Mapping[str, Any], hops: Sequence[Mapping[str, Any]], told: Evidence, quoted_on: Mapping[int, bytes]
-) -> Revert:
+def _revert(fill: Mapping[str, Any], hops: Sequence[Mapping[str, Any]], told: Evidence, quoted_on: bytes) -> Revert:
+    """`quoted_on`: the last market message about the pool of the hop that failed when the order was decided."""
     revert = replace(_unknown(fill, hops), hop=told.hop, pool=told.pool, cause=UNEXPLAINED, log=told.log)
     if told.hop is None or not told.pool:
         return revert
     hop = hops[told.hop]
-    before = quoted_on.get(hop["pool"], b"")
-    quoted, there = _pays(before, hop), _pays(told.payload, hop)
-    other = _state(before) != _state(told.payload) and quoted >= hop["min_out"]
+    quoted, there = _pays(quoted_on, hop), _pays(told.payload, hop)
+    other = _state(quoted_on) != _state(told.payload) and quoted >= hop["min_out"]
     named, needed = tuple(hop["array"][: hop["array_cnt"]]), _arrays(told.payload, hop)
     moved = other and (there < hop["min_out"] or needed != named)
     return replace(

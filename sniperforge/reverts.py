@@ -13,6 +13,8 @@ UNEXPLAINED = "unexplained"
 UNKNOWN = "unknown"
 """The chain does not tell, or no longer, what the transaction found; or the journal no longer what was asked for."""
 
+_KEPT = 100
+
 
 @dataclass(frozen=True)
 class Revert:
@@ -52,16 +54,23 @@ class Revert:
         return f"order {self.order & 0xFFFFFFFF} of bot {self.bot} {self.cause}: error {self.error}{where}{what}{said}"
 
 
-def counted(explained: Iterable[Revert]) -> dict[str, int]:
-    """How many of each cause."""
-    counts = dict.fromkeys((MOVED, UNEXPLAINED, UNKNOWN), 0)
-    for revert in explained:
-        counts[revert.cause] += 1
-    return counts
+class Causes:
+    """How many orders reverted for each cause, and those that are our own fault."""
 
+    def __init__(self, explained: Iterable[Revert] = ()) -> None:
+        self.counts = dict.fromkeys((MOVED, UNEXPLAINED, UNKNOWN), 0)
+        self.unexplained: list[Revert] = []
+        """The first hundred of them."""
+        self.add(explained)
 
-def summary_text(explained: Iterable[Revert]) -> str:
-    """The causes and how often each: `3 moved, 0 unexplained`; plainly, if the cause of some is not known."""
-    counts = counted(explained)
-    text = ", ".join(f"{count} {cause}" for cause, count in counts.items() if count or cause != UNKNOWN)
-    return text + ("; NOT ALL EXPLAINED: the chain does not tell what those found" if counts[UNKNOWN] else "")
+    def add(self, explained: Iterable[Revert]) -> None:
+        """Counts these too."""
+        for revert in explained:
+            self.counts[revert.cause] += 1
+            if revert.cause == UNEXPLAINED and len(self.unexplained) < _KEPT:
+                self.unexplained.append(revert)
+
+    def text(self) -> str:
+        """The causes and how often each: `3 moved, 0 unexplained`; plainly, if the cause of some is not known."""
+        text = ", ".join(f"{count} {cause}" for cause, count in self.counts.items() if count or cause != UNKNOWN)
+        return text + ("; NOT ALL EXPLAINED: the chain does not tell what those found" if self.counts[UNKNOWN] else "")

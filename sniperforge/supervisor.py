@@ -408,4 +408,4 @@ class _Loop:
             time.sleep(0.01)
         clean = self._groups.halt(deadline + self._config.supervisor.stop_timeout_ms / 1000)
         self._supervisor.keep_kill(self._instance)
-        return self._launch.finish(status.collect(self._instance, memory=False), clean, self._reverts.close())
+        return self._launch.finish(status.collect(self._instance, memory=False), clean, self._reverts)

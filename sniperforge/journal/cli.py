@@ -231,11 +231,12 @@ def _why(arguments: argparse.Namespace, directory: Path) -> int:
     orders = [number if number >> 32 else run << 32 | number for number in arguments.order]
     with RpcClient(ends.rpc_url, timeout_ms=_TIMEOUT_MS, ca_path=options.config(arguments).chain.ca_path) as rpc:
         explained = requote.explain(rpc.call, directory, run, orders)
+    causes = reverts.Causes(explained)
+    counts = causes.counts
     for revert in explained:
         print(msgspec.json.encode(revert).decode() if arguments.json else revert.text())
     if not arguments.json:
-        print(f"{len(explained)} reverted: {reverts.summary_text(explained)}")
-    counts = reverts.counted(explained)
+        print(f"{len(explained)} reverted: {causes.text()}")
     missing = sorted(set(orders) - {revert.order for revert in explained})
     for number in missing:
         print(f"order {number & 0xFFFFFFFF} of run {number >> 32} did not revert in run {run}", file=sys.stderr)

@@ -26,6 +26,7 @@ from ipc.layout import dtype
 from sniperforge.journal.records import LAYOUTS, decode
 
 _SEGMENT = re.compile(r"(\d{8})-(\d{8})\.sfj")
+_BLOCK = dtype("sf_journal_block_t")
 _RECORD = dtype("sf_journal_record_t")
 _RECORD_BYTES = np.arange(_RECORD.itemsize)
 
@@ -53,6 +54,21 @@ class Place(msgspec.Struct, frozen=True):
     segment: int = 0
     offset: int = 0
     number: int = 0
+
+
+def segment_path(directory: Path, run: int, segment: int) -> Path:
+    """The file of a segment."""
+    return directory / f"{run:08}-{segment:08}.sfj"
+
+
+def beginning(directory: Path, run: int, segment: int) -> Place:
+    """Where the first block of a segment stands.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    head = np.fromfile(segment_path(directory, run, segment), _BLOCK, count=1)
+    return Place(run, segment, 0, int(head["number"][0]) if len(head) else 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sniperforge.recovery import OpenOrder, Position, State
 from sniperforge.report import LAMPORTS, WSOL, Books, Difference, compare_books, line, summary, summary_text
-from sniperforge.reverts import MOVED, UNEXPLAINED, Revert
+from sniperforge.reverts import MOVED, UNEXPLAINED, Causes, Revert
 
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 BOT = {
@@ -52,10 +52,10 @@ def books(*, baseline: dict[str, int], held: dict[str, int], **positions: int) -
 def test_books_that_equal_the_chain() -> None:
     found = books(baseline={WSOL: 100, LAMPORTS: 50_000}, held={WSOL: 107, USDC: 5, LAMPORTS: 30_000}, wsol=7, usdc=5)
     assert compare_books(found) == []
-    text = summary_text(FINAL, found, [], [])
+    text = summary_text(FINAL, found, [], Causes())
     assert "books equal the chain" in text and "landed 3 (2 profitable)" in text and "1.500000000 SOL" in text
-    assert summary(FINAL, found, [], [])["books_equal_chain"]
-    assert summary(FINAL, found, [], [])["balances"][USDC] == {"baseline": 0, "held": 5, "booked": 5}
+    assert summary(FINAL, found, [], Causes())["books_equal_chain"]
+    assert summary(FINAL, found, [], Causes())["balances"][USDC] == {"baseline": 0, "held": 5, "booked": 5}
 
 
 def test_every_balance_is_compared() -> None:
@@ -73,10 +73,10 @@ def test_a_difference_is_told_with_the_open_orders() -> None:
     found = books(baseline={LAMPORTS: 20_000}, held={LAMPORTS: 0, USDC: 9})
     found.journal.orders[7] = OpenOrder(order=7, run=1, wired=True)
     differences = compare_books(found)
-    text = summary_text(FINAL, found, differences, [])
+    text = summary_text(FINAL, found, differences, Causes())
     assert "DIFFERENT" in text and USDC in text and "still open" in text and "equal the chain" not in text
-    assert not summary(FINAL, found, differences, [])["books_equal_chain"]
-    assert summary(FINAL, found, differences, [])["open_orders"] == 1
+    assert not summary(FINAL, found, differences, Causes())["books_equal_chain"]
+    assert summary(FINAL, found, differences, Causes())["open_orders"] == 1
 
 
 def test_reverts_are_told_by_cause() -> None:
@@ -85,19 +85,20 @@ def test_reverts_are_told_by_cause() -> None:
     ours = Revert(
         order=1 << 32 | 6, bot=1, signature="s", slot=7, error=1, venues=("pump swap",), hop=0, cause=UNEXPLAINED
     )
-    text = summary_text(FINAL, found, [], [lost, ours])
+    text = summary_text(FINAL, found, [], Causes([lost, ours]))
     assert "reverted: 1 moved, 1 unexplained" in text
     assert "order 6 of bot 1 unexplained: error 1, hop 1 (pump swap" in text and "order 5" not in text
-    assert summary(FINAL, found, [], [lost, ours])["reverted"] == {"moved": 1, "unexplained": 1, "unknown": 0}
+    assert summary(FINAL, found, [], Causes([lost, ours]))["reverted"] == {"moved": 1, "unexplained": 1, "unknown": 0}
     assert "NOT ALL EXPLAINED" not in text
+    assert "and 20 more unexplained" in summary_text(FINAL, found, [], Causes([ours] * 120))
 
 
 def test_reverts_that_nobody_can_explain_are_told_plainly() -> None:
     found = books(baseline={LAMPORTS: 20_000}, held={LAMPORTS: 0})
     lost = Revert(order=1 << 32 | 5, bot=1, signature="s", slot=7, error=6005, venues=())
-    text = summary_text(FINAL, found, [], [lost, lost])
+    text = summary_text(FINAL, found, [], Causes([lost, lost]))
     assert "reverted: 0 moved, 0 unexplained, 2 unknown; NOT ALL EXPLAINED" in text
-    assert summary(FINAL, found, [], [lost])["reverted"] == {"moved": 0, "unexplained": 0, "unknown": 1}
+    assert summary(FINAL, found, [], Causes([lost]))["reverted"] == {"moved": 0, "unexplained": 0, "unknown": 1}
 
 
 def test_the_line() -> None:
