@@ -38,13 +38,19 @@ class Checkpoints:
     def start(self) -> None:
         self._thread.start()
 
-    def close(self) -> None:
-        """Ends the thread; one that is being saved is finished."""
+    def last(self) -> None:
+        """Has the thread save one more, now, and end: while an engine stops, so that little is left to read then."""
         self._stop.set()
+
+    def close(self) -> None:
+        """Waits until the thread has saved its last one and ended."""
+        self.last()
         self._thread.join()
 
     def _follow(self) -> None:
-        while not self._stop.wait(self._period_s):
+        last = False
+        while not last:
+            last = self._stop.wait(self._period_s)
             try:
                 recovery.advance(self._directory, self._state)
                 recovery.save(self._directory, self._state)

@@ -141,8 +141,8 @@ class Guardian:
                     code = exits.FAILED
                 continue
             os.kill(child.pid, signal.SIGTERM)
-            # the supervisor needs its own time-outs for its tiles first
-            if not select.select([child.pidfd], [], [], 2 * self._config.stop_timeout_ms / 1000 + 2)[0]:
+            # the supervisor needs its own time-outs first: for open orders, for its tiles, for reverts to be explained
+            if not select.select([child.pidfd], [], [], 3 * self._config.stop_timeout_ms / 1000 + 2)[0]:
                 self._say(f"{child.name} did not stop in time; killing it")
                 os.kill(child.pid, signal.SIGKILL)
             ended = self._reap(child)

@@ -126,7 +126,8 @@ class Launch:
             with recovery.locked(self.state.journal_path):
                 after = recovery.recover(self.state.journal_path)
             held = chain.balances(self.rpc, self.wallet, commitment="confirmed")
-            reverted = reverts.end(self.rpc) if self.ends.simulated else self._unknown_reverts(after)
+            timeout_s = self.config.supervisor.stop_timeout_ms / 1000
+            reverted = reverts.end(self.rpc, timeout_s) if self.ends.simulated else self._unknown_reverts(after)
         except (recovery.RecoveryError, CoreError, OSError, RpcError, RpcUnavailable) as error:
             self.say(f"the books could not be compared with the chain: {error}")
             return exits.FAILED

@@ -9,6 +9,9 @@ only a simnet tells (`simnetFailure`), of what it still remembers.
 
 from __future__ import annotations
 
+import itertools
+import math
+import time
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,11 +33,15 @@ from sniperforge.journal.history import History
 from sniperforge.journal.records import VENUES, decode
 from sniperforge.recovery import REMEMBERED
 from sniperforge.reverts import MOVED, UNEXPLAINED, Revert
-from sniperforge.rpc import RpcError
+from sniperforge.rpc import RpcClient, RpcError
 from sniperforge.venues.core import STATUS
 from sniperforge.venues.store import PoolStore
 
 _HEAD = dtype("sf_pool_update_t")
+_AT_ONCE = 8
+"""Transactions that are asked about in one request."""
+_MOST = 10_000
+"""Reverts that wait to be asked about: a chain that is further behind does not know the oldest any more."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Explainer:
     """Follows a run's journal and finds out why its orders reverted, with little work at any one time.
 
         explainer.read_on()                # as far as the journal goes now
-        explainer.ask(call)                # what the chain tells of the reverts read
+        explainer.ask(rpc)                 # what the chain tells of the reverts read
         reverts = explainer.explained()    # those of which all is known by now
 
     Args:
@@ -101,24 +108,25 @@ class Explainer:
         if len(self._met) > REMEMBERED:
             del self._met[next(iter(self._met))]
         self._unasked.append(fill)
+        if len(self._unasked) > _MOST:
+            self._told.append((self._unasked.popleft(), None))
 
-    def ask(self, call: Call) -> None:
+    def ask(self, rpc: RpcClient, timeout_s: float = math.inf) -> None:
         """Asks the chain about reverts that it was not asked about, and once more about those that it told nothing of.
 
         Raises:
             RpcUnavailable: the node does not answer; the rest is for the next time.
         """
+        deadline = time.monotonic() + timeout_s
         for fills, last in ((self._untold, True), (self._unasked, False)):
-            while fills:
-                try:
-                    told = evidence(call, fills[0]["signature"])
-                except (RpcError, CoreError):
-                    told = None
-                fill = fills.popleft()
-                if told is None and not last:
-                    self._untold.append(fill)
-                else:
-                    self._told.append((fill, told))
+            while fills and time.monotonic() < deadline:
+                signatures = [fill["signature"] for fill in itertools.islice(fills, _AT_ONCE)]
+                for told in _evidence(rpc, signatures):
+                    fill = fills.popleft()
+                    if told is None and not last:
+                        self._untold.append(fill)
+                    else:
+                        self._told.append((fill, told))
 
     def explained(self, *, ended: bool = False) -> list[Revert]:
         """The reverts of which all is known, each returned once; if the run has `ended`, all that are left.
@@ -127,8 +135,9 @@ class Explainer:
             CoreError, OSError: the journal cannot be read.
         """
         if ended:
-            self._told += [(fill, None) for fill in self._untold]
+            self._told += [(fill, None) for fill in (*self._untold, *self._unasked)]
             self._untold.clear()
+            self._unasked.clear()
         found: dict[int, Revert] = {}
         for made in {fill["order"] >> 32 for fill, _ in self._told}:  # an earlier run's may end in this one
             told = [(fill, what) for fill, what in self._told if fill["order"] >> 32 == made]
@@ -141,7 +150,7 @@ class Explainer:
         return reverts
 
 
-def explain(call: Call, journal: Path, run: int, orders: Collection[int] = ()) -> list[Revert]:
+def explain(rpc: RpcClient, journal: Path, run: int, orders: Collection[int] = ()) -> list[Revert]:
     """The reverts of a run, or of these of its orders, from its whole journal; the oldest order first.
 
     Raises:
@@ -151,25 +160,30 @@ def explain(call: Call, journal: Path, run: int, orders: Collection[int] = ()) -
     explainer = Explainer(journal, run, orders)
     try:
         explainer.read_on()
-        explainer.ask(call)
+        explainer.ask(rpc)
         return sorted(explainer.explained(ended=True), key=lambda revert: revert.order)
     finally:
         explainer.close()
 
 
-def evidence(call: Call, signature: str) -> Evidence | None:
-    """What a transaction that failed found; None where the chain does not tell.
+def _evidence(rpc: RpcClient, signatures: Sequence[str]) -> list[Evidence | None]:
+    """What transactions that failed found; None where the chain does not tell.
 
     Raises:
         RpcUnavailable: the node does not answer.
     """
-    try:
-        failure = call("simnetFailure", signature)
-    except RpcError:
+    options = {"encoding": "json", "commitment": "confirmed", "maxSupportedTransactionVersion": 0}
+    calls: list[tuple[str, Sequence[Any]]] = [("simnetFailure", [signature]) for signature in signatures]
+    answers = rpc.batch([*calls, *(("getTransaction", [signature, options]) for signature in signatures)])
+    return [
+        _found(rpc.call, *told) for told in zip(answers[: len(signatures)], answers[len(signatures) :], strict=True)
+    ]
+
+
+def _found(call: Call, failure: Any, shown: Any) -> Evidence | None:
+    if not failure or not shown or isinstance(failure, RpcError) or isinstance(shown, RpcError):
         return None
-    transaction = _transaction(call, signature) if failure else None
-    if transaction is None:
-        return None
+    transaction = _transaction(shown)
     last_words = next((line for line in reversed(transaction.logs) if line.startswith("Program log:")), "")
     swaps = [index for index, (program, _) in enumerate(transaction.instructions) if program in BY_PROGRAM]
     if transaction.failed not in swaps:
@@ -182,7 +196,10 @@ def evidence(call: Call, signature: str) -> Evidence | None:
     pool = _pool_among(transaction.instructions[transaction.failed][1], found)
     if pool is None:
         return Evidence(last_words, number)
-    payload = _priced(call, pool, found, failure["slot"], failure["unixTimestamp"])
+    try:
+        payload = _priced(_AsFound(call, found), pool, failure["slot"], failure["unixTimestamp"])
+    except (RpcError, CoreError):
+        return None
     return Evidence(last_words, number, str(pool), payload)
 
 
@@ -250,11 +267,7 @@ class _Transaction:
     logs: list[str]
 
 
-def _transaction(call: Call, signature: str) -> _Transaction | None:
-    options = {"encoding": "json", "commitment": "confirmed", "maxSupportedTransactionVersion": 0}
-    got = call("getTransaction", signature, options)
-    if got is None:
-        return None
+def _transaction(got: Mapping[str, Any]) -> _Transaction:
     message, meta = got["transaction"]["message"], got["meta"]
     loaded = meta.get("loadedAddresses") or {"writable": [], "readonly": []}
     keys = [Pubkey.from_string(key) for key in (*message["accountKeys"], *loaded["writable"], *loaded["readonly"])]
@@ -279,20 +292,30 @@ def _pool_among(keys: Iterable[Pubkey], found: Mapping[Pubkey, Account | None]) 
     return None
 
 
-def _priced(call: Call, pool: Pubkey, found: Mapping[Pubkey, Account | None], slot: int, unix_s: int) -> bytes:
-    """The pool's payload of what a transaction found; what the transaction did not name is as it is now."""
-    reader = Reader(call)
-    account = found[pool]
-    one = None if account is None else find(pool, account, [venue.name for venue in BY_PROGRAM.values()])
-    completed = [] if one is None else complete(reader, [one])
-    keys = accounts(completed)
-    read = reader.accounts(keys)
+class _AsFound(Reader):
+    """Reads accounts as a transaction found them; what it did not name is as it is now, and read but once."""
+
+    def __init__(self, call: Call, found: Mapping[Pubkey, Account | None]) -> None:
+        super().__init__(call)
+        self._known = dict(found)
+
+    def accounts(self, addresses: Iterable[Pubkey], part: tuple[int, int] | None = None) -> dict[Pubkey, Account]:
+        """Those of `addresses` that exist, always whole."""
+        wanted = list(dict.fromkeys(addresses))
+        others = [address for address in wanted if address not in self._known]
+        read = super().accounts(others)
+        self._known |= {address: read.get(address) for address in others}
+        return {address: account for address in wanted if (account := self._known[address]) is not None}
+
+
+def _priced(reader: Reader, pool: Pubkey, slot: int, unix_s: int) -> bytes:
+    """The pool's payload of what `reader` reads."""
+    one = find(pool, reader.accounts([pool])[pool], [venue.name for venue in BY_PROGRAM.values()])
+    keys = accounts([] if one is None else complete(reader, [one]))
     with PoolStore(pools=1, mints=4) as store:
         store.time(unix_s)
-        for key in keys:
-            shown = found[key] if key in found else read.get(key)
-            if shown is not None:
-                store.account(bytes(key), bytes(shown.owner), shown.data, slot=slot)
+        for key, account in reader.accounts(keys).items():
+            store.account(bytes(key), bytes(account.owner), account.data, slot=slot)
         store.slot(slot + 1)
         return store.payloads().get(bytes(pool), b"")
 

@@ -41,11 +41,12 @@ class RevertWatch:
         self._rpc.close()
         self._explainer.close()
 
-    def end(self, rpc: RpcClient) -> Causes:
+    def end(self, rpc: RpcClient, timeout_s: float) -> Causes:
         """Ends the thread and goes on from where it stands to the end of the journal, which is not written any more.
 
         Args:
             rpc: the caller's connection.
+            timeout_s: what the chain was not asked about after so long stays unknown.
 
         Raises:
             CoreError, OSError: the journal cannot be read.
@@ -53,7 +54,7 @@ class RevertWatch:
         """
         self._halt()
         self._explainer.read_on()
-        self._explainer.ask(rpc.call)
+        self._explainer.ask(rpc, timeout_s)
         self._causes.add(self._explainer.explained(ended=True))
         return self._causes
 
@@ -68,6 +69,6 @@ class RevertWatch:
             with contextlib.suppress(CoreError):  # not begun yet, or a block is being written: the next time
                 self._explainer.read_on()
             with contextlib.suppress(RpcUnavailable):
-                self._explainer.ask(self._rpc.call)
+                self._explainer.ask(self._rpc)
             with contextlib.suppress(CoreError, OSError):
                 self._causes.add(self._explainer.explained())

@@ -127,7 +127,7 @@ class Supervisor:
         closing.callback(watch.close)
         reverts = launch.revert_watch()
         closing.callback(reverts.close)
-        return _Loop(self, instance, groups, commands, server, launch, watch, reverts).run()
+        return _Loop(self, instance, groups, commands, server, launch, watch, reverts, checkpoints).run()
 
     # -- control verbs ------------------------------------------------------------------------------
 
@@ -244,6 +244,7 @@ class _Loop:
         launch: Launch,
         watch: MarketWatch,
         reverts: RevertWatch,
+        checkpoints: Checkpoints,
     ) -> None:
         self._supervisor = supervisor
         self._config = supervisor.config
@@ -254,6 +255,7 @@ class _Loop:
         self._launch = launch
         self._watch = watch
         self._reverts = reverts
+        self._checkpoints = checkpoints
         self._poller = select.poll()
         for router in server.routers:
             self._poller.register(int(router.getsockopt(zmq.FD)), select.POLLIN)
@@ -398,6 +400,7 @@ class _Loop:
         self._supervisor.say("stopping")
         self._supervisor.keep_kill(self._instance)
         self._instance.control.set_trading(False)
+        self._checkpoints.last()
         deadline = time.monotonic() + self._config.supervisor.stop_timeout_ms / 1000
         while time.monotonic() < deadline and not self._groups.ended():
             limits = self._instance.table("limits").read_all()
@@ -408,4 +411,5 @@ class _Loop:
             time.sleep(0.01)
         clean = self._groups.halt(deadline + self._config.supervisor.stop_timeout_ms / 1000)
         self._supervisor.keep_kill(self._instance)
+        self._checkpoints.close()
         return self._launch.finish(status.collect(self._instance, memory=False), clean, self._reverts)

@@ -230,7 +230,7 @@ def _why(arguments: argparse.Namespace, directory: Path) -> int:
         return exits.USAGE
     orders = [number if number >> 32 else run << 32 | number for number in arguments.order]
     with RpcClient(ends.rpc_url, timeout_ms=_TIMEOUT_MS, ca_path=options.config(arguments).chain.ca_path) as rpc:
-        explained = requote.explain(rpc.call, directory, run, orders)
+        explained = requote.explain(rpc, directory, run, orders)
     causes = reverts.Causes(explained)
     counts = causes.counts
     for revert in explained:

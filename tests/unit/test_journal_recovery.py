@@ -357,3 +357,14 @@ def test_checkpoints_follow_a_running_journal(tmp_path: Path) -> None:
     assert checkpoints.saved and not checkpoints.error
     assert not list(tmp_path.glob("*.part"))
     assert recovery.load(tmp_path) == read(tmp_path)
+
+
+def test_the_last_checkpoint_is_of_the_whole_journal(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, State(), period_s=1000.0)
+    checkpoints.start()
+    journal = JournalFiles(tmp_path, 1)
+    journal.order(order_number(1, 1))
+    journal.commit()
+    checkpoints.last()
+    checkpoints.close()
+    assert checkpoints.saved == 1 and recovery.load(tmp_path) == read(tmp_path)

@@ -152,10 +152,13 @@ class World:
         if method == "simnetFailure":
             return self.failures.get(params[0])
         if method == "getTransaction":
-            return self.transactions[params[0]]
+            return self.transactions.get(params[0])
         assert method == "getMultipleAccounts"
         accounts = dict(map(shown, self.market.snapshot()))
         return {"context": {"slot": 100}, "value": [accounts.get(key) for key in params[0]]}
+
+    def batch(self, calls: list[tuple[str, list[Any]]]) -> list[Any]:
+        return [self.call(method, *params) for method, params in calls]
 
     def check(self, explained: list[Revert]) -> None:
         """Holds what was found out against what has to be."""
@@ -175,6 +178,7 @@ def test_reverts_are_explained_alike_while_the_journal_grows_and_afterwards(tmp_
         world.orders()
         world.journal.commit()
     world.due.clear()
+    rpc: Any = world
     explainer = Explainer(tmp_path, 2)
     world.begin(2)
     explained: list[Revert] = []
@@ -196,26 +200,27 @@ def test_reverts_are_explained_alike_while_the_journal_grows_and_afterwards(tmp_
             world.away = rng.choice((0.0, 0.2))
             explainer.read_on()
             try:
-                explainer.ask(world.call)
+                explainer.ask(rpc)
             except RpcUnavailable:
                 assert world.away
             explained += explainer.explained()
     world.journal.commit()
     world.away = 0.0
     explainer.read_on()
-    explainer.ask(world.call)
+    explainer.ask(rpc)
     explained += explainer.explained(ended=True)
     explainer.close()
     assert {MOVED, UNKNOWN} <= {said.cause for said in world.due} and {said.run for said in world.due} == {1, 2}
-    afterwards = explain(world.call, tmp_path, 2)
+    afterwards = explain(rpc, tmp_path, 2)
     world.check(afterwards)
     assert sorted(explained, key=lambda one: one.order) == afterwards
     some = [said.order for said in world.due][::3]
-    assert explain(world.call, tmp_path, 2, some) == [one for one in afterwards if one.order in some]
+    assert explain(rpc, tmp_path, 2, some) == [one for one in afterwards if one.order in some]
 
 
 def test_what_the_journal_has_behind_the_fill_is_waited_for(tmp_path: Path) -> None:
     world = World(tmp_path, random.Random(1), segment_blocks=1)
+    rpc: Any = world
     explainer = Explainer(tmp_path, 1)
     said = Said(order_number(1, 1), [0, 1], 0, POOLS, 1)
     world.open.append(said)
@@ -223,7 +228,7 @@ def test_what_the_journal_has_behind_the_fill_is_waited_for(tmp_path: Path) -> N
     def step(*, ended: bool = False) -> list[Revert]:
         world.journal.commit()
         explainer.read_on()
-        explainer.ask(world.call)
+        explainer.ask(rpc)
         return explainer.explained(ended=ended)
 
     world.reverts(said, told=True)
