@@ -215,6 +215,7 @@ void sf_tile_publish( sf_tile_t * t, uint32_t out, sf_message_t * slot, uint16_t
 
 uint64_t sf_tile_credit( sf_tile_t * t, uint32_t out ) { return sf_link_credit( t->out + out ); }
 int sf_tile_may_publish( sf_tile_t * t, uint32_t out ) { return sf_producer_ready( t->out + out, 1 ); }
+uint64_t sf_tile_message_seq( sf_tile_t * t ) { return t->seq; }
 uint64_t sf_tile_seq( sf_tile_t * t, uint32_t out ) { return t->out[out].next; }
 
 sf_table_t * sf_tile_table( sf_tile_t * t, char const * name ) { return sf_instance_table( t->inst, name ); }

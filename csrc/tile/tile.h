@@ -21,12 +21,14 @@
 #include "sf_table.h"
 
 #define SF_TILE_ORDERED 1 /* in-link 0 is primary; publish turns on out-link 0 */
+#define SF_TILE_IN_PLACE \
+  2 /* msg reads reliable in-links in their slots: for who trusts their producers and looks once */
 
 typedef struct sf_tile sf_tile_t;
 
 typedef struct sf_tile_ops {
   char const * kind;             /* key of the tile table */
-  uint32_t flags;                /* SF_TILE_ORDERED */
+  uint32_t flags;                /* SF_TILE_* */
   uint64_t state_bytes;          /* zeroed private memory, sf_tile_state( t ) */
   int ( *init )( sf_tile_t * );  /* 0 or SF_ERR_* with a sentence; may be NULL */
   int ( *poll )( sf_tile_t * );  /* returns how much it did; may be NULL */
@@ -61,6 +63,9 @@ sf_message_t * sf_tile_claim( sf_tile_t * t, uint32_t out );
 /* sf_tile_prefetch asks for the first bytes (header and payload) of the slot that sf_tile_claim returns next, which was
    last touched a whole ring ago.  Leaves the slot as it is: a claimed one must be published.  Hot. */
 void sf_tile_prefetch( sf_tile_t * t, uint32_t out, uint32_t bytes );
+
+/* sf_tile_message_seq returns the seq of the message that msg has.  (m->seq is that, too, but for SF_TILE_IN_PLACE.) */
+uint64_t sf_tile_message_seq( sf_tile_t * t );
 
 /* sf_tile_publish publishes the claimed slot now.  t_origin is the one of the
    message that caused this (0 = none).  Hot. */

@@ -48,27 +48,39 @@ SF_INLINE int quiet( sf_tile_t const * t, uint32_t i ) {
   return sf_load_acquire( t->watch[i].word ) == t->watch[i].seen;
 }
 
-/* 1 if the slot that in-link i waits for has a message, or one of a later lap; else it is watched. */
+static void watch( sf_tile_t * t, uint32_t i, sf_message_t const * slot ) {
+  t->watch[i] = ( sf_watch_t ){ &slot->seq, SF_WATCH_NONE };
+  __builtin_prefetch( slot ); /* looked at behind the message before it, last touched a ring ago */
+}
+
+/* 1 if in-link i has its next message, -1 if it was overrun; else the slot waited for is watched. */
 static int arrived( sf_tile_t * t, uint32_t i ) {
   sf_consumer_t const * c = t->in + i;
   uint64_t const * at     = &sf_consumer_slot( c )->seq;
   uint64_t word           = sf_load_acquire( at );
-  if( word == c->next + 1 || ( word & ~SF_SEQ_BUSY ) > c->next + 1 ) return 1;
+  if( SF_LIKELY( word == c->next + 1 ) ) return 1;
+  if( SF_UNLIKELY( ( word & ~SF_SEQ_BUSY ) > c->next + 1 ) ) return -1;
   t->watch[i] = ( sf_watch_t ){ at, word };
-  __builtin_prefetch( slot_behind( c ) ); /* looked at behind the message that is waited for, last touched a ring ago */
+  __builtin_prefetch( slot_behind( c ) );
   return 0;
 }
 
-/* One message of in-link i, over a jump if need be. */
-static int receive( sf_tile_t * t, uint32_t i, sf_message_t * buffer, uint64_t bytes ) {
+/* One message of in-link i, over a jump if need be: in buffer, or in its slot, which is to be released then (t->peeked). */
+static sf_message_t const * receive( sf_tile_t * t, uint32_t i, sf_message_t * buffer, uint64_t bytes, int in_place ) {
   sf_consumer_t * c = t->in + i;
-  for( int k = 0; k < 2 && arrived( t, i ); k++ ) {
+  for( int k = 0, is; k < 2 && ( is = arrived( t, i ) ); k++ ) {
+    if( in_place && c->reliable && is > 0 ) {
+      t->peeked = c;
+      t->seq    = c->next;
+      watch( t, i, slot_behind( c ) );
+      return sf_consumer_slot( c );
+    }
     uint64_t lost = c->lost;
     int rc        = sf_link_receive( c, buffer, bytes );
-    t->watch[i]   = ( sf_watch_t ){ &sf_consumer_slot( c )->seq, SF_WATCH_NONE };
+    watch( t, i, sf_consumer_slot( c ) );
     if( rc >= 0 ) {
-      __builtin_prefetch( t->watch[i].word );
-      return rc;
+      t->seq = buffer->seq;
+      return rc ? buffer : 0;
     }
     t->jumped[i] += c->lost - lost;
     t->count[SF_COUNTER_OVERRUN_MESSAGES] += c->lost - lost;
@@ -81,19 +93,19 @@ static int waiting( sf_consumer_t const * c ) {
   return !( word & SF_SEQ_BUSY ) && word > c->next;
 }
 
-static int take_ordered( sf_tile_t * t, uint32_t i, sf_message_t * buffer, uint64_t bytes, int fresh ) {
-  if( i && !fresh ) return waiting( t->in + i ) ? -1 : 0;
-  if( !fresh && sf_load_acquire( &sf_consumer_slot( t->in )->seq ) != t->in[0].next + 1 )
-    return waiting( t->in ) ? -1 : 0;
-  if( !fresh && t->jumped[0] ) return -1;
-  if( !receive( t, i, buffer, bytes ) ) return 0;
+/* 1 if what in-link i of an ordered tile may have needs a turn record. */
+static int needs_record( sf_tile_t const * t, uint32_t i ) {
+  return i || t->jumped[0] || sf_load_acquire( &sf_consumer_slot( t->in )->seq ) != t->in[0].next + 1;
+}
+
+/* An ordered tile takes the message t->seq of in-link i. */
+static void order( sf_tile_t * t, uint32_t i ) {
   if( i || t->jumped[0] ) {
-    sf_turn_t turn = { .in = i, .seq = buffer->seq, .primary_seq = t->primary_next, .lost = t->jumped[i] };
+    sf_turn_t turn = { .in = i, .seq = t->seq, .primary_seq = t->primary_next, .lost = t->jumped[i] };
     turn_record( t, &turn );
     t->jumped[i] = 0;
   }
-  if( !i ) t->primary_next = buffer->seq + 1;
-  return 1;
+  if( !i ) t->primary_next = t->seq + 1;
 }
 
 /* -- tapes ----------------------------------------------------------------- */
@@ -131,7 +143,7 @@ static sf_message_t const * tape_next( sf_tile_t * t ) {
 /* The next message of in-link i: in buffer, or on the tape. */
 static sf_message_t const * next_of( sf_tile_t * t, uint32_t i, sf_message_t * buffer, uint64_t bytes ) {
   if( !i && t->tape ) return tape_next( t );
-  return receive( t, i, buffer, bytes ) ? buffer : 0;
+  return receive( t, i, buffer, bytes, 0 );
 }
 
 /* Takes messages of in-link i until the one with seq, and returns that. */
@@ -153,7 +165,7 @@ static sf_message_t const * take_replayed( sf_tile_t * t, sf_message_t * buffer,
                                            int fresh ) {
   sf_message_t const * m;
   if( !t->replay_held ) {
-    if( !receive( t, t->replay_in, buffer, bytes ) ) return 0;
+    if( !receive( t, t->replay_in, buffer, bytes, 0 ) ) return 0;
     if( buffer->kind != SF_MSG_TURN || buffer->length < sizeof( sf_turn_t ) ) {
       sf_tile_fail( t, "in-link %s carries a message of kind %u; only turn records belong there",
                     sf_tile_in_name( t, t->replay_in ), buffer->kind );
@@ -187,31 +199,42 @@ static sf_message_t const * take_replayed( sf_tile_t * t, sf_message_t * buffer,
 static sf_message_t const * pass_replayed( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in,
                                            int fresh ) {
   sf_message_t const * m = t->pass_cnt++ < t->batch ? take_replayed( t, buffer, bytes, in, fresh ) : 0;
-  if( m ) t->count[SF_COUNTER_MESSAGES_IN]++;
-  else t->pass_cnt = 0;
+  if( !m ) t->pass_cnt = 0;
+  else {
+    t->seq = m->seq;
+    t->count[SF_COUNTER_MESSAGES_IN]++;
+  }
   return m;
 }
 
-SF_INLINE sf_message_t const * take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh ) {
+SF_INLINE sf_message_t const * take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh,
+                                     int in_place ) {
   if( SF_UNLIKELY( t->replay_in != SF_TURN_NO_REPLAY ) ) return pass_replayed( t, buffer, bytes, in, fresh );
-  uint32_t cnt = t->pass_cnt;
+  uint32_t cnt = t->pass_cnt, ordered = t->flags & SF_TILE_ORDERED;
   for( uint32_t i = t->pass_in; i < t->in_cnt; i++, cnt = 0 ) {
     if( SF_LIKELY( quiet( t, i ) ) || cnt >= t->batch ) continue;
-    int got = t->flags & SF_TILE_ORDERED ? take_ordered( t, i, buffer, bytes, fresh ) : receive( t, i, buffer, bytes );
-    if( !got ) continue;
+    sf_message_t const * m = 0;
+    if( fresh || !ordered || !needs_record( t, i ) ) m = receive( t, i, buffer, bytes, in_place );
+    else if( !waiting( t->in + i ) ) continue;
+    else {
+      t->pass_in  = i; /* next batch goes on here */
+      t->pass_cnt = cnt;
+      return 0;
+    }
+    if( !m ) continue;
     t->pass_in  = i;
-    t->pass_cnt = cnt + ( got > 0 );
-    if( got < 0 ) return 0; /* next batch goes on here */
+    t->pass_cnt = cnt + 1;
     t->count[SF_COUNTER_MESSAGES_IN]++;
+    if( ordered ) order( t, i );
     *in = i;
-    return buffer;
+    return m;
   }
   t->pass_in = t->pass_cnt = 0;
   return 0;
 }
 
 sf_message_t const * sf_tile_take( sf_tile_t * t, sf_message_t * buffer, uint64_t bytes, uint32_t * in, int fresh ) {
-  return take( t, buffer, bytes, in, fresh );
+  return take( t, buffer, bytes, in, fresh, 0 );
 }
 
 /* -- the turn -------------------------------------------------------------- */
@@ -271,13 +294,18 @@ int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
   if( ops->msg ) {
     sf_message_t const * m;
     uint32_t in;
-    while( ready && !t->failed && ( m = take( t, t->message, t->message_bytes, &in, 1 ) ) && !t->failed ) {
+    int in_place = t->flags & SF_TILE_IN_PLACE;
+    while( ready && !t->failed && ( m = take( t, t->message, t->message_bytes, &in, 1, in_place ) ) && !t->failed ) {
       t->done = 0;
       ops->msg( t, in, m );
       if( SF_LIKELY( !t->tape ) ) { /* what a tape has was published in another run */
         if( !t->done ) t->done = sf_clock_ns();
         if( t->done > m->t_pub ) sf_tile_sample( t, SF_HIST_STAGE, t->done - m->t_pub );
         if( !work && now >= m->t_pub ) sf_tile_sample( t, SF_HIST_WAIT, now - m->t_pub );
+      }
+      if( t->peeked ) {
+        sf_link_release( t->peeked );
+        t->peeked = 0;
       }
       work++;
       ready = sf_tile_ready( t, 1 );

@@ -45,6 +45,8 @@ struct sf_tile {             /* first what every turn touches */
   void * state;
   uint64_t now;  /* engine clock at the start of the turn */
   uint64_t done; /* at the end of the last one that did something; a message that publishes is done with that */
+  uint64_t seq;  /* of the message that msg has */
+  sf_consumer_t * peeked; /* whose slot msg reads, or NULL */
   uint64_t house_at;
   uint64_t wake_at; /* of sf_tile_wake_in, UINT64_MAX = none */
   uint64_t credit;  /* count[SF_COUNTER_MESSAGES_OUT] up to which each out-link is known to have credit */
@@ -55,7 +57,7 @@ struct sf_tile {             /* first what every turn touches */
   uint32_t pass_cnt;  /* messages taken from it in this pass */
   uint32_t batch;     /* most messages of one in-link in a pass */
   uint32_t replay_in; /* in-link of recorded turns, or SF_TURN_NO_REPLAY */
-  uint32_t flags;     /* SF_TILE_ORDERED */
+  uint32_t flags;     /* SF_TILE_* */
   uint32_t blocked;   /* 1 = no credit in the last turn */
   uint32_t failed;
   uint32_t ended; /* state done or fail was published */

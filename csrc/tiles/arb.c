@@ -235,7 +235,7 @@ static void intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, pl
   i->flags                   = p->flags;
   i->hop_cnt                 = (uint8_t)route->hop_cnt;
   i->_pad0                   = 0;
-  i->market_seq              = m->seq;
+  i->market_seq              = sf_tile_message_seq( t );
   i->slot                    = ( (sf_pool_update_t const *)( m + 1 ) )->slot;
   i->token_in                = a->cycles.base;
   i->token_out               = a->cycles.base;
@@ -419,7 +419,7 @@ static int arb_init( sf_tile_t * t ) {
 
 sf_tile_ops_t const sf_tile_arb = {
   .kind        = "arb",
-  .flags       = SF_TILE_ORDERED,
+  .flags       = SF_TILE_ORDERED | SF_TILE_IN_PLACE,
   .state_bytes = sizeof( arb_t ),
   .init        = arb_init,
   .idle        = arb_idle,

@@ -203,6 +203,7 @@ static int book_init( sf_tile_t * t ) {
 
 sf_tile_ops_t const sf_tile_book = {
   .kind        = "book",
+  .flags       = SF_TILE_IN_PLACE,
   .state_bytes = sizeof( book_t ),
   .init        = book_init,
   .msg         = book_msg,

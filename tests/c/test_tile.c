@@ -135,6 +135,46 @@ static void test_hooks( void ) {
   CHECK( last_relay.finis == 1 );
 }
 
+/* -- in place: what msg gets is the slot itself, where a reliable in-link holds it ------ */
+
+static sf_rig_t * place_rig;
+static uint64_t place_seen[3];
+
+static void place_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
+  static char const * const links[] = { "pair", "wide", "lossy" };
+  uint64_t seq                      = place_seen[in]++, payload[2];
+  memcpy( payload, m + 1, sizeof( payload ) );
+  CHECK( sf_tile_message_seq( t ) == seq && m->tag == (uint32_t)seq && m->length == 16 && payload[0] == seq &&
+         payload[1] == ~seq );
+  sf_message_t const * slot = sf_producer_slot( sf_rig_producer( place_rig, links[in] ), seq );
+  CHECK( in < 2 ? m == slot : m != slot && m->seq == seq );
+}
+
+static sf_tile_ops_t const place = { .kind = "place", .flags = SF_TILE_IN_PLACE, .msg = place_msg };
+
+static void test_in_place( void ) {
+  static char const * const links[] = { "pair", "wide", "lossy" };
+  CHECK( !sf_rig_new( &place_rig ) );
+  sf_rig_ops( place_rig, &place );
+  sf_rig_tile( place_rig, "p", "place", 0 );
+  for( int i = 0; i < 3; i++ ) {
+    sf_rig_link( place_rig, links[i], 0, 8, i ? 256 : 64 );
+    sf_rig_edge( place_rig, links[i], "p", i < 2 );
+  }
+  CHECK( !sf_rig_start( place_rig ) );
+  CHECK( sf_instance_link( sf_rig_instance( place_rig ), "pair" )->flags & SF_LINK_PAIR );
+  for( uint64_t seq = 0, cnt = 1; seq < 100; cnt = cnt % 8 + 1 ) {
+    for( uint64_t end = seq + cnt; seq < end; seq++ )
+      for( int i = 0; i < 3; i++ )
+        CHECK( !sf_rig_inject( place_rig, links[i], 1, (uint32_t)seq, 0, ( uint64_t[] ){ seq, ~seq }, 16 ) );
+    CHECK( sf_rig_step( place_rig ) == 3 * (int)cnt );
+    for( int i = 0; i < 3; i++ ) CHECK( place_seen[i] == seq );
+    for( int i = 0; i < 64; i++ ) CHECK( !sf_rig_step( place_rig ) ); /* gives all credit back */
+    for( int i = 0; i < 2; i++ ) CHECK( sf_link_credit( sf_rig_producer( place_rig, links[i] ) ) == 8 );
+  }
+  sf_rig_close( place_rig );
+}
+
 static void test_credit( void ) {
   sf_rig_t * rig = relay_rig( "times=4\n", 4, 16 );
   CHECK( !sf_rig_start( rig ) );
@@ -475,12 +515,13 @@ static void test_ptile( void ) {
 int main( void ) {
   snprintf( dir, sizeof( dir ), "%s", test_dir( "tile" ) );
   test_hooks();
+  test_in_place();
   test_credit();
   test_failure();
   test_params();
   test_order();
   test_replay_faults();
   test_ptile();
-  printf( "tile: hooks, credit, failure, parameters, order and replay, Python tiles\n" );
+  printf( "tile: hooks, in place, credit, failure, parameters, order and replay, Python tiles\n" );
   return 0;
 }
