@@ -20,9 +20,8 @@
 #include "sf_rows.h"
 #include "sf_table.h"
 
-#define SF_TILE_ORDERED 1 /* in-link 0 is primary; publish turns on out-link 0 */
-#define SF_TILE_IN_PLACE \
-  2 /* msg reads reliable in-links in their slots: for who trusts their producers and looks once */
+#define SF_TILE_ORDERED  1 /* in-link 0 is primary; publish turns on out-link 0 */
+#define SF_TILE_IN_PLACE 2 /* msg reads reliable in-links in their slots; not for who checks what others say */
 
 typedef struct sf_tile sf_tile_t;
 

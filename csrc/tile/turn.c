@@ -277,19 +277,15 @@ void sf_tile_links_look( sf_tile_t * t ) {
   }
 }
 
-int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
+/* Polls and hands out what came; returns how much that was. */
+static __attribute__( ( noinline ) ) int turn_work( sf_tile_t * t ) {
   sf_tile_ops_t const * ops = t->ops;
-  int work                  = 0;
-  t->now                    = now;
-  t->blocked                = 0;
-  t->wake_at                = UINT64_MAX;
-  sf_tile_house_due( t );
-  sf_tile_pass_begin( t );
-  int ready = sf_tile_ready( t, 1 );
-  if( ready && ops->poll ) {
+  int work = 0, ready = 1;
+  if( ops->poll ) {
     work  = ops->poll( t );
     ready = !work || sf_tile_ready( t, 1 );
   }
+  sf_tile_pass_begin( t );
   t->done = 0;
   if( ops->msg ) {
     sf_message_t const * m;
@@ -301,7 +297,7 @@ int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
       if( SF_LIKELY( !t->tape ) ) { /* what a tape has was published in another run */
         if( !t->done ) t->done = sf_clock_ns();
         if( t->done > m->t_pub ) sf_tile_sample( t, SF_HIST_STAGE, t->done - m->t_pub );
-        if( !work && now >= m->t_pub ) sf_tile_sample( t, SF_HIST_WAIT, now - m->t_pub );
+        if( !work && t->now >= m->t_pub ) sf_tile_sample( t, SF_HIST_WAIT, t->now - m->t_pub );
       }
       if( t->peeked ) {
         sf_link_release( t->peeked );
@@ -311,13 +307,33 @@ int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
       ready = sf_tile_ready( t, 1 );
     }
   }
-  sf_tile_turn_count( t );
-  if( !work ) {
-    if( ops->idle ) ops->idle( t );
-    return 0;
-  }
+  if( !work ) return 0;
   if( !t->done ) t->done = sf_clock_ns();
-  if( t->count[SF_COUNTER_BUSY_TURNS]++ % MEASURED == 0 ) sf_tile_sample( t, SF_HIST_TURN, sf_clock_ns() - now );
+  if( t->count[SF_COUNTER_BUSY_TURNS]++ % MEASURED == 0 ) sf_tile_sample( t, SF_HIST_TURN, sf_clock_ns() - t->now );
+  return work;
+}
+
+/* 1 if there is nothing to poll, and nothing came to any in-link since it was found empty. */
+SF_INLINE int nothing_came( sf_tile_t const * t ) {
+  if( t->ops->poll || SF_UNLIKELY( t->replay_in != SF_TURN_NO_REPLAY ) ) return 0;
+  for( uint32_t i = 0; i < t->in_cnt; i++ ) {
+    if( !quiet( t, i ) ) return 0;
+  }
+  return 1;
+}
+
+int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
+  int work   = 0;
+  t->now     = now;
+  t->blocked = 0;
+  t->wake_at = UINT64_MAX;
+  sf_tile_house_due( t );
+  if( SF_LIKELY( sf_tile_ready( t, 1 ) ) ) {
+    if( SF_LIKELY( nothing_came( t ) ) ) t->pass_in = t->pass_cnt = 0;
+    else work = turn_work( t );
+  }
+  sf_tile_turn_count( t );
+  if( !work && t->ops->idle ) t->ops->idle( t );
   return work;
 }
 
