@@ -23,8 +23,10 @@ from sniperforge.processes import alive, die_with_parent
 
 REPO = Path(__file__).resolve().parents[1]
 CLI = (sys.executable, "-m", "sniperforge.cli")
+#: commands that the supervisor answers
+ASKING = ("halt", "resume", "stop", "limit", "bot")
 
-#: A busy host must not look like a dead engine, ports must not clash, and two engines must not spin on one core.
+#: A busy host must not look dead, ports must not clash, and two engines must not spin on one core.
 QUIET = (
     "simnet.rpc_port=0",
     "topology.groups.hot.wait=park",
@@ -33,6 +35,7 @@ QUIET = (
     "supervisor.heartbeat_timeout_ms=20000",
     "supervisor.start_timeout_ms=60000",
     "risk.supervisor_timeout_ms=20000",
+    "chain.timeout_ms=20000",
 )
 
 
@@ -72,10 +75,11 @@ class Engine:
         """What names this instance, for any command."""
         return ["--instance", self.name, *(word for setting in self.settings for word in ("--set", setting))]
 
-    def command(self, *words: str, timeout_s: float = 30.0) -> subprocess.CompletedProcess[str]:
-        """Runs one command about this instance to its end."""
+    def command(self, *words: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """Runs one command about this instance to its end; the supervisor may take its time to answer."""
+        patience = ("--timeout-ms", "20000") if words[0] in ASKING and "--timeout-ms" not in words else ()
         return subprocess.run(
-            [*CLI, *words, *self.arguments()], cwd=REPO, capture_output=True, text=True, timeout=timeout_s
+            [*CLI, *words, *patience, *self.arguments()], cwd=REPO, capture_output=True, text=True, timeout=timeout_s
         )
 
     def start(self, *flags: str) -> None:
@@ -91,7 +95,7 @@ class Engine:
                 preexec_fn=partial(die_with_parent, os.getpid()),
             )
 
-    def end(self, number: int = signal.SIGTERM, timeout_s: float = 40.0) -> int:
+    def end(self, number: int = signal.SIGTERM, timeout_s: float = 60.0) -> int:
         """Sends a signal to the guardian and returns its exit code."""
         assert self.process is not None
         self.process.send_signal(number)
@@ -103,7 +107,7 @@ class Engine:
             return
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10.0)
+        self.process.wait(30.0)
         if self.process.stdout is not None:
             self.process.stdout.close()
         self.process = None

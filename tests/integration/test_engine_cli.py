@@ -41,7 +41,7 @@ def _json(engine: Engine, *words: str) -> Any:
 
 
 def _first_order(engine: Engine) -> int:
-    return int(until("an order", engine.orders, 20.0))
+    return int(until("an order", engine.orders, 30.0))
 
 
 def _kill_word(engine: Engine) -> str:
@@ -84,13 +84,17 @@ def test_monitor_prints_lines_without_a_terminal(shared: Engine) -> None:
 
 
 def test_performance_stats(shared: Engine) -> None:
-    found = _json(shared, "performance-stats", "--seconds", "0.3", "--optimize")
-    assert found["instance"] == shared.name and 0.2 < found["seconds"] < 10
+    def figures() -> Any:
+        seen = _json(shared, "performance-stats", "--seconds", "0.3", "--optimize")
+        return seen if all(group["cpu_ns"] > 0 for group in seen["groups"]) else None  # one may have stood still
+
+    found = until("a look in which every group ran", figures, 60.0)
+    assert found["instance"] == shared.name and 0.2 < found["seconds"] < 20
     tiles = {tile["name"]: tile for tile in found["tiles"]}
     assert {"feed", "book", "risk", "sign", "journal"} <= tiles.keys()
     assert {space["name"] for space in found["workspaces"]} >= tiles.keys()
     assert all(process["private_bytes"] > 0 for process in found["processes"])
-    assert all(group["cpu_ns"] > 0 for group in found["groups"]) and found["advice"]
+    assert found["groups"] and found["advice"]
     shown = shared.command("performance-stats", "--seconds", "0").stdout
     assert "the whole run" in shown and "stages" in shown
 
@@ -103,7 +107,7 @@ def _in_terminal(command: list[str], interrupt_after: str = "") -> tuple[str, in
         os.environ |= {"TERM": "xterm", "LINES": "60", "COLUMNS": "240"}
         os.execv(command[0], command)
     shown = b""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     with contextlib.suppress(OSError):  # EIO: the other end is closed
         while time.monotonic() < deadline:
             if select.select([terminal], [], [], 0.1)[0]:
@@ -157,9 +161,8 @@ def test_halt_and_resume(shared: Engine) -> None:
     _first_order(shared)
     assert _json(shared, "halt") == {"kill": "halt"}
     assert _kill_word(shared) == "halt" and (shared.state_dir / "killed").exists()
-    orders = shared.orders()
-    seen = _denied(shared)
-    until("intents that are denied while halted", lambda: _denied(shared) > seen, 20.0)
+    orders = _orders_when_killed(shared)
+    _await_denied(shared)
     assert shared.orders() == orders
     assert _json(shared, "resume") == {"kill": "run"}
     assert not (shared.state_dir / "killed").exists()
@@ -169,7 +172,19 @@ def test_halt_and_resume(shared: Engine) -> None:
 
 
 def _denied(engine: Engine) -> int:
-    return int(engine.read(lambda instance: instance.link("denied").published))
+    return int(engine.read(lambda instance: instance.cnc("risk").value("denied_killed")))
+
+
+def _await_denied(engine: Engine) -> None:
+    """Waits for an intent that is denied because of the kill word."""
+    seen = _denied(engine)
+    until("an intent that the kill word denies", lambda: _denied(engine) > seen, 30.0)
+
+
+def _orders_when_killed(engine: Engine) -> int:
+    """Orders given, all of them before risk saw the kill word: what was under way in it is out."""
+    _await_denied(engine)
+    return engine.orders()
 
 
 def test_kill_signal_to_each_group(shared: Engine) -> None:
@@ -177,9 +192,9 @@ def test_kill_signal_to_each_group(shared: Engine) -> None:
     for tile in ("feed", "sign", "journal", "confirm", "strategies"):
         run = shared.run_number()
         os.kill(shared.pids()[tile], signal.SIGUSR1)
-        until(f"the kill word by {tile}", lambda: _kill_word(shared) == "halt", 2.0)
+        until(f"the kill word by {tile}", lambda: _kill_word(shared) == "halt", 20.0)
         assert shared.read(lambda instance: instance.control.kill_by) == "signal"
-        until("the mark on disk", (shared.state_dir / "killed").exists, 5.0)
+        until("the mark on disk", (shared.state_dir / "killed").exists, 20.0)
         assert shared.command("resume").returncode == exits.OK
         assert shared.run_number() == run
         assert not (shared.state_dir / "killed").exists()
@@ -187,13 +202,13 @@ def test_kill_signal_to_each_group(shared: Engine) -> None:
 
 def test_kill_signal_to_the_supervisor(shared: Engine) -> None:
     os.kill(shared.pids()["supervisor"], signal.SIGUSR1)
-    until("the kill word", lambda: _kill_word(shared) == "halt", 2.0)
+    until("the kill word", lambda: _kill_word(shared) == "halt", 20.0)
     assert shared.command("resume").returncode == exits.OK
 
 
 def test_limit(shared: Engine) -> None:
     assert _json(shared, "limit", "max_open_orders", "7") == {"name": "max_open_orders", "value": 7}
-    until("the limit in force", lambda: _json(shared, "status")["limits"]["max_open_orders"] == 7, 5.0)
+    until("the limit in force", lambda: _json(shared, "status")["limits"]["max_open_orders"] == 7, 20.0)
     assert shared.command("limit", "max_open_orders", "32").returncode == exits.OK
     done = shared.command("limit", "max_luck", "1")
     assert done.returncode == exits.USAGE and "max_order_lamports" in done.stderr
@@ -209,9 +224,9 @@ def test_bot(shared: Engine) -> None:
         return bool(next(bot for bot in _json(shared, "status")["bots"] if bot["name"] == "arb")["running"])
 
     assert _json(shared, "bot", "arb", "stop") == {"name": "arb", "running": False}
-    until("the bot to be stopped", lambda: not is_running(), 5.0)
+    until("the bot to be stopped", lambda: not is_running(), 20.0)
     assert shared.command("bot", "arb", "start").returncode == exits.OK
-    until("the bot to run", is_running, 5.0)
+    until("the bot to run", is_running, 20.0)
     assert shared.command("bot", "nobody", "stop").returncode == exits.USAGE
 
 
@@ -286,7 +301,7 @@ def test_a_wrong_or_missing_passphrase_ends_the_start(instance_name: str, tmp_pa
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=30.0,
+            timeout=60.0,
         )
         assert done.returncode == exits.USAGE and says in done.stderr
         assert len(done.stderr.splitlines()) == 1
@@ -335,7 +350,7 @@ def test_signals_stop_in_order(instance_name: str, tmp_path: Path, number: int) 
         else:
             os.kill(engine.guardian, number)
         assert engine.process is not None
-        assert engine.process.wait(30.0) == exits.OK, engine.said()
+        assert engine.process.wait(60.0) == exits.OK, engine.said()
     assert "books equal the chain" in engine.said()
     assert "Traceback" not in engine.said()
     assert not engine.left_behind()
@@ -349,7 +364,7 @@ def test_stop(instance_name: str, tmp_path: Path) -> None:
         assert done.returncode == exits.OK
         assert not directory(instance_name).exists()
         assert engine.process is not None
-        assert engine.process.wait(30.0) == exits.OK, engine.said()
+        assert engine.process.wait(60.0) == exits.OK, engine.said()
     assert not engine.left_behind()
 
 
@@ -363,25 +378,23 @@ def test_kill_works_while_the_supervisor_is_stuck_and_outlives_restarts(instance
             assert engine.command("halt", "--timeout-ms", "300").returncode == exits.NOT_RUNNING
             assert engine.command("kill").returncode == exits.OK
             assert _kill_word(engine) == "halt"
-            time.sleep(0.1)  # what was under way in risk is out now
-            orders = engine.orders()
-            seen = _denied(engine)
-            until("denied intents", lambda: _denied(engine) > seen, 20.0)
+            orders = _orders_when_killed(engine)
+            _await_denied(engine)
             assert engine.orders() == orders
         finally:
             os.kill(supervisor, signal.SIGCONT)
         run = engine.run_number()
         os.kill(engine.pids()["sign"], signal.SIGKILL)
-        until("the next run", lambda: engine.run_number() > run, 10.0)
-        until("its tiles", lambda: engine.command("status").returncode == exits.OK, 10.0)
+        until("the next run", lambda: engine.run_number() > run, 30.0)
+        until("its tiles", lambda: engine.command("status").returncode == exits.OK, 30.0)
         assert _kill_word(engine) == "halt"
         assert engine.end() == exits.OK
         engine.kill()
         engine.start()
-        until("a start after it", engine.run_number, 20.0)
+        until("a start after it", engine.run_number, 30.0)
         assert _kill_word(engine) == "halt" and engine.orders() == 0
         until("resume", lambda: engine.command("resume").returncode == exits.OK, 20.0, 0.1)
-        until("orders", engine.orders, 20.0)
+        until("orders", engine.orders, 30.0)
         assert engine.end() == exits.OK, engine.said()
     assert not engine.left_behind()
 
@@ -411,7 +424,7 @@ def test_a_killed_guardian_leaves_a_stale_instance_that_the_next_start_cleans(
         pids = set(engine.pids().values())
         run = engine.run_number()
         engine.kill()
-        until("all children to die with it", lambda: not engine.pids(), 10.0)
+        until("all children to die with it", lambda: not engine.pids(), 30.0)
         assert pids and directory(instance_name).exists()
         done = engine.command("status")
         assert done.returncode == exits.NOT_RUNNING and "stale" in done.stderr
@@ -440,7 +453,7 @@ def test_clean_removes_a_stale_instance_and_its_state(instance_name: str, tmp_pa
     engine = Engine(instance_name, tmp_path / "state")
     with running(engine):
         pass
-    until("all children to die", lambda: not engine.pids(), 10.0)
+    until("all children to die", lambda: not engine.pids(), 30.0)
     assert directory(instance_name).exists()
     done = engine.command("clean", "--state")
     assert done.returncode == exits.REFUSED and "--yes" in done.stderr
@@ -463,7 +476,7 @@ def test_output_into_a_closed_pipe(instance_name: str, tmp_path: Path) -> None:
     with subprocess.Popen([*CLI, "config", *engine.arguments()], cwd=REPO, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.close()
-        assert process.wait(20.0) in (exits.OK, exits.FAILED)
+        assert process.wait(30.0) in (exits.OK, exits.FAILED)
 
 
 def test_a_kill_from_elsewhere_outlives_a_restart_and_lost_shared_memory_ends_the_run(
@@ -476,7 +489,7 @@ def test_a_kill_from_elsewhere_outlives_a_restart_and_lost_shared_memory_ends_th
         elsewhere = Engine(instance_name, tmp_path / "elsewhere")
         assert elsewhere.command("kill").returncode == exits.OK
         mark = engine.state_dir / "killed"
-        until("the mark in the engine's own state directory", mark.exists, 5.0)
+        until("the mark in the engine's own state directory", mark.exists, 20.0)
         assert engine.command("resume").returncode == exits.OK
         (directory(instance_name) / "control").unlink()
         engine.await_trading(after=run)  # the orders of the run that was lost are resolved

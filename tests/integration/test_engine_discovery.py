@@ -70,8 +70,8 @@ def test_a_pool_made_while_the_engine_runs_is_traded(instance_name: str, tmp_pat
                 for venue, premium in (("raydium_cpmm", 500), ("orca_whirlpool", 300))
             ]
         for address in made:
-            number = until(f"a price of {address}", partial(_number, engine, address), 20.0) - 1
-            until(f"a trade on {address}", partial(_landed_on, engine, run, number), 20.0, 0.2)
+            number = until(f"a price of {address}", partial(_number, engine, address), 30.0) - 1
+            until(f"a trade on {address}", partial(_landed_on, engine, run, number), 30.0, 0.2)
         assert engine.end() == exits.OK, engine.said()
     assert engine.summary()["books_equal_chain"] and engine.summary()["reverted"]["unexplained"] == 0
 
@@ -91,9 +91,9 @@ def test_rows_of_pools_that_left_are_had_again(instance_name: str, tmp_path: Pat
                 with contextlib.suppress(AssertionError):
                     until("another run", lambda: engine.run_number() > run, 1.0, 0.05)
                     break
-        assert engine.run_number() > run, engine.said()
+        until("another run", lambda: engine.run_number() > run, 30.0, 0.05)
         engine.await_trading(after=run)
-        until(f"a price of {made}", partial(_number, engine, made), 20.0)
+        until(f"a price of {made}", partial(_number, engine, made), 30.0)
         assert engine.end() == exits.OK, engine.said()
     assert "rows hold pools that are no longer followed" in engine.said()
     assert engine.summary()["books_equal_chain"]
@@ -171,7 +171,7 @@ def test_a_price_that_leaves_its_array_is_priced_on_the_way(
         arrays: set[int] = set()
         for turn in range(turns):
             side = 0
-            payload = until("a price", partial(_payload, engine, pool.address), 20.0)
+            payload = until("a price", partial(_payload, engine, pool.address), 30.0)
             head = np.frombuffer(payload, dtype("sf_pool_update_t"), count=1)[0]
             arrays.add(int(head["array"][side][0]))
             live = VENUES[venue].live(Pubkey.from_string(pool.address), pair, trader.account)
@@ -182,13 +182,13 @@ def test_a_price_that_leaves_its_array_is_priced_on_the_way(
             order = Order(user, users, side, amount, 1, 1.0)
             signed, _ = trader.sign([set_compute_unit_limit(1_000_000), live.swap(trader.account, order)], 1 + turn)
             trader.send(signed)
-            until("the swap", lambda: trader.amount(users[1]) != before, 20.0, 0.02)  # noqa: B023
+            until("the swap", lambda: trader.amount(users[1]) != before, 30.0, 0.02)  # noqa: B023
             options = {"encoding": "json", "commitment": "confirmed", "maxSupportedTransactionVersion": 0}
             ask = partial(trader.rpc.call, "getTransaction", str(signed.signatures[0]), options)
-            found = until("the block", ask, 20.0, 0.02)
+            found = until("the block", ask, 30.0, 0.02)
             quoted = _quote(payload, 1 - side, amount, found["blockTime"])
             assert (trader.amount(users[1]) - before, turn) == (quoted, turn)
             state = payload[head.itemsize :]
-            until("the new price", lambda: _payload(engine, pool.address)[head.itemsize :] not in (b"", state), 20.0)  # noqa: B023
+            until("the new price", lambda: _payload(engine, pool.address)[head.itemsize :] not in (b"", state), 30.0)  # noqa: B023
         assert len(arrays) > 1, arrays
         assert engine.end() == exits.OK, engine.said()

@@ -52,7 +52,7 @@ def set_faults(engine: Engine, switches: dict[str, Any]) -> None:
     url = announced.rpc_url
 
     def done() -> bool:
-        with RpcClient(url, timeout_ms=5000) as rpc:
+        with RpcClient(url, timeout_ms=20_000) as rpc:
             try:
                 rpc.call("simnetSetFaults", switches)
             except Exception:

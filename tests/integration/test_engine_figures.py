@@ -21,7 +21,7 @@ MOST_START_S = 2.0
 def _created_to_trading_ms(engine: Engine) -> int:
     """What the last run said about itself when it began to trade."""
     line = re.compile(rf"run {engine.run_number()} is trading \((\d+) ms after its creation\)")
-    found = until("the line that says so", lambda: line.findall(engine.said()), 5.0)
+    found = until("the line that says so", lambda: line.findall(engine.said()), 20.0)
     return int(found[-1])
 
 

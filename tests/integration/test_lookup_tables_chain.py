@@ -18,13 +18,13 @@ SOL = 10**9
 
 def test_tables_hold_whole_pools_and_what_they_share(tmp_path: Path) -> None:
     quiet = ("--speed", "10", "--set", "market.trades_per_second=0")
-    with simnet(tmp_path, *quiet) as node, RpcClient(node.rpc_url, timeout_ms=10_000) as rpc:
+    with simnet(tmp_path, *quiet) as node, RpcClient(node.rpc_url, timeout_ms=20_000) as rpc:
         payer = Keypair()
         rpc.call("requestAirdrop", str(payer.pubkey()), 10 * SOL)
-        chain.settle(rpc, timeout_s=20.0)
+        chain.settle(rpc, timeout_s=30.0)
         pools = discover(rpc.call)
         wanted = lookup_tables.contents(rpc, pools, payer.pubkey())
-        made = lookup_tables.create(rpc, payer, wanted, timeout_s=20.0)
+        made = lookup_tables.create(rpc, payer, wanted, timeout_s=30.0)
         found = chain.lookup_tables(rpc, [str(table) for table in made])
         rent = sum(rpc.call("getBalance", str(table), {"commitment": "confirmed"})["value"] for table in made)
         by_pool = lookup_tables.swap_accounts(rpc, pools, payer.pubkey())

@@ -156,7 +156,7 @@ class Load:
         self.process.call("requestAirdrop", str(self.wallet.pubkey()), 1000 * SOL)
         options = {"commitment": "processed"}
         wait_until(
-            lambda: self.process.call("getBalance", str(self.wallet.pubkey()), options)["value"], 10, "an airdrop"
+            lambda: self.process.call("getBalance", str(self.wallet.pubkey()), options)["value"], 30, "an airdrop"
         )
 
     def turn(self) -> None:
@@ -247,4 +247,4 @@ def test_dies_with_its_parent(tmp_path: Path) -> None:
         except OSError:
             return True
 
-    wait_until(gone, 5, "the simnet's end")
+    wait_until(gone, 30, "the simnet's end")

@@ -243,7 +243,7 @@ def test_http_answers(tmp_path: Path) -> None:
         host, port = process.rpc_url.removeprefix("http://").split(":")
 
         def ask(method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
-            connection = http.client.HTTPConnection(host, int(port), timeout=5)
+            connection = http.client.HTTPConnection(host, int(port), timeout=30)
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             found = answer.status, answer.read()

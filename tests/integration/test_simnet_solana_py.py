@@ -90,7 +90,7 @@ def test_wallet_mint_transfer_and_subscriptions(chain: SimnetProcess) -> None:
 
 
 async def _next(client: SolanaWsClient, subscription: int) -> Any:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             notification = await client.recv()
             if notification.subscription == subscription:

@@ -8,6 +8,8 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from sniperforge.simnet.encoding import base64_encode
 from tests.integration.simnet_process import RpcFailure, SimnetProcess, simnet, wait_until
 
 SOL = 1_000_000_000
+FLAGS = ("--pools", "4", "--mints", "4", "--set", 'market.venues=["raydium_cpmm"]')
 FUZZ_INPUTS = 10_000
 QUIET = {
     "latency_ms": 0,
@@ -37,8 +40,7 @@ QUIET = {
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimnetProcess]:
-    flags = ("--pools", "4", "--mints", "4", "--set", 'market.venues=["raydium_cpmm"]')
-    with simnet(tmp_path_factory.mktemp("websocket"), *flags) as process:
+    with simnet(tmp_path_factory.mktemp("websocket"), *FLAGS, "--speed", "4") as process:
         yield process
 
 
@@ -63,7 +65,7 @@ class Client:
         body = {"jsonrpc": "2.0", "id": self.number, "method": method, "params": list(params)}
         self.connection.send(json.dumps(body))
         while True:
-            message = json.loads(self.connection.recv(10))
+            message = json.loads(self.connection.recv(30))
             if message.get("id") == self.number:
                 return dict(message)
             self.heard.append(message)
@@ -72,7 +74,7 @@ class Client:
         """Subscribe and return the number."""
         return int(self.request(f"{method}Subscribe", *params)["result"])
 
-    def next(self, subscription: int, seconds: float = 10.0) -> Any:
+    def next(self, subscription: int, seconds: float = 30.0) -> Any:
         """The next notification of a subscription."""
         deadline = time.monotonic() + seconds
         while True:
@@ -116,7 +118,7 @@ def test_every_swap_notifies_pool_and_vaults_alike(process: SimnetProcess) -> No
         slot_watch = one.subscribe("slot")
         first, last = one.next(slot_watch)["slot"], 0
         while last < first + 12:
-            message = json.loads(one.connection.recv(10))["params"]
+            message = json.loads(one.connection.recv(30))["params"]
             if message["subscription"] == slot_watch:
                 last = message["result"]["slot"]
             elif message["subscription"] in names:
@@ -141,7 +143,7 @@ def test_programs_logs_roots_and_unsubscribing(process: SimnetProcess) -> None:
         told = one.next(logs)["value"]
         assert told["err"] is None and any(program in line for line in told["logs"])
         assert one.next(everything)["value"]["signature"]
-        assert one.next(root, 30) >= 0
+        assert one.next(root) >= 0
         for kind, number in (("program", pools), ("logs", logs), ("logs", everything), ("root", root)):
             assert one.request(f"{kind}Unsubscribe", number)["result"] is True
             refusal = one.request(f"{kind}Unsubscribe", number)["error"]
@@ -151,10 +153,10 @@ def test_programs_logs_roots_and_unsubscribing(process: SimnetProcess) -> None:
 def test_a_late_signature_subscription_is_answered_at_once(process: SimnetProcess) -> None:
     key = str(Keypair().pubkey())
     signature = process.call("requestAirdrop", key, SOL)
-    wait_until(lambda: process.call("getSignatureStatuses", [signature])["value"][0], 5, "an airdrop")
+    wait_until(lambda: process.call("getSignatureStatuses", [signature])["value"][0], 30, "an airdrop")
     with client(process) as one:
         number = one.subscribe("signature", signature, {"commitment": "processed"})
-        assert one.next(number, 1)["value"] == {"err": None}
+        assert one.next(number)["value"] == {"err": None}
         assert "error" in one.request("signatureUnsubscribe", number)
 
 
@@ -189,7 +191,7 @@ def test_malformed_frames_and_messages(process: SimnetProcess) -> None:
                 body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": values}).encode()
             one.connection.send(body)
             while True:
-                message = json.loads(one.connection.recv(10))
+                message = json.loads(one.connection.recv(30))
                 if "params" not in message:
                     break
             assert "result" in message or message["error"]["message"]
@@ -199,14 +201,14 @@ def test_malformed_frames_and_messages(process: SimnetProcess) -> None:
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
     for number in range(300):
-        with socket.create_connection((host, int(port)), 5) as plain:
+        with socket.create_connection((host, int(port)), 30) as plain:
             if number % 3:
                 plain.sendall(upgrade)
                 assert plain.recv(4096).startswith(b"HTTP/1.1 101")
             plain.sendall(dice.randbytes(dice.randrange(1, 400)))
     host, port = process.rpc_url.removeprefix("http://").split(":")
     for number in range(300):
-        with socket.create_connection((host, int(port)), 5) as plain:
+        with socket.create_connection((host, int(port)), 30) as plain:
             head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n" if number % 2 else b""
             plain.sendall(head + dice.randbytes(dice.randrange(1, 400)))
     status = process.call("simnetStatus")
@@ -224,16 +226,17 @@ def test_dropped_and_duplicated_notifications(process: SimnetProcess) -> None:
         process.call("simnetSetFaults", {"duplicate_notifications": 0.0, "drop_notifications": 1.0})
         number = one.subscribe("account", keys[1], {"commitment": "processed", "encoding": "base64"})
         process.call("requestAirdrop", keys[1], SOL)
+        counters = partial(process.call, "simnetStatus")
+        wait_until(lambda: counters()["counters"].get("notifications_dropped"), 30, "a notification to be dropped")
         with pytest.raises(TimeoutError):
-            one.next(number, 1.0)
-        assert process.call("simnetStatus")["counters"]["notifications_dropped"] >= 1
+            one.next(number, 0.2)
 
 
 def test_closed_sockets(process: SimnetProcess) -> None:
     with client(process) as one:
         process.call("simnetSetFaults", {"close_sockets": 1.0})
         with pytest.raises(ConnectionClosed):
-            one.connection.recv(10)
+            one.connection.recv(30)
     process.call("simnetSetFaults", {"close_sockets": 0.0})
     with client(process) as one:
         assert one.next(one.subscribe("slot"))["slot"]
@@ -258,20 +261,27 @@ def test_stalled_slots(process: SimnetProcess) -> None:
     assert failure.value.code == -32005
     key = str(Keypair().pubkey())
     process.call("requestAirdrop", key, SOL)
-    deadline = time.monotonic() + 1.2
+    deadline = time.monotonic() + 0.5  # five slots
     while time.monotonic() < deadline:
         assert process.call("getSlot", {"commitment": "processed"}) == slot
         assert process.call("getBalance", key, {"commitment": "processed"})["value"] == 0
     process.call("simnetSetFaults", {"stall_slots": False})
-    wait_until(lambda: process.call("getSlot", {"commitment": "processed"}) > slot, 5, "slots again")
-    wait_until(lambda: process.call("getBalance", key, {"commitment": "processed"})["value"], 5, "the airdrop")
+    wait_until(lambda: process.call("getSlot", {"commitment": "processed"}) > slot, 30, "slots again")
+    wait_until(lambda: process.call("getBalance", key, {"commitment": "processed"})["value"], 30, "the airdrop")
 
 
-def test_a_transaction_is_processed_within_milliseconds(process: SimnetProcess) -> None:
+def test_a_transaction_is_processed_within_milliseconds(tmp_path: Path) -> None:
+    with simnet(tmp_path, *FLAGS) as process:
+        delays = sorted(_delays(process))
+    assert delays[len(delays) // 2] < 0.03
+
+
+def _delays(process: SimnetProcess) -> list[float]:
+    """Seconds from sending each of some transfers to its notification."""
     wallet = Keypair()
     process.call("requestAirdrop", str(wallet.pubkey()), 100 * SOL)
     options = {"commitment": "processed"}
-    wait_until(lambda: process.call("getBalance", str(wallet.pubkey()), options)["value"], 5, "an airdrop")
+    wait_until(lambda: process.call("getBalance", str(wallet.pubkey()), options)["value"], 30, "an airdrop")
     delays = []
     with client(process) as one:
         number = one.subscribe("account", str(wallet.pubkey()), {"commitment": "processed", "encoding": "base64"})
@@ -286,5 +296,4 @@ def test_a_transaction_is_processed_within_milliseconds(process: SimnetProcess) 
             process.call("sendTransaction", text, {"encoding": "base64", "skipPreflight": True})
             one.next(number)
             delays.append(time.monotonic() - begun)
-    delays.sort()
-    assert delays[len(delays) // 2] < 0.03
+    return delays

@@ -49,6 +49,7 @@ REFUSED = set(TRAPS) - {"dumper"}
 def launching(directory: Path, seed: int) -> Iterator[SimnetProcess]:
     """A simnet that has launched a dozen or more tokens."""
     flags = ("--set", "market.launches_per_minute=150", "--seed", str(seed), "--pools", "8", "--mints", "4")
+    flags += ("--speed", "3")
     with simnet(directory, *flags) as chain:
         wait_until(lambda: chain.call("getSlot", {"commitment": "confirmed"}) >= 45, 60, "slot 45")
         yield chain

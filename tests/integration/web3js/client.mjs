@@ -14,7 +14,7 @@ const alice = Keypair.generate();
 const bob = Keypair.generate();
 
 const deadline = (promise, what) => Promise.race([
-  promise, new Promise((_, reject) => setTimeout(() => reject(new Error(`no ${what} in 15 s`)), 15000).unref()),
+  promise, new Promise((_, reject) => setTimeout(() => reject(new Error(`no ${what} in 30 s`)), 30000).unref()),
 ]);
 const heard = (subscribe, what) => deadline(new Promise((resolve) => subscribe(resolve)), what);
 
