@@ -189,9 +189,9 @@ def send(simnet: SimnetProcess, payer: Keypair, instructions: Sequence[Instructi
     raw = bytes(VersionedTransaction(message, [payer, *signers]))
     options = {"encoding": "base64", "skipPreflight": True}
     signature = str(simnet.call("sendTransaction", base64.b64encode(raw).decode(), options))
-    status = wait_until(lambda: _status(simnet, signature), 10.0, f"{signature} executes")
+    status = wait_until(lambda: _status(simnet, signature), 30.0, f"{signature} executes")
     if status["err"] is not None:
-        shown = wait_until(lambda: _transaction(simnet, signature), 10.0, f"{signature} is confirmed")
+        shown = wait_until(lambda: _transaction(simnet, signature), 30.0, f"{signature} is confirmed")
         raise AssertionError(f"{status['err']}: {shown['meta']['logMessages']}")
     return signature
 
@@ -208,7 +208,7 @@ def fund(simnet: SimnetProcess, wallet: Pubkey, lamports: int) -> None:
     """Gives a wallet SOL and waits until it is there."""
     simnet.call("requestAirdrop", str(wallet), lamports)
     options = {"commitment": "processed"}
-    wait_until(lambda: simnet.call("getBalance", str(wallet), options)["value"], 10.0, "airdrop arrives")
+    wait_until(lambda: simnet.call("getBalance", str(wallet), options)["value"], 30.0, "airdrop arrives")
 
 
 def _account(payer: Pubkey, key: Pubkey, lamports: int, space: int, owner: Pubkey) -> Instruction:

@@ -88,7 +88,7 @@ def send(node: SimnetProcess, wallet: Keypair, *instructions: Instruction) -> di
     raw = base64.b64encode(bytes(VersionedTransaction(message, [wallet]))).decode()
     signature = node.call("sendTransaction", raw, {"encoding": "base64", "skipPreflight": True})
     options = {"encoding": "base64", "commitment": "confirmed", "maxSupportedTransactionVersion": 0}
-    found: dict[str, Any] = wait_until(lambda: node.call("getTransaction", signature, options), 10.0, "execution")
+    found: dict[str, Any] = wait_until(lambda: node.call("getTransaction", signature, options), 30.0, "execution")
     return dict(found["meta"])
 
 
@@ -103,7 +103,7 @@ def swaps(
     """A swap on each of three venues with a fixed wallet: error, tokens and compute units."""
     wallet = Keypair.from_seed(bytes([42] * 32))
     node.call("requestAirdrop", str(wallet.pubkey()), 100 * SOL)
-    wait_until(lambda: node.call("getBalance", str(wallet.pubkey()), {"commitment": "processed"})["value"], 10.0, "SOL")
+    wait_until(lambda: node.call("getBalance", str(wallet.pubkey()), {"commitment": "processed"})["value"], 30.0, "SOL")
     mints = list(dict.fromkeys([*cpmm.mints, *amm.mints, COIN]))
     meta = send(
         node,
@@ -114,7 +114,7 @@ def swaps(
     held = {mint: get_associated_token_address(wallet.pubkey(), mint) for mint in mints}
     for mint in {cpmm.mints[0], WRAPPED_SOL}:
         minted = node.call("simnetMintTo", str(mint), str(wallet.pubkey()), 3_000_000)["value"]
-        wait_until(partial(_has_tokens, node, minted["account"]), 10.0, "tokens")
+        wait_until(partial(_has_tokens, node, minted["account"]), 30.0, "tokens")
     results = []
     for instruction in (
         cpmm_accounts.swap_base_input_instruction(
@@ -166,7 +166,7 @@ def test_from_one_simnet_into_another(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     amm, curve = made_pools(dumps)
     with simnet(tmp_path / "a", *QUIET, "--speed", "10", "--account-dir", str(dumps)) as first:
-        wait_until(lambda: first.call("getSlot", {"commitment": "confirmed"}) > 20, 20.0, "some slots")
+        wait_until(lambda: first.call("getSlot", {"commitment": "confirmed"}) > 20, 30.0, "some slots")
         made = first.endpoints["market"]["pools"][0]["address"]
         pools = [made, str(amm.pool), str(curve.curve)]
         run = clone(first.rpc_url, out, "--json", pools=pools)
@@ -244,7 +244,7 @@ def test_a_program_of_the_users_own_runs_instead(tmp_path: Path) -> None:
         wallet = Keypair()
         second.call("requestAirdrop", str(wallet.pubkey()), SOL)
         wait_until(
-            lambda: second.call("getBalance", str(wallet.pubkey()), {"commitment": "processed"})["value"], 10.0, "SOL"
+            lambda: second.call("getBalance", str(wallet.pubkey()), {"commitment": "processed"})["value"], 30.0, "SOL"
         )
         meta = send(second, wallet, Instruction(CPMM, bytes(24), []))
         assert any("not quite a  Raydium" in line for line in meta["logMessages"])

@@ -116,7 +116,7 @@ def test_the_exit_of_a_recorded_pool_is_what_its_quotes_say(chain: SimnetProcess
         pytest.skip(f"simnet does not emulate {venue}")
     wallet = Keypair().pubkey()
     traps.fund(chain, wallet, 10 * SOL)
-    with RpcClient(chain.rpc_url, timeout_ms=5000) as rpc:
+    with RpcClient(chain.rpc_url, timeout_ms=20_000) as rpc:
         reader = Reader(rpc)
         pool = pools.load(reader, pool_address(venue), USDC, TOKEN)
         assert pool.venue == venue
@@ -130,7 +130,7 @@ def test_the_exit_of_a_recorded_pool_is_what_its_quotes_say(chain: SimnetProcess
 def test_the_exit_of_a_bonding_curve(chain: SimnetProcess) -> None:
     wallet = Keypair().pubkey()
     traps.fund(chain, wallet, 10 * SOL)
-    with RpcClient(chain.rpc_url, timeout_ms=5000) as rpc:
+    with RpcClient(chain.rpc_url, timeout_ms=20_000) as rpc:
         reader = Reader(rpc)
         address = pools.find(reader, COIN, TOKEN, {})
         pool = pools.load(reader, address, COIN, TOKEN)
