@@ -21,7 +21,8 @@
 #include "tile/tile.h"
 #include "trade/risk.h"
 
-#define WARM_LINES 7 /* of a row: lock, head, what begins the state */
+#define WARM_LINES      7   /* of a row: lock, head, what begins the state */
+#define REHEARSAL_TURNS 128 /* idle turns between two: some 10 us, of which it takes a hundredth */
 
 enum { IN_INTENT, IN_FILL, IN_COMMAND, IN_VERDICT };
 
@@ -86,6 +87,9 @@ typedef struct risk_tile {
   sf_risk_view_t view;
   sf_pool_row_t pool[SF_HOP_MAX]; /* what of the rows was read last */
   sf_warm_t warm;                 /* of the pools table: what the gate reads */
+  sf_intent_t last;               /* that became an order, with a number that none has; intent 0: there was none */
+  uint32_t idle_turns;
+  uint32_t rehearsed; /* what sf_risk_check said last */
   sf_risk_t risk;
 } risk_tile_t;
 
@@ -122,10 +126,11 @@ static void denied_publish( sf_tile_t * t, risk_tile_t * s, sf_denied_t const * 
   sf_tile_publish( t, s->out_denied, slot, SF_MSG_DENIED, sizeof( *denied ), denied->bot, t_origin );
 }
 
-static void on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) {
-  sf_intent_t const * intent = (sf_intent_t const *)( m + 1 );
-  sf_risk_view_t * v         = &s->view;
-  uint32_t hops              = m->length == sizeof( *intent ) && intent->hop_cnt <= SF_HOP_MAX ? intent->hop_cnt : 0;
+/* All that the gate sees beside the intent, of a message of so many bytes with these times. */
+static __attribute__( ( noinline ) ) void view_fill( sf_tile_t * t, risk_tile_t * s, sf_intent_t const * intent,
+                                                     uint32_t length, uint64_t t_origin, uint64_t t_pub ) {
+  sf_risk_view_t * v = &s->view;
+  uint32_t hops      = length == sizeof( *intent ) && intent->hop_cnt <= SF_HOP_MAX ? intent->hop_cnt : 0;
   for( uint32_t h = 0; h < hops; h++ ) sf_pool_row_prefetch( s->pools, intent->hop[h].pool );
   if( hops ) sf_risk_prefetch( &s->risk, intent );
   tokens_meet( s );
@@ -135,30 +140,44 @@ static void on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) 
   }
   uint64_t heartbeat = sf_load_acquire( &s->control->supervisor_heartbeat_ns );
   v->now_ns          = sf_tile_now( t );
-  if( m->t_pub > v->now_ns ) v->now_ns = m->t_pub; /* the turn began before the intent came */
+  if( t_pub > v->now_ns ) v->now_ns = t_pub; /* the turn began before the intent came */
   v->utc_ns            = v->now_ns + s->utc_offset_ns;
-  v->t_origin          = m->t_origin;
+  v->t_origin          = t_origin;
   v->kill              = sf_tile_kill( t );
   v->trading           = sf_load_acquire( &s->control->trading );
   v->supervisor_age_ns = v->now_ns > heartbeat ? v->now_ns - heartbeat : 0;
   v->chain_slot        = s->chain_row.slot;
   v->wallet_lamports   = s->chain_row.wallet_lamports;
   v->order_credit      = (uint64_t)sf_tile_may_publish( t, s->out_order );
-  v->length            = m->length;
+  v->length            = length;
+}
 
+static void on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) {
   static sf_intent_t const none;
+  sf_intent_t const * intent = (sf_intent_t const *)( m + 1 );
+  view_fill( t, s, intent, m->length, m->t_origin, m->t_pub );
   uint64_t order;
   sf_denied_t denied;
   if( m->length != sizeof( *intent ) ) intent = &none; /* the gate refuses the length */
-  uint32_t reason = sf_risk_gate( &s->risk, intent, v, &order, &denied );
+  uint32_t reason = sf_risk_gate( &s->risk, intent, &s->view, &order, &denied );
   if( !reason ) {
     order_publish( t, s, order, intent, m->t_origin );
+    s->last        = *intent;
+    s->last.intent = UINT64_MAX;
     sf_tile_count( t, s->counter[C_ACCEPTED], 1 );
     return;
   }
   sf_tile_count( t, s->counter[C_DENIED], 1 );
   sf_tile_count( t, s->counter[C_DENY + reason], 1 );
   if( sf_tile_may_publish( t, s->out_denied ) ) denied_publish( t, s, &denied, m->t_origin );
+}
+
+/* Orders are rare: by the time of the next one the processor has forgotten the way through the gate.  So what became the last
+   order goes through its checks again, as if it came now with a number of its own, and nothing comes of it. */
+static void rehearse( sf_tile_t * t, risk_tile_t * s ) {
+  if( ++s->idle_turns % REHEARSAL_TURNS || !s->last.intent ) return;
+  view_fill( t, s, &s->last, sizeof( s->last ), sf_tile_now( t ), 0 );
+  s->rehearsed = sf_risk_check( &s->risk, &s->last, &s->view );
 }
 
 /* -- the books ------------------------------------------------------------ */
@@ -207,8 +226,8 @@ static void risk_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   }
 }
 
-/* The chain row before the gate needs it, which changes a few times a second; a line more of the pools, and the slot of the next
-   order. */
+/* The chain row before the gate needs it, which changes a few times a second; a line more of the pools; the slot of the next
+   order; and now and then a rehearsal. */
 static void risk_idle( sf_tile_t * t ) {
   risk_tile_t * s       = sf_tile_state( t );
   uint64_t const * lock = (uint64_t const *)sf_table_row( s->chain, 0 );
@@ -218,6 +237,7 @@ static void risk_idle( sf_tile_t * t ) {
   }
   sf_warm_step( &s->warm );
   sf_tile_prefetch( t, s->out_order, sizeof( sf_message_t ) + sizeof( sf_order_t ) );
+  rehearse( t, s );
 }
 
 /* Of the positions those that changed: there is one for every token that was ever met. */

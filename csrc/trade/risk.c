@@ -223,13 +223,30 @@ static verdict_t check_result( sf_risk_t const * r, sf_intent_t const * i, sf_ri
     if( __builtin_expect( verdict_.reason, 0 ) ) return verdict_; \
   } while( 0 )
 
-/* All checks in their order; reserves if all pass. */
-static verdict_t gate( sf_risk_t * r, sf_intent_t const * i, sf_risk_view_t const * v, uint64_t * order ) {
+static uint64_t reserve( sf_risk_t * r, sf_intent_t const * i, uint64_t value, uint64_t cost ) {
+  uint32_t at       = r->open_cnt++;
+  uint64_t order    = r->run << 32 | ++r->order_cnt;
+  uint64_t lamports = paid_in_lamports( i ), reserved = paid_in_token( i );
+  r->open_order[at] = order;
+  r->open[at]       = ( sf_risk_open_t ){
+          .value = value, .cost = cost, .lamports = lamports, .reserved = reserved, .token_in = i->token_in, .bot = i->bot
+  };
+  r->bucket -= NS;
+  r->open_cost += cost;
+  r->open_lamports += lamports;
+  r->limit.open_lamports += value;
+  r->limit.open_orders++;
+  position_at( r, i->token_in )->reserved += reserved;
+  return order;
+}
+
+/* All checks in their order, which change nothing; if all pass an order is reserved in `books`, unless that is NULL. */
+static __attribute__( ( noinline ) ) verdict_t check( sf_risk_t const * r, sf_intent_t const * i,
+                                                      sf_risk_view_t const * v, sf_risk_t * books, uint64_t * order ) {
   CHECK( check_kill( r, i, v ) );
   CHECK( check_trading( r, v ) );
   CHECK( check_form( r, i, v ) );
   if( i->intent <= r->last_intent[i->bot] ) DENY( DUPLICATE, i->intent, r->last_intent[i->bot] + 1 );
-  r->last_intent[i->bot] = i->intent;
   CHECK( check_data( r, i, v ) );
   CHECK( check_safety( r, i, v ) );
 
@@ -247,23 +264,12 @@ static verdict_t gate( sf_risk_t * r, sf_intent_t const * i, sf_risk_view_t cons
   CHECK( check_cost( r, i, fee, cost ) );
   CHECK( check_price( r, i, quote ) );
   CHECK( check_result( r, i, v, cost ) );
-
-  uint32_t at       = r->open_cnt++;
-  *order            = r->run << 32 | ++r->order_cnt;
-  r->open_order[at] = *order;
-  r->open[at]       = ( sf_risk_open_t ){ .value    = value,
-                                          .cost     = cost,
-                                          .lamports = paid_in_lamports( i ),
-                                          .reserved = paid_in_token( i ),
-                                          .token_in = i->token_in,
-                                          .bot      = i->bot };
-  r->bucket -= NS;
-  r->open_cost += cost;
-  r->open_lamports += r->open[at].lamports;
-  r->limit.open_lamports += value;
-  r->limit.open_orders++;
-  position_at( r, i->token_in )->reserved += r->open[at].reserved;
+  if( books ) *order = reserve( books, i, value, cost );
   PASS;
+}
+
+uint32_t sf_risk_check( sf_risk_t const * r, sf_intent_t const * intent, sf_risk_view_t const * v ) {
+  return check( r, intent, v, 0, 0 ).reason;
 }
 
 uint32_t sf_risk_gate( sf_risk_t * r, sf_intent_t const * intent, sf_risk_view_t const * v, uint64_t * order,
@@ -271,12 +277,14 @@ uint32_t sf_risk_gate( sf_risk_t * r, sf_intent_t const * intent, sf_risk_view_t
   day_roll( r, v->utc_ns );
   bucket_fill( r, v->now_ns );
   sf_bot_row_t * bot = intent->bot < SF_RISK_BOT_MAX && r->bot[intent->bot].name[0] ? &r->bot[intent->bot] : 0;
-  verdict_t verdict  = gate( r, intent, v, order );
+  verdict_t verdict  = check( r, intent, v, r, order );
   if( bot ) bot->intents++;
   if( !verdict.reason ) {
+    r->last_intent[intent->bot] = intent->intent;
     bot->orders++;
     return 0;
   }
+  if( verdict.reason > SF_DENY_DUPLICATE ) r->last_intent[intent->bot] = intent->intent;
   r->limit.denied[verdict.reason]++;
   if( bot ) {
     bot->denied++;

@@ -143,6 +143,10 @@ static inline void sf_risk_prefetch( sf_risk_t const * r, sf_intent_t const * in
 uint32_t sf_risk_gate( sf_risk_t * r, sf_intent_t const * intent, sf_risk_view_t const * v, uint64_t * order,
                        sf_denied_t * denied );
 
+/* sf_risk_check is what of the gate only looks: 0 or SF_DENY_*, and nothing changes.  The day and the rate are those of the
+   last intent that the gate saw. */
+uint32_t sf_risk_check( sf_risk_t const * r, sf_intent_t const * intent, sf_risk_view_t const * v );
+
 /* sf_risk_fill books the outcome of an order and releases it.  Returns 1, or 0 if it is not open (a repeated
    fill, or none of ours): then nothing changes.  A fill of a former run (SF_FILL_RECOVERED) is booked once
    whether or not SF_VERB_OPEN came before it. */

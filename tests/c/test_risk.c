@@ -21,6 +21,21 @@
             !r->position[1].reserved );                                                         \
   } while( 0 )
 
+/* The checks alone say what the gate says, as often as they are asked, and give nothing. */
+static void test_check( void ) {
+  begin();
+  cycle( G );
+  sf_risk_t * before = malloc( sizeof( *r ) );
+  memcpy( before, r, sizeof( *r ) );
+  for( int i = 0; i < 5; i++ ) assert( !sf_risk_check( r, &intent, &view ) );
+  view.order_credit = 0;
+  assert( sf_risk_check( r, &intent, &view ) == SF_DENY_CREDIT );
+  view.order_credit = 1;
+  assert( !memcmp( before, r, sizeof( *r ) ) && !gate() && order == ( 7UL << 32 | 1 ) );
+  assert( sf_risk_check( r, &intent, &view ) == SF_DENY_DUPLICATE && r->limit.open_orders == 1 );
+  free( before );
+}
+
 static void test_reasons( void ) {
   begin();
   cycle( G );
@@ -87,6 +102,15 @@ static void test_reasons( void ) {
            ( swap( G, 0 ), pool( 0, 0, 0, 2, 1000 * G, 1000 * G ), intent.token_in = 0, intent.token_out = 2 ) );
   REFUSED( MINT_SIZE,
            ( swap( 6 * G, 1 ), pool( 0, 0, 1, 2, 100 * G, 1000 * G ), intent.token_in = 2, intent.hop[0].a_to_b = 0 ) );
+  /* an intent's number is used from DUPLICATE on, and not before */
+  REFUSED( STALE, view.chain_slot = 111 );
+  view.chain_slot = 101;
+  assert( gate() == SF_DENY_DUPLICATE );
+  REFUSED( UNSAFE, ( swap( G, 0 ), r->safety_gate = 1 ) );
+  assert( gate() == SF_DENY_DUPLICATE );
+  REFUSED( MALFORMED, intent.hop[0].a_to_b = 2 );
+  intent.hop[0].a_to_b = 1;
+  assert( !gate() );
   /* the first of several reasons is the one that counts */
   REFUSED( KILLED, ( view.kill = SF_KILL_HALT, view.trading = 0, view.length = 1 ) );
   REFUSED( STALE, ( view.t_origin = 0, intent.tip_lamports = UINT64_MAX ) );
@@ -410,6 +434,7 @@ static void test_speed( void ) {
 }
 
 int main( void ) {
+  test_check();
   test_reasons();
   test_safety();
   test_books();

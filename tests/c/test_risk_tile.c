@@ -91,6 +91,17 @@ static void test_tile( void ) {
   memcpy( &made, got.payload, sizeof( made ) );
   assert( made.order == ( 1UL << 32 | 1 ) && !memcmp( &made.intent, &intent, sizeof( intent ) ) );
 
+  /* idle turns, in which the order's intent is rehearsed, give nothing and use up no number */
+  for( uint32_t turn = 0; turn < 1000; turn++ ) ok( sf_rig_step( rig ) );
+  assert( !sf_rig_read( rig, "order", &got, sizeof( got ) ) && !sf_rig_read( rig, "denied", &got, sizeof( got ) ) &&
+          sf_rig_counter( rig, "risk", "accepted_orders" ) == 1 &&
+          sf_rig_counter( rig, "risk", "denied_intents" ) == 1 );
+  sf_rig_house( rig );
+  ok( sf_rig_step( rig ) );
+  sf_limit_row_t in_use;
+  assert( !sf_table_read( sf_rig_table_of( rig, "limits" ), 0, &in_use ) && in_use.open_orders == 1 &&
+          in_use.open_lamports == G );
+
   /* a buy of token 0, first without a verdict, then with one */
   sf_intent_t kept = intent;
   swap( G / 100, 0 );
