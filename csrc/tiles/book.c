@@ -103,7 +103,7 @@ static void pool_publish( sf_tile_t * t, book_t * b, uint32_t p ) {
    of raw alone: a replay, whose turns are cut otherwise, gives the same messages. */
 static void drain( sf_tile_t * t, book_t * b ) {
   uint32_t p;
-  for( int done = 0; done < DRAIN_MAX && sf_tile_credit( t, b->out ) && sf_pools_changed( &b->store, &p ); done++ )
+  for( int done = 0; done < DRAIN_MAX && sf_tile_may_publish( t, b->out ) && sf_pools_changed( &b->store, &p ); done++ )
     pool_publish( t, b, p );
 }
 

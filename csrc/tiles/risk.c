@@ -102,13 +102,17 @@ static uint32_t pool_read( sf_table_t const * pools, uint32_t p, sf_pool_row_t *
   return row->stale ? SF_RISK_POOL_STALE : SF_RISK_POOL_GOOD;
 }
 
-static void tokens_meet( risk_tile_t * s ) {
-  uint64_t used = sf_load_acquire( &s->tokens->used );
+static __attribute__( ( noinline ) ) void tokens_new( risk_tile_t * s, uint64_t used ) {
   while( s->risk.token_cnt < used && s->risk.token_cnt < SF_RISK_TOKEN_MAX ) {
     sf_token_row_t row;
     if( sf_table_read( s->tokens, s->risk.token_cnt, &row ) ) return;
     sf_risk_token( &s->risk, row.mint );
   }
+}
+
+static inline void tokens_meet( risk_tile_t * s ) {
+  uint64_t used = sf_load_acquire( &s->tokens->used );
+  if( __builtin_expect( s->risk.token_cnt < used, 0 ) ) tokens_new( s, used );
 }
 
 static void order_publish( sf_tile_t * t, risk_tile_t * s, uint64_t number, sf_intent_t const * intent,
