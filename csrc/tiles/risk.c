@@ -130,6 +130,14 @@ static void denied_publish( sf_tile_t * t, risk_tile_t * s, sf_denied_t const * 
   sf_tile_publish( t, s->out_denied, slot, SF_MSG_DENIED, sizeof( *denied ), denied->bot, t_origin );
 }
 
+/* The chain row changes a few times a second: it is read when it did, mostly in an idle turn. */
+static inline void chain_look( risk_tile_t * s ) {
+  uint64_t const * lock = (uint64_t const *)sf_table_row( s->chain, 0 );
+  if( SF_LIKELY( sf_load_acquire( lock ) == s->chain_row.lock ) ) return;
+  sf_chain_row_t row;
+  if( !sf_table_read( s->chain, 0, &row ) ) s->chain_row = row;
+}
+
 /* All that the gate sees beside the intent, of a message of so many bytes with these times. */
 static __attribute__( ( noinline ) ) void view_fill( sf_tile_t * t, risk_tile_t * s, sf_intent_t const * intent,
                                                      uint32_t length, uint64_t t_origin, uint64_t t_pub ) {
@@ -138,6 +146,7 @@ static __attribute__( ( noinline ) ) void view_fill( sf_tile_t * t, risk_tile_t 
   for( uint32_t h = 0; h < hops; h++ ) sf_pool_row_prefetch( s->pools, intent->hop[h].pool );
   if( hops ) sf_risk_prefetch( &s->risk, intent );
   tokens_meet( s );
+  chain_look( s );
   for( uint32_t h = 0; h < hops; h++ ) {
     v->pool_state[h] = pool_read( s->pools, intent->hop[h].pool, &s->pool[h] );
     v->pool[h]       = &s->pool[h].update;
@@ -230,15 +239,11 @@ static void risk_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   }
 }
 
-/* The chain row before the gate needs it, which changes a few times a second; a line more of the pools; the slot of the next
-   order; and now and then a rehearsal. */
+/* The chain row before the gate needs it; a line more of the pools; the slot of the next order; and now and then a
+   rehearsal. */
 static void risk_idle( sf_tile_t * t ) {
-  risk_tile_t * s       = sf_tile_state( t );
-  uint64_t const * lock = (uint64_t const *)sf_table_row( s->chain, 0 );
-  if( __builtin_expect( sf_load_acquire( lock ) != s->chain_row.lock, 0 ) ) {
-    sf_chain_row_t row;
-    if( !sf_table_read( s->chain, 0, &row ) ) s->chain_row = row;
-  }
+  risk_tile_t * s = sf_tile_state( t );
+  chain_look( s );
   sf_warm_step( &s->warm );
   sf_tile_prefetch( t, s->out_order, sizeof( sf_message_t ) + sizeof( sf_order_t ) );
   rehearse( t, s );

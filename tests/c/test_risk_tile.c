@@ -146,6 +146,13 @@ static void test_tile( void ) {
   intent.intent++;
   send( "intent.arb", SF_MSG_INTENT, &intent, sizeof( intent ) );
   assert( sf_rig_read( rig, "order", &got, sizeof( got ) ) == 1 );
+  /* the chain's word counts from the next intent on, also without an idle turn before it */
+  chain.wallet_lamports = 0;
+  sf_table_write( sf_rig_table_of( rig, "chain" ), 0, &chain );
+  intent.intent++;
+  send( "intent.arb", SF_MSG_INTENT, &intent, sizeof( intent ) );
+  assert( sf_rig_read( rig, "denied", &got, sizeof( got ) ) == 1 &&
+          sf_rig_counter( rig, "risk", "denied_balance" ) == 2 );
   send( "command", SF_MSG_COMMAND, &c, 3 );
   assert( sf_rig_counter( rig, "risk", "bad_commands" ) == 1 );
 
