@@ -11,7 +11,7 @@
 
 Run it on a machine that does nothing else: two busy cores measure each other. docs/benchmarks.md has the method. Exit
 codes: 0 every target that could be judged was met (compare: nothing became slower); 1 not so; 2 a wrong command, or
-reports that cannot be compared.
+reports that cannot be compared, or of which nothing can be judged.
 """
 
 from __future__ import annotations
@@ -120,19 +120,30 @@ def _compare(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--fail-over", type=compare.percent, default=0.05, metavar="PERCENT", help="least slowdown that fails (5%%)"
     )
-    parser.add_argument("--all", action="store_true", help="also list what did not change")
+    _add_output(parser)
     options = parser.parse_args(arguments)
-    return _judged(Report.load(options.a), Report.load(options.b), options.fail_over, everything=options.all)
+    return _judged(Report.load(options.a), Report.load(options.b), options)
 
 
-def _judged(a: Report, b: Report, over: float, *, everything: bool) -> int:
-    """Prints what changed from a to b; 1 if anything became slower."""
-    compared = compare.compare(a, b, over=over)
-    print(compare.text(compared, everything=everything))
-    if lost := compare.lost(a, b):
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="also list what did not change")
+    parser.add_argument("--json", action="store_true", help="every result's verdict as one JSON document")
+
+
+def _judged(a: Report, b: Report, options: argparse.Namespace) -> int:
+    """Prints what changed from a to b; 1 if anything became slower, 2 if nothing could be judged."""
+    compared = compare.compare(a, b, over=options.fail_over)
+    lost = compare.lost(a, b)
+    if options.json:
+        print(json.dumps(compare.plain(compared, lost), indent=1))
+    else:
+        print(compare.text(compared, everything=options.all))
+    if lost:
         print(f"not in the second report, so not judged: {'; '.join(lost)}", file=sys.stderr)
     if warning := compare.disturbed(a, b):
         print(warning, file=sys.stderr)
+    if all(each.verdict == "not judged" for each in compared):
+        raise ValueError("nothing could be judged, so nothing is said of what became slower; --all lists why")
     return int(any(each.verdict == "slower" for each in compared))
 
 
@@ -144,7 +155,7 @@ def _turns(arguments: Sequence[str]) -> int:
     parser.add_argument("cases", nargs="*", metavar="CASE", default=["tick"], help="tick, unless some are named")
     parser.add_argument("--times", type=between(1, 1000), default=3, metavar="N", help="how often each is measured")
     parser.add_argument("--fail-over", type=compare.percent, default=0.05, metavar="PERCENT")
-    parser.add_argument("--all", action="store_true", help="also list what did not change")
+    _add_output(parser)
     options = parser.parse_args(arguments)
     theirs, ours = turns.measure(
         options.dir.resolve(), options.cases, options.times, lambda line: print(line, file=sys.stderr, flush=True)
@@ -152,8 +163,8 @@ def _turns(arguments: Sequence[str]) -> int:
     stem = REPORTS / time.strftime("%Y%m%dT%H%M%S")
     theirs.save(stem.with_name(f"{stem.name}-theirs.json"))
     ours.save(stem.with_name(f"{stem.name}-ours.json"))
-    print(f"{stem}-theirs.json, {stem.name}-ours.json")
-    return _judged(theirs, ours, options.fail_over, everything=options.all)
+    print(f"{stem}-theirs.json, {stem.name}-ours.json", file=sys.stderr)
+    return _judged(theirs, ours, options)
 
 
 def _prove_compare(arguments: Sequence[str]) -> int:

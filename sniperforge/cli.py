@@ -155,9 +155,10 @@ def _flat(value: Any, prefix: str = "") -> list[tuple[str, Any]]:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     from sniperforge.doctor import doctor
+    from sniperforge.topology import spinning_cores
 
-    _config(arguments)  # one that cannot work is not ready
-    found, text = doctor()
+    config = _config(arguments)  # one that cannot work is not ready
+    found, text = doctor(spinning_cores(config))
     _print(arguments, found, text)
     return exits.OK if found["ok"] else exits.DIFFERENT
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from ipc.views import instances, owner
 from sniperforge.groups import GROUP_PROGRAM
 from tuning.stage import Finding
 from tuning.stages import check_all
+from tuning.state import Goal
 
 _MARKS = {"ok": "ok", "advice": "advice", "problem": "PROBLEM"}
 
@@ -52,9 +54,15 @@ def _stale() -> Finding:
     return Finding("stale", "instances left behind", "advice", ", ".join(stale), "sniperforge clean")
 
 
-def doctor() -> tuple[dict[str, Any], str]:
-    """All findings as plain data, and as text. `ok` is false if a finding can stop the engine."""
-    stages = [finding for finding in check_all() if finding.level != "absent"]
+def doctor(spinning: Sequence[int] = ()) -> tuple[dict[str, Any], str]:
+    """All findings as plain data, and as text. `ok` is false if a finding can stop the engine.
+
+    Args:
+        spinning: cores that groups spin on, which the host's stages are held against; none if they are all there are.
+    """
+    cores = os.sched_getaffinity(0)
+    hot = tuple(core for core in spinning if core in cores) if cores - set(spinning) else ()
+    stages = [finding for finding in check_all(goal=Goal(hot=hot)) if finding.level != "absent"]
     findings = [*stages, _io_uring(), _group_program(), _stale()]
     host = {
         "cpu": _cpu_model(),

@@ -198,6 +198,30 @@ def check(config: Config) -> None:
         raise ConfigError(error.sentence) from None
 
 
+def group_cores(config: Config) -> dict[str, int | None]:
+    """The core of each group that has tiles on this machine, None for any: "hot" ones are given out from the last core
+    downwards, and one core is left to the rest."""
+    tiles = graph(config).tiles.values()
+    groups = {tile.group for tile in tiles if tile.kind not in EXTERNAL_KINDS}
+    cores = sorted(os.sched_getaffinity(0), reverse=True)
+    hot_cores = iter(cores[: max(len(cores) - 1, 1)])
+    found: dict[str, int | None] = {}
+    for name, group in config.topology.groups.items():
+        if name in groups:
+            found[name] = (
+                next(hot_cores, None) if group.core == "hot" else None if group.core == "any" else int(group.core)
+            )
+    return found
+
+
+def spinning_cores(config: Config) -> tuple[int, ...]:
+    """The cores that groups of their own spin on."""
+    groups = config.topology.groups
+    return tuple(
+        sorted(core for name, core in group_cores(config).items() if core is not None and groups[name].wait == "spin")
+    )
+
+
 def build(config: Config, params: Params) -> tuple[Topology, list[str]]:
     """The validated topology of `config`, and one sentence for each group whose wait fell back, and one if
     the host refuses what `topology.stay_awake` asks for.
@@ -217,19 +241,16 @@ def build(config: Config, params: Params) -> tuple[Topology, list[str]]:
         lock_memory=section.lock_memory,
         stay_awake=section.stay_awake,
     )
-    groups = {tile.group for tile in found.tiles.values() if tile.kind not in EXTERNAL_KINDS}
-    cores = sorted(os.sched_getaffinity(0), reverse=True)
-    hot_cores = iter(cores[: max(len(cores) - 1, 1)])
+    cores = group_cores(config)
     for name, group in section.groups.items():
-        if name not in groups:
+        if name not in cores:
             continue
         kinds = {found.tiles[tile].kind in PYTHON_KINDS for tile in found.tiles if found.tiles[tile].group == name}
         if len(kinds) > 1:
             raise ConfigError(
                 f"topology.groups.{name}: holds tiles in C and in Python; give the Python tiles their own"
             )
-        core = next(hot_cores, None) if group.core == "hot" else None if group.core == "any" else int(group.core)
-        topology.group(name, wait=group.wait, core=core, python=kinds == {True})
+        topology.group(name, wait=group.wait, core=cores[name], python=kinds == {True})
     for name, tile in found.tiles.items():
         group_name = None if tile.kind in EXTERNAL_KINDS else tile.group
         topology.tile(name, kind=tile.kind, group=group_name, params=params.get(name), burst=tile.burst)

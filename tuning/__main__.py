@@ -129,6 +129,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _known(host: Host, nic: str) -> None:
+    """Raises ValueError if the machine has no such card."""
+    if not host.exists(f"/sys/class/net/{nic}"):
+        cards = " ".join(name.rpartition("/")[2] for name in host.names("/sys/class/net/*"))
+        raise ValueError(f"--nic {nic}: there is no such card; there are {cards or 'none'}")
+
+
 def _plan(host: Host, options: argparse.Namespace) -> int:
     source = options.groups or str(GROUPS_FILE)
     try:
@@ -140,9 +147,8 @@ def _plan(host: Host, options: argparse.Namespace) -> int:
         machine = parse_lscpu(_text(options.map)) if elsewhere else read_machine(host)
     except ValueError as error:
         raise ValueError(f"--map {options.map}: {error}") from error
-    if options.nic and not elsewhere and not host.exists(f"/sys/class/net/{options.nic}"):
-        cards = " ".join(name.rpartition("/")[2] for name in host.names("/sys/class/net/*"))
-        raise ValueError(f"--nic {options.nic}: there is no such card; there are {cards or 'none'}")
+    if options.nic and not elsewhere:
+        _known(host, options.nic)
     nic = options.nic or (None if elsewhere else default_nic(host))
     node = options.nic_node
     if node is None and nic and not elsewhere:
@@ -215,6 +221,11 @@ def main(arguments: list[str] | None = None, host: Host | None = None) -> int:
     if setup.goal.hot and not setup.rest:
         parser.error("--hot: leave at least one core to the rest of the system")
     if options.verb == "check":
+        try:
+            for nic in options.nic:  # at boot a card may come late, or not at all: apply does the rest
+                _known(host, nic)
+        except ValueError as error:
+            parser.error(str(error))
         return _check(setup, options)
     if setup.state.unreadable:
         print(f"sniperforge tune {options.verb}: {setup.state.unreadable}", file=sys.stderr)

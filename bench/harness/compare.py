@@ -210,6 +210,25 @@ def text(compared: Sequence[Compared], *, everything: bool) -> str:
     return "\n".join(lines)
 
 
+def plain(compared: Sequence[Compared], lost: Sequence[str]) -> dict[str, object]:
+    """The comparison as plain data: each result with its values in its unit, its changes as shares (above zero where it
+    became slower) and its verdict, and what the second report lacks."""
+    results = [
+        {
+            "result": each.name,
+            "unit": each.a.unit,
+            "a": each.a.value,
+            "b": each.b.value,
+            "best": each.best,
+            "median": each.median,
+            "verdict": each.verdict,
+            "why": each.why,
+        }
+        for each in compared
+    ]
+    return {"results": results, "lost": list(lost)}
+
+
 # -- the baseline ------------------------------------------------------------------------------------------------------
 
 

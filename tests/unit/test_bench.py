@@ -301,6 +301,21 @@ def test_compare_says_what_became_slower(tmp_path: Path, capsys: pytest.CaptureF
     assert command.main(["compare", *files, "--fail-over", "40%"]) == 0
     assert command.main(["compare", *reversed(files)]) == 0
     assert command.main(["compare", files[0], str(tmp_path / "none.json")]) == 2
+    capsys.readouterr()
+    assert command.main(["compare", *files, "--fail-over", "10%", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    (arb,) = [each for each in told["results"] if each["result"] == "tick arb"]
+    assert (arb["verdict"], arb["unit"]) == ("slower", "ns") and arb["b"] > arb["a"] and arb["median"] > 0.1
+    assert told["lost"] == []
+
+
+def test_a_comparison_that_judges_nothing_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a = stages(random.Random(1))
+    for result in a.case("tick").results:
+        result.rounds = result.rounds[:1]
+    a.save(tmp_path / "a.json")
+    assert command.main(["compare", str(tmp_path / "a.json"), str(tmp_path / "a.json")]) == 2
+    assert "nothing could be judged" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["", "x", "0", "-5%", "1e9"])

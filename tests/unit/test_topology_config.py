@@ -14,7 +14,7 @@ import pytest
 
 from sniperforge import config as config_module
 from sniperforge.config import DEFAULT_CONFIG, ConfigError, load
-from sniperforge.topology import check, graph
+from sniperforge.topology import check, graph, group_cores, spinning_cores
 
 DEFAULTS: dict[str, Any] = tomllib.loads(DEFAULT_CONFIG.read_text())
 SHM = Path("/dev/shm")
@@ -137,6 +137,17 @@ def test_more_spinners_than_cores_fall_back_and_say_so(data: dict[str, Any]) -> 
         group["core"] = "any"
     _, notes = build(load(), {})
     assert notes and all("yield" in note or "park" in note for note in notes)
+
+
+def test_the_cores_that_groups_spin_on(data: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
+    groups = data["topology"]["groups"]
+    groups["hot"] = {"wait": "spin", "core": "hot"}
+    groups["sign"] = {"wait": "spin", "core": 1}
+    groups["journal"] = {"wait": "park", "core": 2}
+    config = load()
+    assert spinning_cores(config) == (1, 3)
+    assert group_cores(config)["journal"] == 2 and group_cores(config)["strategies"] is None
 
 
 def test_a_host_that_refuses_to_stay_awake_is_told_of_once(

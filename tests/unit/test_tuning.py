@@ -393,6 +393,12 @@ def test_what_is_gone_needs_no_undo(host: FakeHost) -> None:
     assert not host.exists(host.state_path)
 
 
+def test_check_of_a_card_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["check", "--nic", "nosuch"], Host())
+    assert refused.value.code == 2 and "--nic nosuch: there is no such card; there are" in capsys.readouterr().err
+
+
 def test_every_stage_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain"]) == 0
     printed = capsys.readouterr().out
