@@ -16,6 +16,8 @@ from typing import NoReturn
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+_LARGE_BYTES = 128 << 10
 #: the file system is full, or not to be written to
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
@@ -32,6 +34,15 @@ def die_with_parent(parent: int) -> None:
 def set_name(name: str) -> None:
     """Names this process for `ps` and `top` (15 bytes)."""
     ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+
+
+def keep_small() -> None:
+    """Has what is freed go back to the system, so that a process is as large as what it holds, not as the most that it
+    ever held: glibc would keep large blocks once one was freed, and for every thread apart."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_ARENA_MAX, 1)
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def fork(name: str, run: Callable[[], int]) -> int:
@@ -63,6 +74,7 @@ def _child(name: str, parent: int, run: Callable[[], int], mask: Iterable[int]) 
         signal.set_wakeup_fd(-1)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         no_core_dump()
+        keep_small()
         gc.freeze()
         code = run()
     except SystemExit as leave:
