@@ -12,6 +12,7 @@
 #define ROOM_SMALL 1024 /* bytes kept of a pool whose first update is not larger; the others get room for any */
 #define ROOM_MAX   ( sizeof( sf_pool_update_t ) + SF_POOL_STATE_MAX )
 #define BATCH      ( SF_CYCLE_BEST + 8 ) /* cycles weighed together, the best so far among them */
+#define FEW        3                     /* pools with the base token of which none is left out */
 #define HOT_LINES  5                     /* of an update: its head and what begins its state */
 #define NEARLY_4   3.9999                /* less than 4, and less than 1, by more than what rounding is */
 #define NEARLY_1   .9999
@@ -191,6 +192,7 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
   c->give          = (double)( SF_BPS - slippage_bps ) / SF_BPS;
   c->max_input     = (double)max_input;
   c->base          = SF_CYCLE_NONE;
+  c->changed       = SF_CYCLE_NONE;
   c->pool          = take( pool_max, sizeof( *c->pool ) );
   c->room          = take( pool_max, sizeof( *c->room ) );
   c->held          = take( pool_max, 1 );
@@ -206,9 +208,17 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
   c->rate[TO]      = take( entries, sizeof( double ) );
   c->depth[FROM]   = take( entries, sizeof( double ) );
   c->depth[TO]     = take( entries, sizeof( double ) );
-  c->hit           = take( entries, sizeof( *c->hit ) );
+  c->limit[FROM]   = take( entries, sizeof( double ) );
+  c->limit[TO]     = take( entries, sizeof( double ) );
+  for( uint32_t way = 0; way < 2; way++ ) {
+    c->front[way]     = take( entries, sizeof( *c->front[0] ) );
+    c->front_cnt[way] = take( token_max, sizeof( *c->front_cnt[0] ) );
+  }
+  c->hit = take( entries, sizeof( *c->hit ) );
   if( !c->pool || !c->room || !c->held || !c->stale || !c->added || !c->best[0] || !c->best[1] || !c->first ||
-      !c->end_base || !c->edge || !c->other || !c->rate[0] || !c->rate[1] || !c->depth[0] || !c->depth[1] || !c->hit ) {
+      !c->end_base || !c->edge || !c->other || !c->rate[0] || !c->rate[1] || !c->depth[0] || !c->depth[1] ||
+      !c->limit[0] || !c->limit[1] || !c->front[0] || !c->front[1] || !c->front_cnt[0] || !c->front_cnt[1] ||
+      !c->hit ) {
     sf_cycles_close( c );
     return sf_err_set( SF_ERR_LIMIT, "cycles: no memory for %u pools and %u tokens", pool_max, token_max );
   }
@@ -220,8 +230,10 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
 
 void sf_cycles_close( sf_cycles_t * c ) {
   for( uint32_t p = 0; c->pool && p < c->pool_max; p++ ) free( c->pool[p].update );
-  void * all[] = { c->room,     c->held, c->stale, c->pool,    c->added,   c->best[0],  c->best[1],  c->first,
-                   c->end_base, c->edge, c->other, c->rate[0], c->rate[1], c->depth[0], c->depth[1], c->hit };
+  void * all[] = { c->room,     c->held,         c->stale,        c->pool,     c->added,    c->best[0],
+                   c->best[1],  c->first,        c->end_base,     c->edge,     c->other,    c->rate[0],
+                   c->rate[1],  c->depth[0],     c->depth[1],     c->limit[0], c->limit[1], c->front[0],
+                   c->front[1], c->front_cnt[0], c->front_cnt[1], c->hit };
   for( uint32_t i = 0; i < sizeof( all ) / sizeof( all[0] ); i++ ) free( all[i] );
   memset( c, 0, sizeof( *c ) );
 }
@@ -237,6 +249,38 @@ static void best_set( sf_cycles_t * c, uint32_t token ) {
   }
   c->best[FROM][token] = from;
   c->best[TO][token]   = to;
+  if( c->end_base[token] - c->first[token] <= FEW ) return;
+  c->front_cnt[FROM][token] = c->front_cnt[TO][token] = SF_CYCLE_NONE;
+  c->changed                                          = token;
+}
+
+/* If the edge at place i of the lists is better than that at k, whatever is swapped; of equal ones the earlier is. */
+static inline int beats( sf_cycles_t const * c, uint32_t way, uint32_t i, uint32_t k ) {
+  double const *rate = c->rate[way], *depth = c->depth[way], *limit = c->limit[way];
+  int same = ( rate[i] == rate[k] ) & ( depth[i] == depth[k] ) & ( limit[i] == limit[k] );
+  return ( rate[i] >= rate[k] ) & ( depth[i] <= depth[k] ) & ( limit[i] >= limit[k] ) & ( !same | ( i < k ) );
+}
+
+/* Finds out which of a token's pools with the base token no other beats; returns how many. */
+static __attribute__( ( noinline ) ) uint32_t front_find( sf_cycles_t * c, uint32_t way, uint32_t token ) {
+  uint32_t *front = c->front[way] + c->first[token], cnt = 0;
+  for( uint32_t i = c->first[token]; i < c->end_base[token]; i++ ) {
+    uint32_t kept = 0, beaten = !( c->rate[way][i] > 0. );
+    for( uint32_t n = 0; n < cnt && !beaten; n++ ) beaten = beats( c, way, front[n], i );
+    if( beaten ) continue;
+    for( uint32_t n = 0; n < cnt; n++ )
+      if( !beats( c, way, i, front[n] ) ) front[kept++] = front[n];
+    front[kept] = i;
+    cnt         = kept + 1;
+  }
+  return c->front_cnt[way][token] = cnt;
+}
+
+/* How many no other beats, and where they stand; mostly found out in time. */
+static inline uint32_t front_of( sf_cycles_t * c, uint32_t way, uint32_t token, uint32_t const ** front ) {
+  uint32_t cnt = c->front_cnt[way][token];
+  *front       = c->front[way] + c->first[token];
+  return __builtin_expect( cnt == SF_CYCLE_NONE, 0 ) ? front_find( c, way, token ) : cnt;
 }
 
 /* Writes a pool's curves into the lists. */
@@ -248,6 +292,8 @@ static void place_set( sf_cycles_t * c, sf_cycle_pool_t const * p ) {
     c->rate[FROM][i]  = p->rate[!side];
     c->depth[TO][i]   = p->depth[side];
     c->depth[FROM][i] = p->depth[!side];
+    c->limit[TO][i]   = p->limit[side];
+    c->limit[FROM][i] = p->limit[!side];
   }
 }
 
@@ -285,6 +331,10 @@ static void lists_make( sf_cycles_t * c ) {
   for( uint32_t t = 0; t < c->token_max; t++ ) {
     c->end_base[t] = c->first[t];
     while( c->end_base[t] < c->first[t + 1] && c->other[c->end_base[t]] == c->base ) c->end_base[t]++;
+    for( uint32_t way = 0; way < 2; way++ ) {
+      c->front_cnt[way][t] = c->end_base[t] - c->first[t];
+      for( uint32_t i = c->first[t]; i < c->end_base[t]; i++ ) c->front[way][i] = i;
+    }
     best_set( c, t );
   }
   c->best[FROM][c->base] = c->best[TO][c->base] = 1.;
@@ -298,7 +348,8 @@ static void lists_make( sf_cycles_t * c ) {
   sf_warm_bytes( &c->warm, 8, c->first, c->token_max * sizeof( *c->first ) );
   sf_warm_bytes( &c->warm, 9, c->end_base, c->token_max * sizeof( *c->end_base ) );
   sf_warm_bytes( &c->warm, 10, c->pool, c->pool_end * sizeof( *c->pool ) );
-  c->listed = 1;
+  c->listed  = 1;
+  c->changed = SF_CYCLE_NONE;
 }
 
 /* -- what the owner calls ----------------------------------------------------- */
@@ -389,7 +440,10 @@ static void search_end( sf_cycles_t * c, uint32_t edge, uint32_t token, uint32_t
        1/both where the cycle earns, their part of the whole is not below two/both */
     double both = r * all[i], two = way == TO ? d + r * depth[i] : depth[i] + all[i] * d;
     if( !worth( b, both * c->best[way][next], way == TO ? two : two / both, c->max_input ) ) continue;
-    for( uint32_t k = c->first[next]; k < c->end_base[next]; k++ ) {
+    uint32_t const * front;
+    uint32_t cnt = front_of( c, way, next, &front );
+    for( uint32_t m = 0; m < cnt; m++ ) {
+      uint32_t k    = front[m];
       double R      = both * all[k];
       uint32_t good = R > 1.;
       if( __builtin_expect( good & !work, 0 ) ) {
@@ -410,10 +464,14 @@ static void search_middle( sf_cycles_t * c, uint32_t edge, uint32_t x, uint32_t 
   double r = edge_rate( c, edge ), d = edge_depth( c, edge );
   uint32_t work = SF_CYCLE_WORK;
   if( c->hop_max == 2 || __builtin_expect( !( c->best[FROM][x] * r * c->best[TO][y] > 1. ), 1 ) ) return;
-  for( uint32_t i = c->first[x]; i < c->end_base[x]; i++ ) {
+  uint32_t const *first, *last;
+  uint32_t firsts = front_of( c, FROM, x, &first ), lasts = front_of( c, TO, y, &last );
+  for( uint32_t n = 0; n < firsts; n++ ) {
+    uint32_t i  = first[n];
     double both = c->rate[FROM][i] * r, two = c->depth[FROM][i] + c->rate[FROM][i] * d;
     if( !( both * c->best[TO][y] > 1. ) || !worth( b, both * c->best[TO][y], two, c->max_input ) ) continue;
-    for( uint32_t k = c->first[y]; k < c->end_base[y]; k++ ) {
+    for( uint32_t m = 0; m < lasts; m++ ) {
+      uint32_t k    = last[m];
       double R      = both * c->rate[TO][k];
       uint32_t good = R > 1.;
       if( __builtin_expect( good & !work, 0 ) ) {
@@ -457,10 +515,16 @@ void sf_cycles_search( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list ) 
   if( list->cnt ) prefetch( c, &list->cycle[0] );
 }
 
-/* A line of what stands in one piece, and one of the next pool's update. */
+/* What no other pool beats, where that changed; or a line of what stands in one piece, and one of the next pool's update. */
 void sf_cycles_warm( sf_cycles_t * c ) {
+  uint32_t const * front;
   sf_warm_step( &c->warm );
   if( !c->pool_end ) return;
+  if( __builtin_expect( c->changed != SF_CYCLE_NONE && c->listed, 0 ) ) {
+    for( uint32_t way = 0; way < 2; way++ ) front_of( c, way, c->changed, &front );
+    c->changed = SF_CYCLE_NONE;
+    return;
+  }
   uint8_t const * update = (uint8_t const *)c->pool[c->warm_pool].update;
   if( update ) __builtin_prefetch( update + SF_WARM_LINE * c->warm_line );
   if( ++c->warm_line < HOT_LINES ) return;

@@ -12,6 +12,10 @@
    single pools behind it looked at.  So an update costs as many steps as the token has pools, and memory is per
    pool.  At most SF_CYCLE_WORK cycles are weighed for one edge; searches in which there were more are counted.
 
+   Of the pools between a token and the base token a cycle of three hops goes through those alone that no other one beats in
+   rate, depth and limit at once.  Where a dozen pools stand side by side that leaves three or four; the best cycle is
+   among them.
+
    Once SF_CYCLE_BEST cycles are known, those that cannot earn more are left out before they are weighed.
 
    Weighing: near the present price a hop is out = r*v / (1 + d*v) for v up to a limit (sf_curve_t).  Three of them
@@ -89,13 +93,17 @@ typedef struct sf_cycles {
   uint8_t * held;  /* 1 = taken out by the owner */
   uint8_t * stale; /* 1 = its last update said so */
   uint32_t * added;
-  double * best[2];    /* by token: from the base token, to it; the base token's own is 1 */
-  uint32_t * first;    /* by token: its list, padded to a multiple of 8; */
-  uint32_t * end_base; /* the pools with the base token stand first in it */
-  uint32_t * edge;     /* lists: edge from the token, */
-  uint32_t * other;    /* token at its end, */
-  double * rate[2];    /* of the edge back, and of the edge itself; */
-  double * depth[2];   /* likewise; not in the base token's own list */
+  double * best[2];        /* by token: from the base token, to it; the base token's own is 1 */
+  uint32_t * first;        /* by token: its list, padded to a multiple of 8; */
+  uint32_t * end_base;     /* the pools with the base token stand first in it */
+  uint32_t * edge;         /* lists: edge from the token, */
+  uint32_t * other;        /* token at its end, */
+  double * rate[2];        /* of the edge back, and of the edge itself; */
+  double * depth[2];       /* likewise; not in the base token's own list, */
+  double * limit[2];       /* as this */
+  uint32_t * front[2];     /* lists: of a token's pools with the base token the places of those that no other beats, */
+  uint32_t * front_cnt[2]; /* by token: so many; SF_CYCLE_NONE = to be found out; where there are few, all */
+  uint32_t changed;        /* token for which that is to be found out; SF_CYCLE_NONE = none, as far as known */
   uint32_t * hit;
   uint32_t warm_pool; /* where sf_cycles_warm is */
   uint32_t warm_line;
@@ -125,7 +133,8 @@ void sf_cycles_hold( sf_cycles_t * c, uint32_t pool, int held );
    the lists, and looks at the added pools too.  Hot. */
 void sf_cycles_search( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list );
 
-/* sf_cycles_warm keeps a line more of what searches and routes read near the processor (base/warm.h). */
+/* sf_cycles_warm does a little of what the next search would have to: keeps a line more of what it reads near the processor
+   (base/warm.h).  Changes nothing that a search finds. */
 void sf_cycles_warm( sf_cycles_t * c );
 
 /* sf_cycles_route finds the cycle's best input and quotes it in exact integers.  Each hop sells what the one before
