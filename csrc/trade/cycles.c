@@ -8,17 +8,21 @@
 #include "base/err.h"
 #include "dex/bps.h"
 
-#define LANES      8    /* a list is padded to a multiple of this */
-#define ROOM_SMALL 1024 /* bytes kept of a pool whose first update is not larger; the others get room for any */
-#define ROOM_MAX   ( sizeof( sf_pool_update_t ) + SF_POOL_STATE_MAX )
-#define BATCH      ( SF_CYCLE_BEST + 8 ) /* cycles weighed together, the best so far among them */
-#define FEW        3                     /* pools with the base token of which none is left out */
-#define HOT_LINES  5                     /* of an update: its head and what begins its state */
-#define NEARLY_4   3.9999                /* less than 4, and less than 1, by more than what rounding is */
-#define NEARLY_1   .9999
-#define ROUNDING   1e-12
-#define FROM       0 /* of best: from the base token */
-#define TO         1
+#define LANES       8    /* a list is padded to a multiple of this */
+#define ROOM_SMALL  1024 /* bytes kept of a pool whose first update is not larger; the others get room for any */
+#define ROOM_MAX    ( sizeof( sf_pool_update_t ) + SF_POOL_STATE_MAX )
+#define BATCH       ( SF_CYCLE_BEST + 8 ) /* cycles weighed together, the best so far among them */
+#define FEW         3                     /* pools with the base token of which none is left out */
+#define HOT_LINES   5                     /* of an update: its head and what begins its state */
+#define NEARLY_4    3.9999                /* less than 4, and less than 1, by more than what rounding is */
+#define NEARLY_1    .9999
+#define ROUNDING    1e-12
+#define STRIDE_BITS 2 /* of best from token to token, in doubles */
+#define STRIDE      ( 1u << STRIDE_BITS )
+#define FROM        0 /* of best: from the base token */
+#define TO          1
+
+_Static_assert( sizeof( sf_cycle_token_t ) == STRIDE * sizeof( double ), "STRIDE" );
 
 static inline uint32_t edge_from( sf_cycles_t const * c, uint32_t e ) {
   sf_pool_update_t const * u = c->pool[e >> 1].update;
@@ -36,7 +40,7 @@ uint32_t sf_cycles_screen_plain( double const * rate, uint32_t const * other, do
                                  uint32_t first, uint32_t end, uint32_t * hit ) {
   uint32_t cnt = 0;
   for( uint32_t i = first; i < end; i++ )
-    if( r * rate[i] * best[other[i]] > 1. ) hit[cnt++] = i;
+    if( r * rate[i] * best[STRIDE * other[i]] > 1. ) hit[cnt++] = i;
   return cnt;
 }
 
@@ -46,7 +50,7 @@ __attribute__( ( target( "avx2" ) ) ) uint32_t sf_cycles_screen_avx2( double con
   __m256d all = _mm256_set1_pd( r ), one = _mm256_set1_pd( 1. );
   uint32_t cnt = 0;
   for( uint32_t i = first; i < end; i += 4 ) {
-    __m128i at = _mm_loadu_si128( (__m128i const *)( other + i ) );
+    __m128i at = _mm_slli_epi32( _mm_loadu_si128( (__m128i const *)( other + i ) ), STRIDE_BITS );
     __m256d p  = _mm256_mul_pd( _mm256_mul_pd( all, _mm256_loadu_pd( rate + i ) ), _mm256_i32gather_pd( best, at, 8 ) );
     uint32_t bits = (uint32_t)_mm256_movemask_pd( _mm256_cmp_pd( p, one, _CMP_GT_OQ ) );
     for( ; __builtin_expect( bits, 0 ); bits &= bits - 1 ) hit[cnt++] = i + (uint32_t)__builtin_ctz( bits );
@@ -62,7 +66,7 @@ __attribute__( ( target( "avx512f,avx2" ) ) ) uint32_t sf_cycles_screen_avx512( 
   __m512d all = _mm512_set1_pd( r ), one = _mm512_set1_pd( 1. );
   uint32_t cnt = 0;
   for( uint32_t i = first; i < end; i += 8 ) {
-    __m256i at = _mm256_loadu_si256( (__m256i const *)( other + i ) );
+    __m256i at = _mm256_slli_epi32( _mm256_loadu_si256( (__m256i const *)( other + i ) ), STRIDE_BITS );
     __m512d p  = _mm512_mul_pd( _mm512_mul_pd( all, _mm512_loadu_pd( rate + i ) ), _mm512_i32gather_pd( at, best, 8 ) );
     uint32_t bits = _mm512_cmp_pd_mask( p, one, _CMP_GT_OQ );
     for( ; __builtin_expect( bits, 0 ); bits &= bits - 1 ) hit[cnt++] = i + (uint32_t)__builtin_ctz( bits );
@@ -198,10 +202,7 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
   c->held          = take( pool_max, 1 );
   c->stale         = take( pool_max, 1 );
   c->added         = take( pool_max, sizeof( *c->added ) );
-  c->best[FROM]    = take( token_max + 1, sizeof( double ) ); /* the last one is that of padding: 0 */
-  c->best[TO]      = take( token_max + 1, sizeof( double ) );
-  c->first         = take( token_max + 1, sizeof( *c->first ) );
-  c->end_base      = take( token_max, sizeof( *c->end_base ) );
+  c->token         = take( token_max + 1, sizeof( *c->token ) ); /* the last one is that of padding */
   c->edge          = take( entries, sizeof( *c->edge ) );
   c->other         = take( entries, sizeof( *c->other ) );
   c->rate[FROM]    = take( entries, sizeof( double ) );
@@ -210,14 +211,11 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
   c->depth[TO]     = take( entries, sizeof( double ) );
   c->limit[FROM]   = take( entries, sizeof( double ) );
   c->limit[TO]     = take( entries, sizeof( double ) );
-  for( uint32_t way = 0; way < 2; way++ ) {
-    c->front[way]     = take( entries, sizeof( *c->front[0] ) );
-    c->front_cnt[way] = take( token_max, sizeof( *c->front_cnt[0] ) );
-  }
-  c->hit = take( entries, sizeof( *c->hit ) );
-  if( !c->pool || !c->room || !c->held || !c->stale || !c->added || !c->best[0] || !c->best[1] || !c->first ||
-      !c->end_base || !c->edge || !c->other || !c->rate[0] || !c->rate[1] || !c->depth[0] || !c->depth[1] ||
-      !c->limit[0] || !c->limit[1] || !c->front[0] || !c->front[1] || !c->front_cnt[0] || !c->front_cnt[1] ||
+  c->front[FROM]   = take( entries, sizeof( *c->front[0] ) );
+  c->front[TO]     = take( entries, sizeof( *c->front[0] ) );
+  c->hit           = take( entries, sizeof( *c->hit ) );
+  if( !c->pool || !c->room || !c->held || !c->stale || !c->added || !c->token || !c->edge || !c->other || !c->rate[0] ||
+      !c->rate[1] || !c->depth[0] || !c->depth[1] || !c->limit[0] || !c->limit[1] || !c->front[0] || !c->front[1] ||
       !c->hit ) {
     sf_cycles_close( c );
     return sf_err_set( SF_ERR_LIMIT, "cycles: no memory for %u pools and %u tokens", pool_max, token_max );
@@ -230,10 +228,9 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
 
 void sf_cycles_close( sf_cycles_t * c ) {
   for( uint32_t p = 0; c->pool && p < c->pool_max; p++ ) free( c->pool[p].update );
-  void * all[] = { c->room,     c->held,         c->stale,        c->pool,     c->added,    c->best[0],
-                   c->best[1],  c->first,        c->end_base,     c->edge,     c->other,    c->rate[0],
-                   c->rate[1],  c->depth[0],     c->depth[1],     c->limit[0], c->limit[1], c->front[0],
-                   c->front[1], c->front_cnt[0], c->front_cnt[1], c->hit };
+  void * all[] = { c->room,     c->held,     c->stale,    c->pool,     c->added,    c->token,
+                   c->edge,     c->other,    c->rate[0],  c->rate[1],  c->depth[0], c->depth[1],
+                   c->limit[0], c->limit[1], c->front[0], c->front[1], c->hit };
   for( uint32_t i = 0; i < sizeof( all ) / sizeof( all[0] ); i++ ) free( all[i] );
   memset( c, 0, sizeof( *c ) );
 }
@@ -243,15 +240,15 @@ void sf_cycles_close( sf_cycles_t * c ) {
 /* The best rates between a token and the base token, over its pools with it. */
 static void best_set( sf_cycles_t * c, uint32_t token ) {
   double from = 0., to = 0.;
-  for( uint32_t i = c->first[token]; i < c->end_base[token]; i++ ) {
+  for( uint32_t i = c->token[token].first; i < c->token[token].end_base; i++ ) {
     if( c->rate[FROM][i] > from ) from = c->rate[FROM][i];
     if( c->rate[TO][i] > to ) to = c->rate[TO][i];
   }
-  c->best[FROM][token] = from;
-  c->best[TO][token]   = to;
-  if( c->end_base[token] - c->first[token] <= FEW ) return;
-  c->front_cnt[FROM][token] = c->front_cnt[TO][token] = SF_CYCLE_NONE;
-  c->changed                                          = token;
+  c->token[token].best[FROM] = from;
+  c->token[token].best[TO]   = to;
+  if( c->token[token].end_base - c->token[token].first <= FEW ) return;
+  c->token[token].front_cnt[FROM] = c->token[token].front_cnt[TO] = SF_CYCLE_NONE;
+  c->changed                                                      = token;
 }
 
 /* If the edge at place i of the lists is better than that at k, whatever is swapped; of equal ones the earlier is. */
@@ -263,8 +260,8 @@ static inline int beats( sf_cycles_t const * c, uint32_t way, uint32_t i, uint32
 
 /* Finds out which of a token's pools with the base token no other beats; returns how many. */
 static __attribute__( ( noinline ) ) uint32_t front_find( sf_cycles_t * c, uint32_t way, uint32_t token ) {
-  uint32_t *front = c->front[way] + c->first[token], cnt = 0;
-  for( uint32_t i = c->first[token]; i < c->end_base[token]; i++ ) {
+  uint32_t *front = c->front[way] + c->token[token].first, cnt = 0;
+  for( uint32_t i = c->token[token].first; i < c->token[token].end_base; i++ ) {
     uint32_t kept = 0, beaten = !( c->rate[way][i] > 0. );
     for( uint32_t n = 0; n < cnt && !beaten; n++ ) beaten = beats( c, way, front[n], i );
     if( beaten ) continue;
@@ -273,13 +270,13 @@ static __attribute__( ( noinline ) ) uint32_t front_find( sf_cycles_t * c, uint3
     front[kept] = i;
     cnt         = kept + 1;
   }
-  return c->front_cnt[way][token] = cnt;
+  return c->token[token].front_cnt[way] = cnt;
 }
 
 /* How many no other beats, and where they stand; mostly found out in time. */
 static inline uint32_t front_of( sf_cycles_t * c, uint32_t way, uint32_t token, uint32_t const ** front ) {
-  uint32_t cnt = c->front_cnt[way][token];
-  *front       = c->front[way] + c->first[token];
+  uint32_t cnt = c->token[token].front_cnt[way];
+  *front       = c->front[way] + c->token[token].first;
   return __builtin_expect( cnt == SF_CYCLE_NONE, 0 ) ? front_find( c, way, token ) : cnt;
 }
 
@@ -301,26 +298,25 @@ static void place_set( sf_cycles_t * c, sf_cycle_pool_t const * p ) {
    base token's own list: they are not kept there. */
 static void lists_make( sf_cycles_t * c ) {
   uint32_t edges = 2 * c->pool_end, at = 0;
-  uint32_t * cursor = c->end_base;
-  memset( cursor, 0, c->token_max * sizeof( *cursor ) );
+  for( uint32_t t = 0; t < c->token_max; t++ ) c->token[t].end_base = 0;
   for( uint32_t e = 0; e < edges; e++ )
-    if( c->pool[e >> 1].update ) cursor[edge_from( c, e )]++;
+    if( c->pool[e >> 1].update ) c->token[edge_from( c, e )].end_base++;
   for( uint32_t t = 0; t < c->token_max; t++ ) {
-    uint32_t cnt = cursor[t];
-    c->first[t] = cursor[t] = at;
+    uint32_t cnt      = c->token[t].end_base;
+    c->token[t].first = c->token[t].end_base = at;
     at += ( cnt + LANES - 1 ) / LANES * LANES;
-    for( uint32_t i = c->first[t] + cnt; i < at; i++ ) {
+    for( uint32_t i = c->token[t].first + cnt; i < at; i++ ) {
       c->edge[i]       = SF_CYCLE_NONE;
       c->other[i]      = c->token_max;
       c->rate[FROM][i] = c->rate[TO][i] = 0.;
       c->depth[FROM][i] = c->depth[TO][i] = 0.;
     }
   }
-  c->first[c->token_max] = at;
+  c->token[c->token_max].first = at;
   for( uint32_t with_base = 2; with_base-- > 0; ) {
     for( uint32_t e = 0; e < edges; e++ ) {
       if( !c->pool[e >> 1].update || ( edge_to( c, e ) == c->base ) != with_base ) continue;
-      uint32_t from = edge_from( c, e ), i = cursor[from]++;
+      uint32_t from = edge_from( c, e ), i = c->token[from].end_base++;
       c->edge[i]                   = e;
       c->other[i]                  = edge_to( c, e );
       c->pool[e >> 1].place[e & 1] = from == c->base ? SF_CYCLE_NONE : i;
@@ -329,25 +325,25 @@ static void lists_make( sf_cycles_t * c ) {
   for( uint32_t p = 0; p < c->pool_end; p++ )
     if( c->pool[p].update ) place_set( c, &c->pool[p] );
   for( uint32_t t = 0; t < c->token_max; t++ ) {
-    c->end_base[t] = c->first[t];
-    while( c->end_base[t] < c->first[t + 1] && c->other[c->end_base[t]] == c->base ) c->end_base[t]++;
+    c->token[t].end_base = c->token[t].first;
+    while( c->token[t].end_base < c->token[t + 1].first && c->other[c->token[t].end_base] == c->base )
+      c->token[t].end_base++;
     for( uint32_t way = 0; way < 2; way++ ) {
-      c->front_cnt[way][t] = c->end_base[t] - c->first[t];
-      for( uint32_t i = c->first[t]; i < c->end_base[t]; i++ ) c->front[way][i] = i;
+      c->token[t].front_cnt[way] = c->token[t].end_base - c->token[t].first;
+      for( uint32_t i = c->token[t].first; i < c->token[t].end_base; i++ ) c->front[way][i] = i;
     }
     best_set( c, t );
   }
-  c->best[FROM][c->base] = c->best[TO][c->base] = 1.;
+  c->token[c->base].best[FROM] = c->token[c->base].best[TO] = 1.;
   for( uint32_t way = 0; way < 2; way++ ) {
     sf_warm_bytes( &c->warm, way, c->rate[way], at * sizeof( double ) );
     sf_warm_bytes( &c->warm, 2 + way, c->depth[way], at * sizeof( double ) );
-    sf_warm_bytes( &c->warm, 4 + way, c->best[way], c->token_max * sizeof( double ) );
+    sf_warm_bytes( &c->warm, 4 + way, c->front[way], at * sizeof( uint32_t ) );
   }
   sf_warm_bytes( &c->warm, 6, c->edge, at * sizeof( *c->edge ) );
   sf_warm_bytes( &c->warm, 7, c->other, at * sizeof( *c->other ) );
-  sf_warm_bytes( &c->warm, 8, c->first, c->token_max * sizeof( *c->first ) );
-  sf_warm_bytes( &c->warm, 9, c->end_base, c->token_max * sizeof( *c->end_base ) );
-  sf_warm_bytes( &c->warm, 10, c->pool, c->pool_end * sizeof( *c->pool ) );
+  sf_warm_bytes( &c->warm, 8, c->token, c->token_max * sizeof( *c->token ) );
+  sf_warm_bytes( &c->warm, 9, c->pool, c->pool_end * sizeof( *c->pool ) );
   c->listed  = 1;
   c->changed = SF_CYCLE_NONE;
 }
@@ -424,9 +420,10 @@ static void search_end( sf_cycles_t * c, uint32_t edge, uint32_t token, uint32_t
                         sf_cycle_list_t * list ) {
   double r = edge_rate( c, edge ), d = edge_depth( c, edge );
   double const *all = c->rate[way], *depth = c->depth[way];
-  uint32_t end = c->hop_max == 2 ? c->end_base[token] : c->first[token + 1];
+  uint32_t end = c->hop_max == 2 ? c->token[token].end_base : c->token[token + 1].first;
   if( c->hop_max == 2 ) end = ( end + LANES - 1 ) / LANES * LANES; /* beyond, best is 0 or there is a third hop */
-  uint32_t hits = c->screen( all, c->other, c->best[way], r, c->first[token], end, c->hit ), work = SF_CYCLE_WORK;
+  uint32_t hits = c->screen( all, c->other, &c->token->best[way], r, c->token[token].first, end, c->hit ),
+           work = SF_CYCLE_WORK;
   for( uint32_t n = 0; n < hits; n++ ) {
     uint32_t i = c->hit[n], middle = way == TO ? c->edge[i] : c->edge[i] ^ 1, next = c->other[i];
     if( middle >> 1 == edge >> 1 ) continue;
@@ -439,7 +436,7 @@ static void search_end( sf_cycles_t * c, uint32_t edge, uint32_t token, uint32_t
     /* depth of the two hops: of the first two, or of the last two behind one of rate 1; as that one's rate is above
        1/both where the cycle earns, their part of the whole is not below two/both */
     double both = r * all[i], two = way == TO ? d + r * depth[i] : depth[i] + all[i] * d;
-    if( !worth( b, both * c->best[way][next], way == TO ? two : two / both, c->max_input ) ) continue;
+    if( !worth( b, both * c->token[next].best[way], way == TO ? two : two / both, c->max_input ) ) continue;
     uint32_t const * front;
     uint32_t cnt = front_of( c, way, next, &front );
     for( uint32_t m = 0; m < cnt; m++ ) {
@@ -463,13 +460,13 @@ static void search_middle( sf_cycles_t * c, uint32_t edge, uint32_t x, uint32_t 
                            sf_cycle_list_t * list ) {
   double r = edge_rate( c, edge ), d = edge_depth( c, edge );
   uint32_t work = SF_CYCLE_WORK;
-  if( c->hop_max == 2 || __builtin_expect( !( c->best[FROM][x] * r * c->best[TO][y] > 1. ), 1 ) ) return;
+  if( c->hop_max == 2 || __builtin_expect( !( c->token[x].best[FROM] * r * c->token[y].best[TO] > 1. ), 1 ) ) return;
   uint32_t const *first, *last;
   uint32_t firsts = front_of( c, FROM, x, &first ), lasts = front_of( c, TO, y, &last );
   for( uint32_t n = 0; n < firsts; n++ ) {
     uint32_t i  = first[n];
     double both = c->rate[FROM][i] * r, two = c->depth[FROM][i] + c->rate[FROM][i] * d;
-    if( !( both * c->best[TO][y] > 1. ) || !worth( b, both * c->best[TO][y], two, c->max_input ) ) continue;
+    if( !( both * c->token[y].best[TO] > 1. ) || !worth( b, both * c->token[y].best[TO], two, c->max_input ) ) continue;
     for( uint32_t m = 0; m < lasts; m++ ) {
       uint32_t k    = last[m];
       double R      = both * c->rate[TO][k];
@@ -551,18 +548,18 @@ int sf_cycles_all( sf_cycles_t * c, sf_cycles_each_t * each, void * arg ) {
   if( c->base == SF_CYCLE_NONE ) return 0;
   if( c->added_cnt || !c->listed ) lists_make( c );
   c->added_cnt = 0;
-  for( uint32_t i = c->first[c->base]; i < c->first[c->base + 1] && !told; i++ ) {
+  for( uint32_t i = c->token[c->base].first; i < c->token[c->base + 1].first && !told; i++ ) {
     uint32_t x = c->other[i], edge[SF_CYCLE_HOPS] = { c->edge[i] };
     if( x == c->token_max ) break;
-    for( uint32_t j = c->first[x]; j < c->first[x + 1] && !told; j++ ) {
+    for( uint32_t j = c->token[x].first; j < c->token[x + 1].first && !told; j++ ) {
       uint32_t y = c->other[j];
       edge[1]    = c->edge[j];
-      if( y == c->token_max || !( edge_rate( c, edge[0] ) * c->rate[TO][j] * c->best[TO][y] > 1. ) ) continue;
+      if( y == c->token_max || !( edge_rate( c, edge[0] ) * c->rate[TO][j] * c->token[y].best[TO] > 1. ) ) continue;
       if( y == c->base ) {
         if( edge[0] >> 1 != edge[1] >> 1 ) told = tell( c, edge, 2, each, arg, &cnt );
         continue;
       }
-      for( uint32_t k = c->first[y]; c->hop_max > 2 && k < c->end_base[y] && !told; k++ ) {
+      for( uint32_t k = c->token[y].first; c->hop_max > 2 && k < c->token[y].end_base && !told; k++ ) {
         edge[2] = c->edge[k];
         told    = tell( c, edge, 3, each, arg, &cnt );
       }

@@ -61,7 +61,8 @@ typedef struct sf_route {
   uint64_t expected_out; /* exact quote of the last hop */
 } sf_route_t;
 
-/* A screen writes the i of [first,end) with r * rate[i] * best[other[i]] > 1 to hit and returns how many. */
+/* A screen writes the i of [first,end) with r * rate[i] * best > 1 to hit and returns how many; best is that of token
+   other[i], best[0] that of the first token. */
 typedef uint32_t sf_cycle_screen_t( double const * rate, uint32_t const * other, double const * best, double r,
                                     uint32_t first, uint32_t end, uint32_t * hit );
 
@@ -73,6 +74,15 @@ typedef struct sf_cycle_pool {
   uint32_t place[2];         /* in the lists of token a and b */
   sf_pool_update_t * update; /* the last one, what quotes read behind it; NULL = unknown */
 } sf_cycle_pool_t;
+
+/* And of a token: half a line. */
+typedef struct sf_cycle_token {
+  double best[2];    /* rates from the base token, to it; the base token's own is 1 */
+  uint32_t first;    /* its list, padded to a multiple of 8; */
+  uint32_t end_base; /* the pools with the base token stand first in it; */
+  uint32_t
+      front_cnt[2]; /* so many of these are not beaten: SF_CYCLE_NONE = to be found out; where there are few, all */
+} sf_cycle_token_t;
 
 /* Private to cycles.c but for base, pool_end, cut_searches. */
 typedef struct sf_cycles {
@@ -93,17 +103,14 @@ typedef struct sf_cycles {
   uint8_t * held;  /* 1 = taken out by the owner */
   uint8_t * stale; /* 1 = its last update said so */
   uint32_t * added;
-  double * best[2];        /* by token: from the base token, to it; the base token's own is 1 */
-  uint32_t * first;        /* by token: its list, padded to a multiple of 8; */
-  uint32_t * end_base;     /* the pools with the base token stand first in it */
-  uint32_t * edge;         /* lists: edge from the token, */
-  uint32_t * other;        /* token at its end, */
-  double * rate[2];        /* of the edge back, and of the edge itself; */
-  double * depth[2];       /* likewise; not in the base token's own list, */
-  double * limit[2];       /* as this */
-  uint32_t * front[2];     /* lists: of a token's pools with the base token the places of those that no other beats, */
-  uint32_t * front_cnt[2]; /* by token: so many; SF_CYCLE_NONE = to be found out; where there are few, all */
-  uint32_t changed;        /* token for which that is to be found out; SF_CYCLE_NONE = none, as far as known */
+  sf_cycle_token_t * token; /* one more than there are */
+  uint32_t * edge;          /* lists: edge from the token, */
+  uint32_t * other;         /* token at its end, */
+  double * rate[2];         /* of the edge back, and of the edge itself; */
+  double * depth[2];        /* likewise; not in the base token's own list, */
+  double * limit[2];        /* as this */
+  uint32_t * front[2];      /* lists: of a token's pools with the base token the places of those that no other beats */
+  uint32_t changed;         /* token for which that is to be found out; SF_CYCLE_NONE = none, as far as known */
   uint32_t * hit;
   uint32_t warm_pool; /* where sf_cycles_warm is */
   uint32_t warm_line;

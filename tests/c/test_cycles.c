@@ -228,15 +228,15 @@ static void test_screens( void ) {
     sf_cycles_search( &c, 0, &list );
     for( uint32_t e = 0; e < 2 * pool_cnt; e++ )
       for( uint32_t way = 0; way < 2; way++ ) {
-        uint32_t t = from( e ), first = c.first[t], end = c.first[t + 1];
+        uint32_t t = from( e ), first = c.token[t].first, end = c.token[t + 1].first;
         double r     = c.pool[e >> 1].rate[e & 1];
-        uint32_t cnt = sf_cycles_screen_plain( c.rate[way], c.other, c.best[way], r, first, end, plain );
+        uint32_t cnt = sf_cycles_screen_plain( c.rate[way], c.other, &c.token->best[way], r, first, end, plain );
         if( __builtin_cpu_supports( "avx2" ) ) {
-          assert( sf_cycles_screen_avx2( c.rate[way], c.other, c.best[way], r, first, end, wide ) == cnt );
+          assert( sf_cycles_screen_avx2( c.rate[way], c.other, &c.token->best[way], r, first, end, wide ) == cnt );
           assert( !memcmp( plain, wide, cnt * sizeof( *plain ) ) );
         }
         if( __builtin_cpu_supports( "avx512f" ) ) {
-          assert( sf_cycles_screen_avx512( c.rate[way], c.other, c.best[way], r, first, end, wide ) == cnt );
+          assert( sf_cycles_screen_avx512( c.rate[way], c.other, &c.token->best[way], r, first, end, wide ) == cnt );
           assert( !memcmp( plain, wide, cnt * sizeof( *plain ) ) );
         }
       }
