@@ -81,6 +81,10 @@ void sf_raydium_amm_v4_quote_in( sf_raydium_amm_v4_state_t const * s, int a_to_b
 void sf_raydium_amm_v4_quote_out( sf_raydium_amm_v4_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
                                   sf_quote_t * q );
 
+/* sf_raydium_amm_v4_out_small is amount_out of sf_raydium_amm_v4_quote_in, or 0 where only that can say it.  Hot. */
+uint64_t sf_raydium_amm_v4_out_small( sf_raydium_amm_v4_state_t const * s, int a_to_b, uint64_t amount_in,
+                                      uint64_t now );
+
 /* The data of a swap: tag 9 (exact input) or 11; `brief` is the form without market accounts, tag 16 or 17. */
 typedef struct sf_raydium_amm_v4_swap {
   uint64_t amount;    /* in, or out */

@@ -79,6 +79,10 @@ static void quote_in( void const * state, int a_to_b, uint64_t amount_in, uint64
   sf_raydium_amm_v4_quote_in( state, a_to_b, amount_in, now, q );
 }
 
+static uint64_t out_small( void const * state, int a_to_b, uint64_t amount_in, uint64_t now ) {
+  return sf_raydium_amm_v4_out_small( state, a_to_b, amount_in, now );
+}
+
 static void quote_out( void const * state, int a_to_b, uint64_t amount_out, uint64_t now, sf_quote_t * q ) {
   sf_raydium_amm_v4_quote_out( state, a_to_b, amount_out, now, q );
 }
@@ -128,6 +132,7 @@ sf_venue_t const sf_raydium_amm_v4_venue = {
   .travel        = travel,
   .quote_in      = quote_in,
   .quote_out     = quote_out,
+  .out_small     = out_small,
   .curve         = curve,
   .reserves      = reserves,
   .open_time     = open_time,

@@ -85,6 +85,9 @@ void sf_raydium_cpmm_quote_in( sf_raydium_cpmm_state_t const * s, int a_to_b, ui
 void sf_raydium_cpmm_quote_out( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
                                 sf_quote_t * q );
 
+/* sf_raydium_cpmm_out_small is amount_out of sf_raydium_cpmm_quote_in, or 0 where only that can say it.  Hot. */
+uint64_t sf_raydium_cpmm_out_small( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now );
+
 /* -- instructions and events (raydium_cpmm_swap.c) -------------------------- */
 
 /* The data of swap_base_input, or with exact_in = 0 of swap_base_output. */

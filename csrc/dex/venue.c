@@ -68,3 +68,17 @@ void sf_pool_quote_out( sf_pool_update_t const * update, int a_to_b, uint64_t am
   if( __builtin_expect( !venue, 0 ) ) return sf_quote_refuse( q, 0 );
   venue->quote_out( sf_pool_state( update ), a_to_b, amount_out, update->unix_s, q );
 }
+
+static __attribute__( ( noinline ) ) uint64_t out_quoted( sf_pool_update_t const * update, int a_to_b,
+                                                          uint64_t amount_in ) {
+  sf_quote_t q;
+  sf_pool_quote_in( update, a_to_b, amount_in, &q );
+  return q.status == SF_QUOTE_OK ? q.amount_out : 0;
+}
+
+uint64_t sf_pool_out( sf_pool_update_t const * update, int a_to_b, uint64_t amount_in ) {
+  sf_venue_t const * venue = sf_venue_get( update->venue );
+  uint64_t out             = 0;
+  if( venue && venue->out_small ) out = venue->out_small( sf_pool_state( update ), a_to_b, amount_in, update->unix_s );
+  return __builtin_expect( out != 0, 1 ) ? out : out_quoted( update, a_to_b, amount_in );
+}

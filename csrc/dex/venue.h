@@ -126,6 +126,10 @@ typedef struct sf_venue {
   void ( *quote_in )( void const * state, int a_to_b, uint64_t amount_in, uint64_t now, sf_quote_t * q );
   void ( *quote_out )( void const * state, int a_to_b, uint64_t amount_out, uint64_t now, sf_quote_t * q );
 
+  /* out_small is amount_out of quote_in if that takes the short way (dex/product.h), else 0; NULL where nothing is gained
+     by it. */
+  uint64_t ( *out_small )( void const * state, int a_to_b, uint64_t amount_in, uint64_t now );
+
   void ( *curve )( void const * state, int a_to_b, uint64_t now, sf_curve_t * out );
 
   /* reserves are what the venue prices by; of a concentrated pool the virtual ones of the present range. */
@@ -166,5 +170,8 @@ uint32_t sf_pool_quote_bytes( sf_pool_update_t const * update );
    amount_out.  Refused if the venue is unknown.  They do not look at flags, open_time or staleness.  Hot. */
 void sf_pool_quote_in( sf_pool_update_t const * update, int a_to_b, uint64_t amount_in, sf_quote_t * q );
 void sf_pool_quote_out( sf_pool_update_t const * update, int a_to_b, uint64_t amount_out, sf_quote_t * q );
+
+/* sf_pool_out is amount_out of sf_pool_quote_in, 0 unless its status is SF_QUOTE_OK.  Hot. */
+uint64_t sf_pool_out( sf_pool_update_t const * update, int a_to_b, uint64_t amount_in );
 
 #endif
