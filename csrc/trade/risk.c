@@ -74,11 +74,16 @@ static int reduces( sf_risk_t const * r, sf_intent_t const * i ) {
   return i->flags & SF_INTENT_REDUCE && i->kind == SF_INTENT_SWAP && i->token_out == r->base;
 }
 
-static verdict_t check_kill( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v ) {
+/* The bot of an intent, NULL if it is not known. */
+static inline sf_bot_row_t const * bot_of( sf_risk_t const * r, sf_intent_t const * i ) {
+  return i->bot < SF_RISK_BOT_MAX && r->bot[i->bot].name[0] ? &r->bot[i->bot] : 0;
+}
+
+static verdict_t check_kill( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v,
+                             sf_bot_row_t const * bot ) {
   if( v->kill >= SF_KILL_HALT ) DENY( KILLED, v->kill, SF_KILL_RUN );
   if( v->kill == SF_KILL_REDUCE && !reduces( r, i ) ) DENY( KILLED, v->kill, SF_KILL_RUN );
-  if( i->bot < SF_RISK_BOT_MAX && r->bot[i->bot].name[0] && !r->bot[i->bot].running )
-    DENY( KILLED, SF_KILL_HALT, SF_KILL_RUN );
+  if( bot && !bot->running ) DENY( KILLED, SF_KILL_HALT, SF_KILL_RUN );
   PASS;
 }
 
@@ -91,9 +96,9 @@ static verdict_t check_trading( sf_risk_t const * r, sf_risk_view_t const * v ) 
 
 /* have: what is wrong.  1 length, 2 bot, 3 kind, 4 hops, 5 amounts, 6 a hop sells more than the one before is sure to give,
    7 a pool twice, 8 tokens do not lead from one to the other. */
-static verdict_t check_form( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v ) {
+static verdict_t check_form( sf_intent_t const * i, sf_risk_view_t const * v, sf_bot_row_t const * bot ) {
   if( v->length != sizeof( *i ) ) DENY( MALFORMED, 1, sizeof( *i ) );
-  if( i->bot >= SF_RISK_BOT_MAX || !r->bot[i->bot].name[0] || !i->intent ) DENY( MALFORMED, 2, 0 );
+  if( !bot || !i->intent ) DENY( MALFORMED, 2, 0 );
   if( i->kind != SF_INTENT_CYCLE && i->kind != SF_INTENT_SWAP ) DENY( MALFORMED, 3, 0 );
   if( ( i->kind == SF_INTENT_CYCLE ) != ( i->token_in == i->token_out ) ) DENY( MALFORMED, 3, 0 );
   uint32_t n = i->hop_cnt;
@@ -122,12 +127,15 @@ static verdict_t check_data( sf_risk_t const * r, sf_intent_t const * i, sf_risk
   uint64_t lag = v->chain_slot > i->slot ? v->chain_slot - i->slot : 0;
   if( age > r->limit.max_data_age_ns ) DENY( STALE, age, r->limit.max_data_age_ns );
   if( r->limit.max_slot_lag && lag > r->limit.max_slot_lag ) DENY( STALE, lag, r->limit.max_slot_lag );
-  for( uint32_t h = 0; h < i->hop_cnt; h++ )
+  sf_hop_t const * unknown = 0; /* the first */
+  for( uint32_t h = 0; h < i->hop_cnt; h++ ) {
+    sf_pool_update_t const * p = v->pool[h];
     if( v->pool_state[h] == SF_RISK_POOL_STALE ) DENY( STALE, i->hop[h].pool, 0 );
-  for( uint32_t h = 0; h < i->hop_cnt; h++ )
-    if( v->pool_state[h] != SF_RISK_POOL_GOOD || v->pool[h]->venue != i->hop[h].venue ||
-        v->pool[h]->flags & SF_POOL_DISABLED || v->pool[h]->open_time > v->pool[h]->unix_s )
-      DENY( UNKNOWN_POOL, i->hop[h].pool, 0 );
+    if( v->pool_state[h] != SF_RISK_POOL_GOOD || p->venue != i->hop[h].venue || p->flags & SF_POOL_DISABLED ||
+        p->open_time > p->unix_s )
+      unknown = unknown ? unknown : &i->hop[h];
+  }
+  if( unknown ) DENY( UNKNOWN_POOL, unknown->pool, 0 );
   if( i->token_in >= r->token_cnt || i->token_out >= r->token_cnt ) DENY( UNKNOWN_POOL, i->hop[0].pool, 0 );
   PASS;
 }
@@ -185,6 +193,14 @@ static verdict_t check_price( sf_risk_t const * r, sf_intent_t const * i, uint64
   PASS;
 }
 
+/* What an order takes while it is open. */
+typedef struct takes {
+  uint64_t value;
+  uint64_t cost;
+  uint64_t lamports; /* beside the cost */
+  uint64_t reserved; /* of token_in */
+} takes_t;
+
 /* The part of the hops' amounts that the wallet has to have in lamports. */
 static uint64_t paid_in_lamports( sf_intent_t const * i ) {
   uint64_t sum = 0;
@@ -201,14 +217,15 @@ static uint64_t paid_in_token( sf_intent_t const * i ) {
   return i->hop[0].venue == SF_VENUE_PUMP_FUN && !i->hop[0].a_to_b ? 0 : i->amount_in;
 }
 
-static verdict_t check_result( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v, uint64_t cost ) {
+static verdict_t check_result( sf_risk_t const * r, sf_intent_t const * i, sf_risk_view_t const * v,
+                               takes_t const * takes ) {
   sf_position_row_t const * p = &r->position[i->token_in];
   uint64_t free = p->balance > 0 && (uint64_t)p->balance > p->reserved ? (uint64_t)p->balance - p->reserved : 0;
-  if( paid_in_token( i ) > free ) DENY( BALANCE, i->amount_in, free );
-  uint64_t bound           = r->open_cost + r->open_lamports;
-  uint64_t lamports        = v->wallet_lamports > bound ? v->wallet_lamports - bound : 0;
-  uint64_t needed_lamports = paid_in_lamports( i );
-  if( cost > lamports || needed_lamports > lamports - cost ) DENY( BALANCE, cost + needed_lamports, lamports );
+  uint64_t cost = takes->cost;
+  if( takes->reserved > free ) DENY( BALANCE, i->amount_in, free );
+  uint64_t bound    = r->open_cost + r->open_lamports;
+  uint64_t lamports = v->wallet_lamports > bound ? v->wallet_lamports - bound : 0;
+  if( cost > lamports || takes->lamports > lamports - cost ) DENY( BALANCE, cost + takes->lamports, lamports );
   if( i->kind == SF_INTENT_CYCLE ) {
     uint64_t needed = i->token_in == r->base ? i->amount_in + cost : i->amount_in;
     if( needed < i->amount_in || i->min_out < needed ) DENY( UNPROFITABLE, i->min_out, needed );
@@ -223,29 +240,13 @@ static verdict_t check_result( sf_risk_t const * r, sf_intent_t const * i, sf_ri
     if( __builtin_expect( verdict_.reason, 0 ) ) return verdict_; \
   } while( 0 )
 
-static uint64_t reserve( sf_risk_t * r, sf_intent_t const * i, uint64_t value, uint64_t cost ) {
-  uint32_t at       = r->open_cnt++;
-  uint64_t order    = r->run << 32 | ++r->order_cnt;
-  uint64_t lamports = paid_in_lamports( i ), reserved = paid_in_token( i );
-  r->open_order[at] = order;
-  r->open[at]       = ( sf_risk_open_t ){
-          .value = value, .cost = cost, .lamports = lamports, .reserved = reserved, .token_in = i->token_in, .bot = i->bot
-  };
-  r->bucket -= NS;
-  r->open_cost += cost;
-  r->open_lamports += lamports;
-  r->limit.open_lamports += value;
-  r->limit.open_orders++;
-  position_at( r, i->token_in )->reserved += reserved;
-  return order;
-}
-
-/* All checks in their order, which change nothing; if all pass an order is reserved in `books`, unless that is NULL. */
+/* All checks in their order, which change nothing; if all pass `takes` is what the order will. */
 static __attribute__( ( noinline ) ) verdict_t check( sf_risk_t const * r, sf_intent_t const * i,
-                                                      sf_risk_view_t const * v, sf_risk_t * books, uint64_t * order ) {
-  CHECK( check_kill( r, i, v ) );
+                                                      sf_risk_view_t const * v, sf_bot_row_t const * bot,
+                                                      takes_t * takes ) {
+  CHECK( check_kill( r, i, v, bot ) );
   CHECK( check_trading( r, v ) );
-  CHECK( check_form( r, i, v ) );
+  CHECK( check_form( i, v, bot ) );
   if( i->intent <= r->last_intent[i->bot] ) DENY( DUPLICATE, i->intent, r->last_intent[i->bot] + 1 );
   CHECK( check_data( r, i, v ) );
   CHECK( check_safety( r, i, v ) );
@@ -255,29 +256,51 @@ static __attribute__( ( noinline ) ) verdict_t check( sf_risk_t const * r, sf_in
   uint64_t value = i->token_in == r->base ? i->amount_in : i->token_out == r->base ? quote[i->hop_cnt - 1] : UINT64_MAX;
   uint64_t fee   = sf_cost_fee_lamports( &r->cost, i );
   uint64_t cost  = fee + i->tip_lamports < fee ? UINT64_MAX : fee + i->tip_lamports;
+  *takes         = ( takes_t ){ value, cost, paid_in_lamports( i ), paid_in_token( i ) };
 
   CHECK( check_size( r, i, value ) );
   CHECK( check_cost( r, i, fee, cost ) );
   CHECK( check_price( r, i, quote ) );
-  CHECK( check_result( r, i, v, cost ) );
-  if( books ) *order = reserve( books, i, value, cost );
+  CHECK( check_result( r, i, v, takes ) );
   PASS;
 }
 
 uint32_t sf_risk_check( sf_risk_t const * r, sf_intent_t const * intent, sf_risk_view_t const * v ) {
-  return check( r, intent, v, 0, 0 ).reason;
+  takes_t takes;
+  return check( r, intent, v, bot_of( r, intent ), &takes ).reason;
+}
+
+static uint64_t reserve( sf_risk_t * r, sf_intent_t const * i, takes_t const * takes ) {
+  uint32_t at       = r->open_cnt++;
+  uint64_t order    = r->run << 32 | ++r->order_cnt;
+  r->open_order[at] = order;
+  r->open[at]       = ( sf_risk_open_t ){ .value    = takes->value,
+                                          .cost     = takes->cost,
+                                          .lamports = takes->lamports,
+                                          .reserved = takes->reserved,
+                                          .token_in = i->token_in,
+                                          .bot      = i->bot };
+  r->bucket -= NS;
+  r->open_cost += takes->cost;
+  r->open_lamports += takes->lamports;
+  r->limit.open_lamports += takes->value;
+  r->limit.open_orders++;
+  position_at( r, i->token_in )->reserved += takes->reserved;
+  return order;
 }
 
 uint32_t sf_risk_gate( sf_risk_t * r, sf_intent_t const * intent, sf_risk_view_t const * v, uint64_t * order,
                        sf_denied_t * denied ) {
   day_roll( r, v->utc_ns );
   bucket_fill( r, v->now_ns );
-  sf_bot_row_t * bot = intent->bot < SF_RISK_BOT_MAX && r->bot[intent->bot].name[0] ? &r->bot[intent->bot] : 0;
-  verdict_t verdict  = check( r, intent, v, r, order );
+  sf_bot_row_t * bot = (sf_bot_row_t *)bot_of( r, intent );
+  takes_t takes;
+  verdict_t verdict = check( r, intent, v, bot, &takes );
   if( bot ) bot->intents++;
-  if( !verdict.reason ) {
+  if( __builtin_expect( !verdict.reason, 1 ) ) {
     r->last_intent[intent->bot] = intent->intent;
     bot->orders++;
+    *order = reserve( r, intent, &takes );
     return 0;
   }
   if( verdict.reason > SF_DENY_DUPLICATE ) r->last_intent[intent->bot] = intent->intent;
