@@ -7,8 +7,10 @@
 #define STATE_OFF    ( (uint32_t)offsetof( sf_pool_row_t, state ) )
 #define CONSTANT_OFF ( (uint32_t)offsetof( sf_pool_row_t, pool ) )
 #define HEAD_OFF     8 /* behind the lock */
+#define CURVES_OFF   ( (uint32_t)offsetof( sf_pool_row_t, update.rate ) )
 
-int sf_pool_row_read( sf_table_t const * pools, uint32_t pool, sf_pool_row_wanted_t * wanted, sf_pool_row_t * out ) {
+SF_INLINE int read( sf_table_t const * pools, uint32_t pool, uint32_t head_end, sf_pool_row_wanted_t * wanted,
+                    sf_pool_row_t * out ) {
   if( SF_UNLIKELY( pool >= pools->row_cnt ) ) return SF_ERR_ARG;
   uint8_t const * row   = sf_table_row( pools, pool );
   uint64_t const * lock = (uint64_t const *)row;
@@ -16,7 +18,7 @@ int sf_pool_row_read( sf_table_t const * pools, uint32_t pool, sf_pool_row_wante
     uint64_t before = sf_load_acquire( lock );
     if( !before ) return SF_ERR_EMPTY;
     if( SF_LIKELY( !( before & 1 ) ) ) {
-      sf_table_copy( (uint8_t *)out + HEAD_OFF, row + HEAD_OFF, STATE_OFF - HEAD_OFF );
+      sf_table_copy( (uint8_t *)out + HEAD_OFF, row + HEAD_OFF, head_end - HEAD_OFF );
       int held = out->update.venue && out->update.state_bytes <= SF_POOL_STATE_MAX;
       if( SF_LIKELY( held ) ) sf_table_copy( out->state, row + STATE_OFF, ( wanted( &out->update ) + 7 ) & ~7u );
       if( SF_LIKELY( sf_load_relaxed( lock ) == before ) ) {
@@ -29,9 +31,13 @@ int sf_pool_row_read( sf_table_t const * pools, uint32_t pool, sf_pool_row_wante
   return SF_ERR_OVERRUN;
 }
 
+int sf_pool_row_read( sf_table_t const * pools, uint32_t pool, sf_pool_row_wanted_t * wanted, sf_pool_row_t * out ) {
+  return read( pools, pool, CURVES_OFF, wanted, out );
+}
+
 static uint32_t whole( sf_pool_update_t const * update ) { return update->state_bytes; }
 
 int sf_pool_row_read_all( sf_table_t const * pools, uint32_t pool, sf_pool_row_t * out ) {
-  int err = sf_pool_row_read( pools, pool, whole, out );
+  int err = read( pools, pool, STATE_OFF, whole, out );
   return err ? err : sf_table_read_part( pools, pool, out, CONSTANT_OFF, sizeof( *out ) - CONSTANT_OFF );
 }

@@ -6,13 +6,13 @@
 #include "sf_rows.h"
 #include "shm/table.h"
 
-/* sf_pool_row_read copies the head of a row and so many bytes of the state behind it as `wanted` says of that head (at most
-   its state_bytes, also of one that is torn and will be read again); what follows stays as it was in `out`.  Returns 0, or
-   as sf_table_read; SF_ERR_EMPTY also if the row holds no pool.  Hot. */
+/* sf_pool_row_read copies the head of a row but for its curves and arrays, and so many bytes of the state behind it as
+   `wanted` says of that head (at most its state_bytes, also of one that is torn and will be read again); the rest stays as
+   it was in `out`.  Returns 0, or as sf_table_read; SF_ERR_EMPTY also if the row holds no pool.  Hot. */
 typedef uint32_t sf_pool_row_wanted_t( sf_pool_update_t const * update );
 int sf_pool_row_read( sf_table_t const * pools, uint32_t pool, sf_pool_row_wanted_t * wanted, sf_pool_row_t * out );
 
-/* sf_pool_row_read_all copies the whole state and the pool's constants. */
+/* sf_pool_row_read_all copies the whole head, the whole state and the pool's constants. */
 int sf_pool_row_read_all( sf_table_t const * pools, uint32_t pool, sf_pool_row_t * out );
 
 /* sf_pool_row_prefetch asks for the first lines of a row that sf_pool_row_read will want.  Any pool number will do. */

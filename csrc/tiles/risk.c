@@ -87,7 +87,7 @@ typedef struct risk_tile {
   sf_risk_view_t view;
   sf_pool_row_t pool[SF_HOP_MAX]; /* what of the rows was read last */
   sf_warm_t warm;                 /* of the pools table: what the gate reads */
-  sf_intent_t last;               /* that became an order, with a number that none has; intent 0: there was none */
+  sf_order_t const * last;        /* in its slot of the out-link; NULL: there was none */
   uint32_t idle_turns;
   uint32_t rehearsed; /* what sf_risk_check said last */
   sf_risk_t risk;
@@ -121,6 +121,7 @@ static void order_publish( sf_tile_t * t, risk_tile_t * s, uint64_t number, sf_i
   sf_order_t * order  = (sf_order_t *)( slot + 1 );
   order->order        = number;
   order->intent       = *intent;
+  s->last             = order;
   sf_tile_publish( t, s->out_order, slot, SF_MSG_ORDER, sizeof( *order ), intent->bot, t_origin );
 }
 
@@ -175,8 +176,6 @@ static void on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) 
   uint32_t reason = sf_risk_gate( &s->risk, intent, &s->view, &order, &denied );
   if( !reason ) {
     order_publish( t, s, order, intent, m->t_origin );
-    s->last        = *intent;
-    s->last.intent = UINT64_MAX;
     sf_tile_count( t, s->counter[C_ACCEPTED], 1 );
     return;
   }
@@ -188,9 +187,11 @@ static void on_intent( sf_tile_t * t, risk_tile_t * s, sf_message_t const * m ) 
 /* Orders are rare: by the time of the next one the processor has forgotten the way through the gate.  So what became the last
    order goes through its checks again, as if it came now with a number of its own, and nothing comes of it. */
 static void rehearse( sf_tile_t * t, risk_tile_t * s ) {
-  if( ++s->idle_turns % REHEARSAL_TURNS || !s->last.intent ) return;
-  view_fill( t, s, &s->last, sizeof( s->last ), sf_tile_now( t ), 0 );
-  s->rehearsed = sf_risk_check( &s->risk, &s->last, &s->view );
+  if( ++s->idle_turns % REHEARSAL_TURNS || !s->last ) return;
+  sf_intent_t intent = s->last->intent;
+  intent.intent      = UINT64_MAX; /* none has it */
+  view_fill( t, s, &intent, sizeof( intent ), sf_tile_now( t ), 0 );
+  s->rehearsed = sf_risk_check( &s->risk, &intent, &s->view );
 }
 
 /* -- the books ------------------------------------------------------------ */
