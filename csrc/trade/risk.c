@@ -252,7 +252,8 @@ static __attribute__( ( noinline ) ) verdict_t check( sf_risk_t const * r, sf_in
   CHECK( check_safety( r, i, v ) );
 
   uint64_t quote[SF_HOP_MAX];
-  for( uint32_t h = 0; h < i->hop_cnt; h++ ) quote[h] = sf_pool_out( v->pool[h], i->hop[h].a_to_b, i->hop[h].amount_in );
+  for( uint32_t h = 0; h < i->hop_cnt; h++ )
+    quote[h] = sf_pool_out( v->pool[h], i->hop[h].a_to_b, i->hop[h].amount_in );
   uint64_t value = i->token_in == r->base ? i->amount_in : i->token_out == r->base ? quote[i->hop_cnt - 1] : UINT64_MAX;
   uint64_t fee   = sf_cost_fee_lamports( &r->cost, i );
   uint64_t cost  = fee + i->tip_lamports < fee ? UINT64_MAX : fee + i->tip_lamports;

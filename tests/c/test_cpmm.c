@@ -118,11 +118,17 @@ static void test_update( void ) {
   assert( p.u.reserve[0] == 1000000 && p.u.state_bytes == sizeof( p.s ) && !p.u.flags && !p.u.array_cnt[0] );
   sf_pool_quote_in( &p.u, 1, 1000, &q );
   assert( q.status == SF_QUOTE_OK && q.amount_out == in_of( &p.s, 1, 1000 ) );
+  assert( sf_pool_out( &p.u, 1, 1000 ) == q.amount_out );
+  sf_raydium_cpmm_config_t config = p.s.rates;
+  assert( !sf_raydium_cpmm_price( &p.s, p.s.amount[0], p.s.amount[1], &config ) );
+  assert( sf_raydium_cpmm_out_small( &p.s, 1, 1000, 0 ) == q.amount_out &&
+          sf_pool_out( &p.u, 1, 1000 ) == q.amount_out );
+  assert( sf_pool_out( &p.u, 1, UINT64_MAX ) == in_of( &p.s, 1, UINT64_MAX ) );
   sf_pool_quote_out( &p.u, 0, 1000, &q );
   assert( q.status == SF_QUOTE_OK && q.amount_in == out_of( &p.s, 0, 1000 ) );
   p.u.venue = 999;
   sf_pool_quote_in( &p.u, 1, 1000, &q );
-  assert( q.status == SF_QUOTE_REFUSED );
+  assert( q.status == SF_QUOTE_REFUSED && !sf_pool_out( &p.u, 1, 1000 ) );
   sf_pool_quote_out( &p.u, 1, 1000, &q );
   assert( q.status == SF_QUOTE_REFUSED );
   p.s.reserve[1] = 0;

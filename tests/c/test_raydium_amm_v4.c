@@ -18,6 +18,7 @@ static uint64_t plain_in( uint64_t x, uint64_t y, uint64_t v, uint64_t num, uint
 static void test_quotes( void ) {
   sf_rng_t rng;
   sf_rng_seed( &rng, 41 );
+  uint32_t small = 0;
   for( uint32_t i = 0; i < 400000; i++ ) {
     sf_raydium_amm_v4_state_t s = { .status = 6, .fee_numerator = 25, .fee_denominator = 10000 };
     uint64_t vault[2]           = { sf_rng_next( &rng ) >> sf_rng_below( &rng, 64 ),
@@ -32,8 +33,11 @@ static void test_quotes( void ) {
     if( i % 16 == 0 ) v = UINT64_MAX - sf_rng_below( &rng, 3 );
     sf_quote_t q;
     sf_raydium_amm_v4_quote_in( &s, a_to_b, v, 0, &q );
-    uint64_t out = plain_in( x, y, v, s.fee_numerator, s.fee_denominator );
-    int works    = out && out < y && v <= UINT64_MAX - x;
+    uint64_t out   = plain_in( x, y, v, s.fee_numerator, s.fee_denominator );
+    int works      = out && out < y && v <= UINT64_MAX - x;
+    uint64_t brief = sf_raydium_amm_v4_out_small( &s, a_to_b, v, 0 );
+    CHECK( !brief || ( works && brief == out ) );
+    small += brief > 0;
     CHECK( q.status == ( works ? SF_QUOTE_OK : SF_QUOTE_REFUSED ) && q.amount_out == ( works ? out : 0 ) );
     if( !works ) continue;
     CHECK( q.amount_in == v && q.impact_ppm <= 1000000 && q.fee_in_input && q.fee <= v );
@@ -42,6 +46,7 @@ static void test_quotes( void ) {
     CHECK( q.status == SF_QUOTE_OK && q.amount_out == out && q.amount_in <= v );
     CHECK( plain_in( x, y, q.amount_in, s.fee_numerator, s.fee_denominator ) >= out );
   }
+  CHECK( small > 10000 );
 }
 
 static void test_status( void ) {

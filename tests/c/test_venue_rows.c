@@ -151,6 +151,8 @@ static void say( pool_t const * p, void const * state ) {
       uint64_t amount = i ? sf_rng_next( &rng ) >> sf_rng_below( &rng, 64 ) : UINT64_MAX;
       row->quote_in( state, a_to_b, amount, NOW, &q );
       CHECK( q.status <= SF_QUOTE_EXHAUSTED && ( q.status || q.amount_in <= amount ) );
+      uint64_t out = row->out_small ? row->out_small( state, a_to_b, amount, NOW ) : 0;
+      CHECK( !out || ( !q.status && q.amount_out == out ) );
       row->quote_out( state, a_to_b, amount, NOW, &q );
       CHECK( q.status <= SF_QUOTE_EXHAUSTED && ( q.status || q.amount_out >= amount ) );
     }

@@ -19,6 +19,7 @@ static void quotes( sf_pool_update_t const * u, uint64_t amount ) {
     sf_quote_t in, out;
     sf_pool_quote_in( u, a_to_b, amount, &in );
     sf_pool_quote_out( u, a_to_b, amount, &out );
+    if( sf_pool_out( u, a_to_b, amount ) != ( in.status == SF_QUOTE_OK ? in.amount_out : 0 ) ) abort();
     if( in.status == SF_QUOTE_OK && in.amount_in > amount ) abort();
     if( out.status == SF_QUOTE_OK && out.amount_out < amount ) abort();
     if( u->venue == SF_VENUE_RAYDIUM_CPMM && in.status == SF_QUOTE_OK && in.amount_out >= u->reserve[a_to_b] ) abort();
