@@ -48,13 +48,13 @@ SF_INLINE int quiet( sf_tile_t const * t, uint32_t i ) {
   return sf_load_acquire( t->watch[i].word ) == t->watch[i].seen;
 }
 
-static void watch( sf_tile_t * t, uint32_t i, sf_message_t const * slot ) {
+SF_INLINE void watch( sf_tile_t * t, uint32_t i, sf_message_t const * slot ) {
   t->watch[i] = ( sf_watch_t ){ &slot->seq, SF_WATCH_NONE };
   __builtin_prefetch( slot ); /* looked at behind the message before it, last touched a ring ago */
 }
 
 /* 1 if in-link i has its next message, -1 if it was overrun; else the slot waited for is watched. */
-static int arrived( sf_tile_t * t, uint32_t i ) {
+SF_INLINE int arrived( sf_tile_t * t, uint32_t i ) {
   sf_consumer_t const * c = t->in + i;
   uint64_t const * at     = &sf_consumer_slot( c )->seq;
   uint64_t word           = sf_load_acquire( at );
@@ -65,16 +65,20 @@ static int arrived( sf_tile_t * t, uint32_t i ) {
   return 0;
 }
 
-/* One message of in-link i, over a jump if need be: in buffer, or in its slot, which is to be released then (t->peeked). */
-static sf_message_t const * receive( sf_tile_t * t, uint32_t i, sf_message_t * buffer, uint64_t bytes, int in_place ) {
+/* The message that has arrived on in-link i, a reliable one, in its slot, which is to be released then. */
+SF_INLINE sf_message_t const * peek( sf_tile_t * t, uint32_t i ) {
   sf_consumer_t * c = t->in + i;
-  for( int k = 0, is; k < 2 && ( is = arrived( t, i ) ); k++ ) {
-    if( in_place && c->reliable && is > 0 ) {
-      t->peeked = c;
-      t->seq    = c->next;
-      watch( t, i, slot_behind( c ) );
-      return sf_consumer_slot( c );
-    }
+  t->peeked         = c;
+  t->seq            = c->next;
+  watch( t, i, slot_behind( c ) );
+  return sf_consumer_slot( c );
+}
+
+/* One message of in-link i in buffer, over a jump if need be. */
+static __attribute__( ( noinline ) ) sf_message_t const * receive( sf_tile_t * t, uint32_t i, sf_message_t * buffer,
+                                                                   uint64_t bytes ) {
+  sf_consumer_t * c = t->in + i;
+  for( int k = 0; k < 2 && arrived( t, i ); k++ ) {
     uint64_t lost = c->lost;
     int rc        = sf_link_receive( c, buffer, bytes );
     watch( t, i, sf_consumer_slot( c ) );
@@ -143,7 +147,7 @@ static sf_message_t const * tape_next( sf_tile_t * t ) {
 /* The next message of in-link i: in buffer, or on the tape. */
 static sf_message_t const * next_of( sf_tile_t * t, uint32_t i, sf_message_t * buffer, uint64_t bytes ) {
   if( !i && t->tape ) return tape_next( t );
-  return receive( t, i, buffer, bytes, 0 );
+  return receive( t, i, buffer, bytes );
 }
 
 /* Takes messages of in-link i until the one with seq, and returns that. */
@@ -165,7 +169,7 @@ static sf_message_t const * take_replayed( sf_tile_t * t, sf_message_t * buffer,
                                            int fresh ) {
   sf_message_t const * m;
   if( !t->replay_held ) {
-    if( !receive( t, t->replay_in, buffer, bytes, 0 ) ) return 0;
+    if( !receive( t, t->replay_in, buffer, bytes ) ) return 0;
     if( buffer->kind != SF_MSG_TURN || buffer->length < sizeof( sf_turn_t ) ) {
       sf_tile_fail( t, "in-link %s carries a message of kind %u; only turn records belong there",
                     sf_tile_in_name( t, t->replay_in ), buffer->kind );
@@ -214,7 +218,10 @@ SF_INLINE sf_message_t const * take( sf_tile_t * t, sf_message_t * buffer, uint6
   for( uint32_t i = t->pass_in; i < t->in_cnt; i++, cnt = 0 ) {
     if( SF_LIKELY( quiet( t, i ) ) || cnt >= t->batch ) continue;
     sf_message_t const * m = 0;
-    if( fresh || !ordered || !needs_record( t, i ) ) m = receive( t, i, buffer, bytes, in_place );
+    int is                 = arrived( t, i );
+    if( !is ) continue;
+    if( fresh || !ordered || !needs_record( t, i ) )
+      m = in_place && is > 0 && t->in[i].reliable ? peek( t, i ) : receive( t, i, buffer, bytes );
     else if( !waiting( t->in + i ) ) continue;
     else {
       t->pass_in  = i; /* next batch goes on here */
