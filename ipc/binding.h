@@ -277,10 +277,9 @@ typedef struct sf_quote {
 #define SF_QUOTE_REFUSED   ...
 #define SF_QUOTE_EXHAUSTED ...
 typedef struct sf_token_account {
-  uint8_t mint[32];
-  uint8_t owner[32];
+  uint8_t const * mint;
+  uint8_t const * owner;
   uint64_t amount;
-  uint32_t flags;
 } sf_token_account_t;
 int sf_token_account_decode( uint8_t const program[32], uint8_t const * data, uint32_t len, sf_token_account_t * out );
 typedef struct sf_transfer_fee {

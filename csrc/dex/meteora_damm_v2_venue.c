@@ -28,7 +28,6 @@ static int meet( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, v
   memset( names, 0, sizeof( *names ) );
   memcpy( names->mint, s->mint, 64 );
   memcpy( names->vault, s->vault, 64 );
-  memcpy( names->vault_owner, sf_meteora_damm_v2_authority, 32 );
   names->needs = names->moves = SF_PART_BIT( SF_PART_POOL );
   for( uint32_t side = 0; side < 2; side++ ) {
     memcpy( names->program[side], s->token_2022[side] ? sf_program_token_2022 : sf_program_token, 32 );

@@ -26,7 +26,6 @@ static int meet( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, v
   memset( names, 0, sizeof( *names ) );
   memcpy( names->mint, w->head.mint, 64 );
   memcpy( names->vault, w->head.reserve_key, 64 );
-  memcpy( names->vault_owner, pubkey, 32 );
   names->needs = names->moves = SF_PART_BIT( SF_PART_POOL );
   for( uint32_t side = 0; side < 2; side++ ) {
     memcpy( names->program[side], w->head.token_2022[side] ? sf_program_token_2022 : sf_program_token, 32 );

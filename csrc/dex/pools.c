@@ -148,17 +148,12 @@ static void on_part( sf_pools_t * p, uint32_t i, uint32_t part, sf_raw_account_t
   } else if( part == SF_PART_POOL ) {
     good = !memcmp( raw->owner, pool->venue->program, 32 ) && !part_decode( p, pool, part, raw );
   } else {
-    uint32_t side           = part - SF_PART_VAULT_A;
-    uint8_t const * program = pool->names.program[side];
-    sf_token_account_t account;
-    good = ( is_nobody( program ) || !memcmp( raw->owner, program, 32 ) ) &&
-           !sf_token_account_decode( raw->owner, data_of( raw ), raw->data_len, &account ) &&
-           !memcmp( account.mint, pool->names.mint[side], 32 ) &&
-           !memcmp( account.owner, pool->names.vault_owner, 32 ) && !part_decode( p, pool, part, raw );
+    uint32_t side     = part - SF_PART_VAULT_A, bit = 1u << side;
+    uint8_t * program = pool->names.program[side];
+    good = ( is_nobody( program ) || !memcmp( raw->owner, program, 32 ) ) && !part_decode( p, pool, part, raw );
     if( good ) {
-      uint32_t bit = 1u << side;
-      memcpy( pool->names.program[side], raw->owner, 32 );
-      pool->frozen = (uint8_t)( ( pool->frozen & ~bit ) | ( account.flags & SF_TOKEN_FROZEN ? bit : 0 ) );
+      memcpy( program, raw->owner, 32 );
+      pool->frozen = (uint8_t)( ( pool->frozen & ~bit ) | ( sf_token_account_frozen( data_of( raw ) ) ? bit : 0 ) );
     }
   }
   if( !good ) {

@@ -45,7 +45,6 @@ static int meet( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, v
   int sol = zero( s->quote_mint );
   memcpy( names->mint[1], sol ? sf_mint_wrapped_sol : s->quote_mint, 32 );
   if( sol ) memcpy( names->program[1], sf_program_token, 32 );
-  memcpy( names->vault_owner, pubkey, 32 );
   names->moves = SF_PART_BIT( SF_PART_POOL );
   names->needs = names->moves | SF_PART_BIT( SF_PART_VAULT_A ) | SF_PART_BIT( SF_PART_SHARED_0 );
   if( len > SF_PUMP_FUN_CURVE_BYTES_MIN ) names->needs |= SF_PART_BIT( SF_PART_SHARED_1 );

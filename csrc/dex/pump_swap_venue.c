@@ -45,7 +45,6 @@ static int meet( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, v
   if( err ) return err;
   memcpy( names->mint, w->state.mint, 64 );
   memcpy( names->vault, w->state.vault, 64 );
-  memcpy( names->vault_owner, pubkey, 32 );
   names->moves = SF_PART_BIT( SF_PART_VAULT_A ) | SF_PART_BIT( SF_PART_VAULT_B );
   /* the mints: fees go by the base's supply, and neither may take a transfer fee */
   names->needs = names->moves | SF_PART_BIT( SF_PART_POOL ) | SF_PART_BIT( SF_PART_SHARED_0 ) |

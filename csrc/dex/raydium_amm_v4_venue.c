@@ -33,7 +33,6 @@ static int meet( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, v
   memcpy( names->mint, w->state.mint, 64 );
   memcpy( names->vault, w->state.vault, 64 );
   for( int side = 0; side < 2; side++ ) memcpy( names->program[side], sf_program_token, 32 );
-  memcpy( names->vault_owner, w->authority, 32 );
   names->needs = names->moves =
       SF_PART_BIT( SF_PART_POOL ) | SF_PART_BIT( SF_PART_VAULT_A ) | SF_PART_BIT( SF_PART_VAULT_B );
   return 0;

@@ -14,7 +14,6 @@ static int meet( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, v
   memset( names, 0, sizeof( *names ) );
   memcpy( names->mint, s->mint, sizeof( names->mint ) );
   memcpy( names->vault, s->vault, sizeof( names->vault ) );
-  memcpy( names->vault_owner, pubkey, 32 );
   memcpy( names->shared[0], s->config, 32 );
   names->needs = SF_PART_BIT( SF_PART_POOL ) | SF_PART_BIT( SF_PART_MINT_A ) | SF_PART_BIT( SF_PART_MINT_B ) |
                  SF_PART_BIT( SF_PART_SHARED_0 );

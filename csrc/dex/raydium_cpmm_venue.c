@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "dex/raydium_cpmm.h"
-#include "dex/token.h"
+#include "dex/vault.h"
 #include "dex/venue.h"
 
 typedef sf_raydium_cpmm_state_t state_t;
@@ -30,7 +30,6 @@ static int meet( uint8_t const pubkey[32], uint8_t const * data, uint32_t len, v
   memcpy( names->mint, s->mint, sizeof( names->mint ) );
   memcpy( names->program, s->program, sizeof( names->program ) );
   memcpy( names->vault, s->vault, sizeof( names->vault ) );
-  memcpy( names->vault_owner, sf_raydium_cpmm_authority, 32 );
   memcpy( names->shared[0], s->config, 32 );
   names->moves = SF_PART_BIT( SF_PART_POOL ) | SF_PART_BIT( SF_PART_VAULT_A ) | SF_PART_BIT( SF_PART_VAULT_B );
   names->needs =
@@ -56,16 +55,13 @@ static int decode( void * work, uint32_t part, uint8_t const owner[32], uint8_t 
   (void)slot;
   state_t * s   = work;
   uint32_t side = part == SF_PART_VAULT_B || part == SF_PART_MINT_B;
-  sf_token_account_t account;
   sf_mint_t mint;
   int err;
   switch( part ) {
   case SF_PART_POOL: return pool_decode( s, data, len );
   case SF_PART_VAULT_A:
   case SF_PART_VAULT_B:
-    if( ( err = sf_token_account_decode( owner, data, len, &account ) ) ) return err;
-    s->amount[side] = account.amount;
-    return 0;
+    return sf_vault_decode( owner, data, len, s->mint[side], sf_raydium_cpmm_authority, &s->amount[side] );
   case SF_PART_MINT_A:
   case SF_PART_MINT_B:
     if( ( err = sf_mint_decode( owner, data, len, &mint ) ) ) return err;

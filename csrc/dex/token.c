@@ -57,10 +57,9 @@ int sf_token_account_decode( uint8_t const program[32], uint8_t const * data, ui
   if( state != 1 && state != 2 )
     return sf_err_set( SF_ERR_DATA, "token account: state %u at offset %u is not initialized or frozen", state,
                        ACCOUNT_STATE );
-  memcpy( out->mint, data + ACCOUNT_MINT, 32 );
-  memcpy( out->owner, data + ACCOUNT_OWNER, 32 );
+  out->mint   = data + ACCOUNT_MINT;
+  out->owner  = data + ACCOUNT_OWNER;
   out->amount = sf_get_u64( data + ACCOUNT_AMOUNT );
-  out->flags  = state == 2 ? SF_TOKEN_FROZEN : 0;
   return 0;
 }
 

@@ -14,16 +14,13 @@
 #define SF_MINT_BYTES          82
 #define SF_MINT_BRIEF_MAX      278 /* of sf_mint_brief */
 
-#define SF_TOKEN_FROZEN 1 /* the account cannot send or receive now */
-
 #define SF_MINT_TRANSFER_FEE 1 /* what arrives is less than what is sent */
 #define SF_MINT_UNKNOWN      2 /* an extension that we do not price, or do not know */
 
 typedef struct sf_token_account {
-  uint8_t mint[32];
-  uint8_t owner[32];
+  uint8_t const * mint; /* 32 bytes in the account's data, as the next */
+  uint8_t const * owner;
   uint64_t amount;
-  uint32_t flags; /* SF_TOKEN_FROZEN */
 } sf_token_account_t;
 
 typedef struct sf_mint {
@@ -37,6 +34,9 @@ int sf_token_program_known( uint8_t const program[32] );
 
 /* sf_token_account_decode reads an initialized token account of `program`.  Returns 0 or SF_ERR_DATA. */
 int sf_token_account_decode( uint8_t const program[32], uint8_t const * data, uint32_t len, sf_token_account_t * out );
+
+/* sf_token_account_frozen says of data that sf_token_account_decode took that the account cannot send or receive now. */
+static inline int sf_token_account_frozen( uint8_t const * data ) { return data[108] == 2; }
 
 /* sf_mint_decode reads an initialized mint of `program` and looks through its extensions: pointers to
    metadata, the metadata and a transfer fee of zero are harmless, everything else sets a flag.

@@ -53,7 +53,6 @@ typedef struct sf_pool_names {
   uint8_t mint[2][32];    /* token a and b; mint[0] all zero: the pool's token account says it (pump.fun) */
   uint8_t program[2][32]; /* token programs; all zero: the mint's owner is it */
   uint8_t vault[2][32];   /* watched if SF_PART_VAULT_* is in `needs` */
-  uint8_t vault_owner[32];
   uint8_t shared[2][32]; /* accounts that price it and others; all zero = none */
   uint32_t needs;        /* SF_PART_BITs without which there is no price */
   uint32_t moves;        /* SF_PART_BITs that a swap changes together (see dex/parts.h); only POOL, VAULT_A, VAULT_B */
@@ -101,8 +100,9 @@ typedef struct sf_venue {
   int ( *own_pool )( uint8_t const * data, uint32_t len, uint8_t pool[32] );
 
   /* decode puts one of a pool's own accounts into work: SF_PART_POOL (fails if what the pool is made of changed),
-     _VAULT_*, _MINT_*, _OWN.  `epoch` is for transfer fees.  After SF_ERR_DATA work is as it was.  _OWN without any
-     bytes says that all such accounts that exist have been given; SF_ERR_DATA if that is no news to the venue. */
+     _VAULT_* (fails unless it is a token account of the pool's mint and owner), _MINT_*, _OWN.  `epoch` is for transfer
+     fees.  After SF_ERR_DATA work is as it was.  _OWN without any bytes says that all such accounts that exist have been
+     given; SF_ERR_DATA if that is no news to the venue. */
   int ( *decode )( void * work, uint32_t part, uint8_t const owner[32], uint8_t const * data, uint32_t len,
                    uint64_t slot, uint64_t epoch );
 

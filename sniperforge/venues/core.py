@@ -60,7 +60,8 @@ def token_amount(program: bytes, data: bytes, mint: bytes) -> int:
         CoreError: it is not one.
     """
     account = ffi.new("sf_token_account_t *")
-    check(lib.sf_token_account_decode(program, data, len(data), account))
-    if bytes(account.mint) != mint:
+    held = ffi.from_buffer("uint8_t[]", data)  # which the decoded account points into
+    check(lib.sf_token_account_decode(program, held, len(data), account))
+    if bytes(ffi.buffer(account.mint, 32)) != mint:
         raise ValueError("token account of another mint")
     return int(account.amount)

@@ -66,7 +66,7 @@ static void venue_load( tick_venue_t * v ) {
   v->shared              = room( row->shared_bytes + 1 );
   CHECK( !row->meet( v->key, v->part[0].data, v->part[0].len, v->work, &v->names ) );
   CHECK( v->names.needs & SF_PART_BIT( SF_PART_POOL ) && v->names.moves == SF_PART_BIT( SF_PART_POOL ) );
-  CHECK( !memcmp( v->names.vault_owner, v->key, 32 ) && memcmp( v->names.mint[0], v->names.mint[1], 32 ) );
+  CHECK( memcmp( v->names.mint[0], v->names.mint[1], 32 ) );
   for( uint32_t side = 0; side < 2; side++ ) part_add( v, SF_PART_MINT_A + side, mint_bytes, sizeof( mint_bytes ) );
   for( uint32_t i = 0; i < v->cnt; i++ ) {
     part_t const * p = &v->part[i];

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 from solders.pubkey import Pubkey
 
-from sniperforge.venues import meteora_damm_v2, meteora_dlmm, pump_fees, pump_fun, pump_swap, raydium_amm_v4
+from sniperforge.venues import meteora_dlmm, pump_fees, pump_fun, pump_swap, raydium_amm_v4
 from sniperforge.venues.golden import FAILED
 from tests import core_library
 from tests.data import data_dir
@@ -77,8 +77,7 @@ int row_price( void ) {
 void row_names( uint8_t * out, uint32_t * needs ) {
   memcpy( out, names.mint, 64 );
   memcpy( out + 64, names.vault, 64 );
-  memcpy( out + 128, names.vault_owner, 32 );
-  memcpy( out + 160, names.shared, 64 );
+  memcpy( out + 128, names.shared, 64 );
   needs[0] = names.needs;
   needs[1] = names.moves;
 }
@@ -150,11 +149,11 @@ class Row:
         return code
 
     def meet(self, venue: int, key: bytes, data: bytes) -> tuple[list[bytes], int, int]:
-        """Mints, vaults, owner of the vaults, shared accounts; what it needs and what moves."""
+        """Mints, vaults, shared accounts; what it needs and what moves."""
         self.check(self.lib.row_meet(venue, key, data, len(data)))
-        out, bits = self.ffi.new("uint8_t[224]"), self.ffi.new("uint32_t[2]")
+        out, bits = self.ffi.new("uint8_t[192]"), self.ffi.new("uint32_t[2]")
         self.lib.row_names(out, bits)
-        return [bytes(out)[at : at + 32] for at in range(0, 224, 32)], bits[0], bits[1]
+        return [bytes(out)[at : at + 32] for at in range(0, 192, 32)], bits[0], bits[1]
 
     def decode(self, part: int, data: bytes, owner: bytes = TOKEN, slot: int = 1) -> None:
         self.check(self.lib.row_decode(part, owner, data, len(data), slot))
@@ -227,7 +226,6 @@ def meet_amm(row: Row) -> None:
     pool, coin, pc = (dump(f"raydium_amm_v4/sol_usdc/{name}") for name in ("amm_id", "amm_coin_vault", "amm_pc_vault"))
     names, needs, moves = row.meet(AMM_V4, pool[0], pool[2])
     assert names[2:4] == [coin[0], pc[0]] and needs == moves == 0b111
-    assert str(Pubkey.from_bytes(names[4])) == "5Q544fKrFoe6tsEbD7S8EmxGTJYAKtTVhAW5Q5pge4j1"
     row.decode(VAULT_A, coin[2])
     row.decode(VAULT_B, pc[2])
     row.price()
@@ -252,8 +250,8 @@ def meet_dlmm(row: Row, address: str, newest: bool) -> None:
     directory = f"meteora_dlmm/{address}"
     key = bytes(Pubkey.from_string(address))
     data = dump(f"{directory}/lb_pair")[2]
-    names, needs, moves = row.meet(DLMM, key, data)
-    assert moves == 1 << POOL and names[4] == key
+    _, needs, moves = row.meet(DLMM, key, data)
+    assert moves == 1 << POOL
     pair = meteora_dlmm.decode_pair(data)
     for name in ("bin_array_1", "bin_array_2"):
         row.decode(OWN, dump(f"{directory}/{name}")[2])
@@ -328,8 +326,8 @@ def test_meteora_damm_v2(row: Row) -> None:
         if loaded != line["pool"]:
             loaded = line["pool"]
             key = bytes(Pubkey.from_string(loaded))
-            names, needs, moves = row.meet(DAMM_V2, key, dump(f"meteora_damm_v2/{loaded}")[2])
-            assert needs == moves == 1 << POOL and names[4] == bytes(meteora_damm_v2.AUTHORITY)
+            _, needs, moves = row.meet(DAMM_V2, key, dump(f"meteora_damm_v2/{loaded}")[2])
+            assert needs == moves == 1 << POOL
             assert row.price() % 16 == 0
         columns = {"amount_in": "amount_in", "amount_out": "amount_out", "sqrt_price": "post_sqrt"}
         ended = failed(line["amount_in"]) or failed(line["amount_out"])
@@ -355,7 +353,7 @@ def meet_pump_swap(row: Row, settings: bytes, pool_data: bytes | None = None) ->
     data = pool_data or pool[2]
     names, needs, moves = row.meet(PUMP_SWAP, pool[0], data)
     assert needs == 0b11011111 and moves == 0b110
-    assert names[4:7] == [pool[0], bytes(pump_swap.GLOBAL_CONFIG), bytes(pump_swap.FEE_CONFIG)]
+    assert names[4:6] == [bytes(pump_swap.GLOBAL_CONFIG), bytes(pump_swap.FEE_CONFIG)]
     row.decode(VAULT_A, base[2])
     row.decode(VAULT_B, quote[2])
     row.decode(SHARED_0, settings)
@@ -425,7 +423,7 @@ COIN = bytes([7]) * 32
 def meet_curve(row: Row, data: bytes, settings: bytes, coin: bytes = COIN, config: bytes | None = None) -> None:
     key = Pubkey.find_program_address([b"bonding-curve", coin], pump_fun.PROGRAM)[0]
     names, needs, moves = row.meet(PUMP_FUN, bytes(key), data)
-    assert names[0] == bytes(32) and names[1] == bytes(SOL) and names[4] == bytes(key) and moves == 1 << POOL
+    assert names[0] == bytes(32) and names[1] == bytes(SOL) and moves == 1 << POOL
     assert needs == 1 << POOL | 1 << VAULT_A | 1 << SHARED_0 | (len(data) > 49) << SHARED_1
     stranger = token_account(bytes([8]) * 32, bytes(key))
     assert row.lib.row_decode(VAULT_A, TOKEN, stranger, len(stranger), 1) < 0
