@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/atomic.h"
 #include "base/err.h"
 #include "dex/raydium_cpmm.h"
 #include "dex/vault.h"
@@ -106,6 +107,14 @@ static void quote_out( void const * state, int a_to_b, uint64_t amount_out, uint
 static void curve( void const * state, int a_to_b, uint64_t now, sf_curve_t * out ) {
   state_t const * s = state;
   (void)now;
+  out->limit = INFINITY;
+  if( SF_LIKELY( s->small ) ) { /* neither creator's nor transfer fees, and reserves that are doubles without more ado */
+    double x = (double)(int64_t)s->reserve[!a_to_b], y = (double)(int64_t)s->reserve[!!a_to_b];
+    double in  = 1. - 1e-6 * s->rates.trade;
+    out->rate  = in * y / x;
+    out->depth = in / x;
+    return;
+  }
   int on_input = !s->creator_fee_on || s->creator_fee_on == ( a_to_b ? 1u : 2u );
   double x = (double)s->reserve[!a_to_b], y = (double)s->reserve[!!a_to_b];
   double in  = 1. - 1e-6 * ( s->rates.trade + ( on_input ? s->creator_fee : 0 ) );
@@ -115,7 +124,6 @@ static void curve( void const * state, int a_to_b, uint64_t now, sf_curve_t * ou
   int swaps  = x > 0. && y > 0. && ( !on_input || s->rates.trade + s->creator_fee );
   out->rate  = swaps ? in * off * y / x : 0.;
   out->depth = swaps ? in / x : 0.;
-  out->limit = INFINITY;
 }
 
 static void reserves( void const * state, uint64_t out[2] ) {
