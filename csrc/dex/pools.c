@@ -72,14 +72,14 @@ static void pool_settle( sf_pools_t * p, uint32_t i ) {
   sf_pool_slot_t * at        = &p->at[i];
   void const * const both[2] = { shared_of( p, pool, 0 ), shared_of( p, pool, 1 ) };
   if( pool->venue->price( pool->work, both, pool->slot ) ) {
-    p->count[SF_POOLS_MALFORMED]++;
+    sf_pools_count( p, SF_POOLS_MALFORMED );
     pool_stale( p, i );
     return;
   }
   sf_pool_update_fill( pool->venue, at->state, pool->venue->travel( pool->work, at->state ), p->unix_s, &at->update );
   int reason = disabled_reason( p, pool, &at->update );
   if( reason >= 0 ) at->update.flags |= SF_POOL_DISABLED;
-  if( reason >= 0 && pool->disabled != reason + 1 ) p->count[reason]++;
+  if( reason >= 0 && pool->disabled != reason + 1 ) sf_pools_count( p, reason );
   if( pool->simulated ) at->update.flags |= SF_POOL_SIMULATED;
   pool->disabled  = (uint8_t)( reason + 1 );
   at->update.slot = pool->slot;
@@ -105,7 +105,7 @@ static void pool_touched( sf_pools_t * p, uint32_t i, sf_raw_account_t const * r
 }
 
 static void part_bad( sf_pools_t * p, uint32_t i, uint32_t part ) {
-  p->count[SF_POOLS_MALFORMED]++;
+  sf_pools_count( p, SF_POOLS_MALFORMED );
   p->pool[i].parts.known &= ~SF_PART_BIT( part );
   pool_stale( p, i );
 }
@@ -116,6 +116,12 @@ static int part_decode( sf_pools_t * p, sf_pool_entry_t * pool, uint32_t part, s
   return pool->venue->decode( pool->work, part, raw->owner, data_of( raw ), raw->data_len, raw->slot, p->epoch );
 }
 
+static void program_is( sf_pool_entry_t * pool, uint32_t side, uint8_t const program[32] ) {
+  if( !memcmp( pool->names.program[side], program, 32 ) ) return;
+  memcpy( pool->names.program[side], program, 32 );
+  pool->named = 0;
+}
+
 /* The pool's account is no more, or is no longer followed: what comes of it later is another pool. */
 static void pool_forget( sf_pools_t * p, uint32_t i ) {
   for( uint64_t n = 0; n < p->map.cnt; n++ ) {
@@ -124,7 +130,7 @@ static void pool_forget( sf_pools_t * p, uint32_t i ) {
         ( e->kind == ENTRY_OWN && p->own[e->index].pool == i ) )
       e->kind = 0;
   }
-  p->count[SF_POOLS_CLOSED]++;
+  sf_pools_count( p, SF_POOLS_CLOSED );
   p->pool[i].parts.known = 0;
   p->pool[i].forgotten   = 1;
   p->pool[i].complete    = 1;
@@ -136,7 +142,7 @@ static void on_part( sf_pools_t * p, uint32_t i, uint32_t part, sf_raw_account_t
                      int decoded ) {
   sf_pool_entry_t * pool = &p->pool[i];
   if( !( raw->flags & SF_RAW_SNAPSHOT ) && sf_parts_old( &pool->parts, part, raw->slot ) ) {
-    p->count[SF_POOLS_OLD]++;
+    sf_pools_count( p, SF_POOLS_OLD );
     return;
   }
   if( part == SF_PART_POOL && !raw->data_len ) {
@@ -148,11 +154,11 @@ static void on_part( sf_pools_t * p, uint32_t i, uint32_t part, sf_raw_account_t
   } else if( part == SF_PART_POOL ) {
     good = !memcmp( raw->owner, pool->venue->program, 32 ) && !part_decode( p, pool, part, raw );
   } else {
-    uint32_t side     = part - SF_PART_VAULT_A, bit = 1u << side;
-    uint8_t * program = pool->names.program[side];
+    uint32_t side = part - SF_PART_VAULT_A, bit = 1u << side;
+    uint8_t const * program = pool->names.program[side];
     good = ( is_nobody( program ) || !memcmp( raw->owner, program, 32 ) ) && !part_decode( p, pool, part, raw );
     if( good ) {
-      memcpy( program, raw->owner, 32 );
+      program_is( pool, side, raw->owner );
       pool->frozen = (uint8_t)( ( pool->frozen & ~bit ) | ( sf_token_account_frozen( data_of( raw ) ) ? bit : 0 ) );
     }
   }
@@ -170,11 +176,11 @@ static void on_own( sf_pools_t * p, sf_pool_own_t * own, sf_raw_account_t const 
   int again              = own->read == p->resets && !own->gone;
   uint8_t names[32];
   if( !( raw->flags & SF_RAW_SNAPSHOT ) && again && raw->slot < own->slot ) {
-    p->count[SF_POOLS_OLD]++;
+    sf_pools_count( p, SF_POOLS_OLD );
     return;
   }
   if( !raw->data_len ) { /* a venue only closes what no swap needs */
-    p->count[SF_POOLS_CLOSED]++;
+    sf_pools_count( p, SF_POOLS_CLOSED );
     pool->own_cnt -= !own->gone;
     pool->own_read -= again;
     pool->own_bad -= own->bad;
@@ -195,7 +201,7 @@ static void on_own( sf_pools_t * p, sf_pool_own_t * own, sf_raw_account_t const 
   if( good ) {
     pool_touched( p, own->pool, raw, t_origin );
   } else {
-    p->count[SF_POOLS_MALFORMED]++;
+    sf_pools_count( p, SF_POOLS_MALFORMED );
     pool_stale( p, own->pool );
   }
 }
@@ -213,7 +219,7 @@ static void mint_apply( sf_pools_t * p, uint32_t i, uint32_t side ) {
     pool_stale( p, i );
     return;
   }
-  memcpy( pool->names.program[side], e->program, 32 );
+  program_is( pool, side, e->program );
   if( pool->names.needs & SF_PART_BIT( part ) &&
       pool->venue->decode( pool->work, part, e->program, e->brief, e->brief_len, p->slot, p->epoch ) )
     part_bad( p, i, part );
@@ -259,7 +265,7 @@ static void mint_users( sf_pools_t * p, uint32_t mint, int supply_only, uint64_t
 static void on_mint( sf_pools_t * p, uint32_t mint, sf_raw_account_t const * raw, uint64_t t_origin ) {
   uint32_t was = p->mints.entry[mint].known;
   int changed  = sf_mints_take( &p->mints, mint, raw->owner, data_of( raw ), raw->data_len );
-  if( changed < 0 ) p->count[SF_POOLS_MALFORMED]++;
+  if( changed < 0 ) sf_pools_count( p, SF_POOLS_MALFORMED );
   if( !changed || ( changed < 0 && !was ) ) return;
   if( p->on_mint && changed == SF_MINTS_CHANGED ) p->on_mint( p->owner, mint );
   mint_users( p, mint, changed == SF_MINTS_SUPPLY, t_origin );
@@ -268,7 +274,7 @@ static void on_mint( sf_pools_t * p, uint32_t mint, sf_raw_account_t const * raw
 static void on_shared( sf_pools_t * p, uint32_t shared, sf_raw_account_t const * raw, uint64_t t_origin ) {
   uint32_t was = p->shared.entry[shared].known;
   int changed  = sf_shared_take( &p->shared, shared, data_of( raw ), raw->data_len );
-  if( changed < 0 ) p->count[SF_POOLS_MALFORMED]++;
+  if( changed < 0 ) sf_pools_count( p, SF_POOLS_MALFORMED );
   if( !changed || ( changed < 0 && !was ) ) return;
   for( uint32_t i = 0; i < p->cnt; i++ )
     if( p->pool[i].shared[0] == shared || p->pool[i].shared[1] == shared ) pool_used( p, i, t_origin );
@@ -338,7 +344,7 @@ static int names_meet( sf_pools_t * p, sf_pool_entry_t * pool, sf_pool_update_t 
 static void pool_meet( sf_pools_t * p, sf_venue_t const * venue, sf_raw_account_t const * raw, uint64_t t_origin ) {
   uint64_t bytes = ( venue->work_bytes + 63UL ) & ~63UL;
   if( p->cnt == p->max || p->work_used + bytes > p->work_bytes ) {
-    p->count[SF_POOLS_NO_ROOM]++;
+    sf_pools_count( p, SF_POOLS_NO_ROOM );
     return;
   }
   uint32_t i             = p->cnt;
@@ -352,7 +358,7 @@ static void pool_meet( sf_pools_t * p, sf_venue_t const * venue, sf_raw_account_
   pool->parked = is_nobody( pool->names.mint[0] );
   if( !err ) err = names_meet( p, pool, u, raw->pubkey );
   if( err ) {
-    p->count[err == SF_ERR_FULL ? SF_POOLS_NO_ROOM : SF_POOLS_MALFORMED]++;
+    sf_pools_count( p, err == SF_ERR_FULL ? SF_POOLS_NO_ROOM : SF_POOLS_MALFORMED );
     memset( pool->work, 0, venue->work_bytes );
     return;
   }
@@ -376,13 +382,13 @@ static void vault_meet( sf_pools_t * p, uint32_t i, sf_token_account_t const * a
                         uint64_t t_origin ) {
   sf_pool_entry_t * pool = &p->pool[i];
   if( part_decode( p, pool, SF_PART_VAULT_A, raw ) ) {
-    p->count[SF_POOLS_MALFORMED]++;
+    sf_pools_count( p, SF_POOLS_MALFORMED );
     return;
   }
   int mint = mint_meet( p, account->mint, raw->owner );
   if( mint < 0 || (uint32_t)mint == p->at[i].update.token_b ||
       sf_account_map_add( &p->map, raw->pubkey, ENTRY_VAULT, 2 * i ) ) {
-    p->count[mint < 0 && mint != SF_ERR_FULL ? SF_POOLS_MALFORMED : SF_POOLS_NO_ROOM]++;
+    sf_pools_count( p, mint < 0 && mint != SF_ERR_FULL ? SF_POOLS_MALFORMED : SF_POOLS_NO_ROOM );
     return;
   }
   memcpy( pool->names.mint[0], account->mint, 32 );
@@ -390,6 +396,7 @@ static void vault_meet( sf_pools_t * p, uint32_t i, sf_token_account_t const * a
   memcpy( pool->names.vault[0], raw->pubkey, 32 );
   p->at[i].update.token_a = (uint32_t)mint;
   pool->parked            = 0;
+  pool->named             = 0;
   mints_apply( p, i );
   if( p->on_pool ) p->on_pool( p->owner, i );
   on_part( p, i, SF_PART_VAULT_A, raw, t_origin, 0 );
@@ -400,12 +407,12 @@ static void own_meet( sf_pools_t * p, sf_venue_t const * venue, sf_raw_account_t
   int err                          = venue->own_pool( data_of( raw ), raw->data_len, pool );
   sf_account_entry_t const * entry = err ? 0 : sf_account_map_find( &p->map, pool );
   if( !entry || entry->kind != ENTRY_POOL || p->pool[entry->index].venue != venue ) {
-    p->count[err ? SF_POOLS_MALFORMED : SF_POOLS_UNKNOWN]++;
+    sf_pools_count( p, err ? SF_POOLS_MALFORMED : SF_POOLS_UNKNOWN );
     return;
   }
   uint32_t i = entry->index;
   if( p->own_cnt == p->own_max || sf_account_map_add( &p->map, raw->pubkey, ENTRY_OWN, p->own_cnt ) ) {
-    p->count[SF_POOLS_NO_ROOM]++;
+    sf_pools_count( p, SF_POOLS_NO_ROOM );
     return;
   }
   sf_pool_own_t * own = &p->own[p->own_cnt++];
@@ -425,10 +432,10 @@ static void on_unknown( sf_pools_t * p, sf_raw_account_t const * raw, uint64_t t
     case SF_ACCOUNT_OWN: own_meet( p, venue, raw, t_origin ); return;
     case SF_ACCOUNT_SHARED:
       index = shared_meet( p, venue, raw->pubkey );
-      if( index < 0 ) p->count[SF_POOLS_NO_ROOM]++;
+      if( index < 0 ) sf_pools_count( p, SF_POOLS_NO_ROOM );
       else on_shared( p, (uint32_t)index, raw, t_origin );
       return;
-    default: p->count[kind < 0 ? SF_POOLS_MALFORMED : SF_POOLS_UNKNOWN]++; return;
+    default: sf_pools_count( p, kind < 0 ? SF_POOLS_MALFORMED : SF_POOLS_UNKNOWN ); return;
     }
   }
   sf_token_account_t account;
@@ -439,7 +446,7 @@ static void on_unknown( sf_pools_t * p, sf_raw_account_t const * raw, uint64_t t
       return;
     }
   }
-  p->count[SF_POOLS_UNKNOWN]++;
+  sf_pools_count( p, SF_POOLS_UNKNOWN );
 }
 
 /* -- what its owner calls ------------------------------------------------------------ */
@@ -529,7 +536,7 @@ void sf_pools_reset( sf_pools_t * p, uint64_t t_origin ) {
     pool_stale( p, i );
   }
   p->waiting_cnt = 0;
-  p->count[SF_POOLS_RESETS]++;
+  sf_pools_count( p, SF_POOLS_RESETS );
 }
 
 void sf_pools_time( sf_pools_t * p, uint64_t unix_s ) {

@@ -75,6 +75,7 @@ typedef struct sf_pool_entry {
   uint8_t stale;
   uint8_t priced; /* it was, once */
   uint8_t queued;
+  uint8_t named;    /* its row says what it is made of */
   uint8_t waiting;  /* for the end of a slot, in the list */
   uint8_t disabled; /* what was counted, plus 1 */
 } sf_pool_entry_t;
@@ -106,7 +107,8 @@ typedef struct sf_pools {
   uint64_t slot;      /* newest seen */
   uint64_t epoch;
   uint64_t slots_per_epoch;
-  uint64_t count[SF_POOLS_COUNTS];
+  uint64_t count[SF_POOLS_COUNTS]; /* since its owner last took them */
+  uint64_t counted;                /* their sum */
   /* told at once, if not NULL: a pool was met or became stale; a mint was met or read */
   void ( *on_pool )( void * owner, uint32_t pool );
   void ( *on_mint )( void * owner, uint32_t mint );
@@ -118,6 +120,12 @@ typedef struct sf_pools {
    0 or SF_ERR_LIMIT. */
 int sf_pools_open( sf_pools_t * p, uint32_t pools, uint32_t mints, uint64_t slots_per_epoch );
 void sf_pools_close( sf_pools_t * p );
+
+/* sf_pools_count counts one more of what happened. */
+static inline void sf_pools_count( sf_pools_t * p, int what ) {
+  p->count[what]++;
+  p->counted++;
+}
 
 /* sf_pools_time says what time it is now.  Pools whose time has come open; if it goes back they stay so. */
 void sf_pools_time( sf_pools_t * p, uint64_t unix_s );
@@ -135,7 +143,8 @@ void sf_pools_reset( sf_pools_t * p, uint64_t t_origin );
    p->at[*pool]; p->pool[*pool].stale says that it is not to be traded. */
 int sf_pools_changed( sf_pools_t * p, uint32_t * pool );
 
-/* sf_pools_row writes a row of the pools table but for lock and market_seq. */
-void sf_pools_row( sf_pools_t const * p, uint32_t pool, sf_pool_row_t * row );
+/* sf_pools_row brings a pool's row of the pools table up to date, but for lock and market_seq.  Assumes that it is the same
+   row each time: what never changes is written once. */
+void sf_pools_row( sf_pools_t * p, uint32_t pool, sf_pool_row_t * row );
 
 #endif

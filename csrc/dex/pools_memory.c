@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/atomic.h"
 #include "base/err.h"
 #include "dex/pools.h"
 
@@ -12,13 +13,15 @@ int sf_pools_changed( sf_pools_t * p, uint32_t * pool ) {
   return 1;
 }
 
-void sf_pools_row( sf_pools_t const * p, uint32_t pool, sf_pool_row_t * row ) {
-  sf_pool_entry_t const * e = &p->pool[pool];
+void sf_pools_row( sf_pools_t * p, uint32_t pool, sf_pool_row_t * row ) {
+  sf_pool_entry_t * e       = &p->pool[pool];
   sf_pool_slot_t const * at = &p->at[pool];
   row->t_origin             = e->t_origin;
   row->stale                = e->stale;
   row->update               = at->update;
   memcpy( row->state, at->state, at->update.state_bytes );
+  if( SF_LIKELY( e->named ) ) return;
+  e->named = 1;
   memcpy( row->pool, e->pubkey, 32 );
   memcpy( row->mint_a, e->names.mint[0], 32 );
   memcpy( row->mint_b, e->names.mint[1], 32 );

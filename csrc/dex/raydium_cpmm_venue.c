@@ -108,7 +108,7 @@ static void curve( void const * state, int a_to_b, uint64_t now, sf_curve_t * ou
   state_t const * s = state;
   (void)now;
   out->limit = INFINITY;
-  if( SF_LIKELY( s->small ) ) { /* neither creator's nor transfer fees, and reserves that are doubles without more ado */
+  if( SF_LIKELY( s->small ) ) { /* no creator's and transfer fees; reserves that are doubles without more ado */
     double x = (double)(int64_t)s->reserve[!a_to_b], y = (double)(int64_t)s->reserve[!!a_to_b];
     double in  = 1. - 1e-6 * s->rates.trade;
     out->rate  = in * y / x;

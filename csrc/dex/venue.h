@@ -53,9 +53,9 @@ typedef struct sf_pool_names {
   uint8_t mint[2][32];    /* token a and b; mint[0] all zero: the pool's token account says it (pump.fun) */
   uint8_t program[2][32]; /* token programs; all zero: the mint's owner is it */
   uint8_t vault[2][32];   /* watched if SF_PART_VAULT_* is in `needs` */
-  uint8_t shared[2][32]; /* accounts that price it and others; all zero = none */
-  uint32_t needs;        /* SF_PART_BITs without which there is no price */
-  uint32_t moves;        /* SF_PART_BITs that a swap changes together (see dex/parts.h); only POOL, VAULT_A, VAULT_B */
+  uint8_t shared[2][32];  /* accounts that price it and others; all zero = none */
+  uint32_t needs;         /* SF_PART_BITs without which there is no price */
+  uint32_t moves;         /* SF_PART_BITs that a swap changes together (see dex/parts.h); only POOL, VAULT_A, VAULT_B */
 } sf_pool_names_t;
 
 /* One direction near the present price, in doubles, for searching: out = rate*v / (1 + depth*v) for an input v

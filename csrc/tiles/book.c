@@ -47,7 +47,6 @@ typedef struct book {
   uint64_t chain_s;        /* unix seconds by the Clock account; 0 = it has not come */
   uint64_t wall_ns;        /* wall clock when the newest message of raw came in, by its t_origin */
   uint64_t wall_offset_ns; /* wall clock minus engine clock, as it was when the run began */
-  uint64_t counted[SF_POOLS_COUNTS];
   uint32_t out;
   int counter[SF_POOLS_COUNTS];
   int gauge[G_CNT];
@@ -133,6 +132,15 @@ static int on_account( book_t * b, sf_message_t const * m ) {
   return 0;
 }
 
+/* Takes over what the store counted. */
+static void count( sf_tile_t * t, book_t * b ) {
+  for( uint32_t i = 0; i < SF_POOLS_COUNTS; i++ ) {
+    sf_tile_count( t, b->counter[i], b->store.count[i] );
+    b->store.count[i] = 0;
+  }
+  b->store.counted = 0;
+}
+
 static void book_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   (void)in;
   book_t * b               = sf_tile_state( t );
@@ -144,12 +152,8 @@ static void book_msg( sf_tile_t * t, uint32_t in, sf_message_t const * m ) {
   else if( m->length != sizeof( slot ) ) good = 0;
   else if( m->kind == SF_MSG_SLOT ) sf_pools_slot( &b->store, slot.slot );
   else if( m->kind == SF_MSG_RESET ) sf_pools_reset( &b->store, m->t_origin );
-  b->store.count[SF_POOLS_MALFORMED] += !good;
-  for( uint32_t i = 0; i < SF_POOLS_COUNTS; i++ ) {
-    if( b->store.count[i] == b->counted[i] ) continue;
-    sf_tile_count( t, b->counter[i], b->store.count[i] - b->counted[i] );
-    b->counted[i] = b->store.count[i];
-  }
+  if( !good ) sf_pools_count( &b->store, SF_POOLS_MALFORMED );
+  if( b->store.counted ) count( t, b );
   drain( t, b );
 }
 
