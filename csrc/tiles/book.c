@@ -21,7 +21,7 @@
 #define CLOCK_BYTES  40  /* of the Clock sysvar's account */
 #define CLOCK_UNIX_S 32  /* offset in it */
 #define DRAIN_MAX    64  /* messages published per message of raw; the burst must be as large */
-#define USUAL        512 /* bytes of an update and its state that are usually there */
+#define USUAL        704 /* bytes of an update and its state: as many as most have */
 
 enum { G_POOLS, G_STALE, G_TOKENS, G_CNT };
 
@@ -71,8 +71,6 @@ static void pool_fetch( void * owner, uint32_t p ) {
   book_t * b = owner;
   fetch( &b->store.at[p], USUAL );
   fetch( sf_table_row( b->pools, p ), (uint32_t)offsetof( sf_pool_row_t, update ) + USUAL );
-  fetch( sf_table_row( b->pools, p ) + offsetof( sf_pool_row_t, pool ),
-         sizeof( sf_pool_row_t ) - (uint32_t)offsetof( sf_pool_row_t, pool ) );
   sf_tile_prefetch( b->tile, b->out, sizeof( sf_message_t ) + USUAL );
 }
 
