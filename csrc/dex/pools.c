@@ -23,8 +23,10 @@ static uint8_t const * data_of( sf_raw_account_t const * raw ) { return (uint8_t
 
 static void queue_put( sf_pools_t * p, uint32_t i ) {
   if( p->pool[i].queued ) return;
-  p->pool[i].queued                  = 1;
-  p->queue[p->queue_tail++ % p->max] = i;
+  p->pool[i].queued         = 1;
+  p->queue[p->queue_tail++] = i;
+  p->queue_cnt++;
+  if( p->queue_tail == p->max ) p->queue_tail = 0;
 }
 
 static void pool_stale( sf_pools_t * p, uint32_t i ) {
@@ -45,7 +47,7 @@ static void const * shared_of( sf_pools_t const * p, sf_pool_entry_t const * poo
 static int pool_ready( sf_pools_t const * p, sf_pool_entry_t const * pool ) {
   uint32_t have = pool->parts.known;
   for( int i = 0; i < 2; i++ )
-    if( shared_of( p, pool, i ) ) have |= SF_PART_BIT( SF_PART_SHARED_0 + i );
+    if( pool->shared[i] != NONE && p->shared.entry[pool->shared[i]].known ) have |= SF_PART_BIT( SF_PART_SHARED_0 + i );
   return !( pool->names.needs & ~have ) && !pool->parked && !pool->own_bad && !pool->forgotten;
 }
 
@@ -58,8 +60,7 @@ static int pool_whole( sf_pool_entry_t const * pool ) {
 /* Why the pool may not be traded although its price is known: a count, or -1. */
 static int disabled_reason( sf_pools_t * p, sf_pool_entry_t const * pool, sf_pool_update_t const * u ) {
   if( u->flags & SF_POOL_DISABLED ) return SF_POOLS_STATUS;
-  if( ( p->mints.entry[u->token_a].about.flags | p->mints.entry[u->token_b].about.flags ) & SF_MINT_UNKNOWN )
-    return SF_POOLS_EXTENSION;
+  if( pool->extended ) return SF_POOLS_EXTENSION;
   if( pool->frozen ) return SF_POOLS_FROZEN;
   if( u->open_time <= p->unix_s ) return -1;
   if( u->open_time < p->next_open ) p->next_open = u->open_time;
@@ -156,9 +157,10 @@ static void on_part( sf_pools_t * p, uint32_t i, uint32_t part, sf_raw_account_t
   } else {
     uint32_t side = part - SF_PART_VAULT_A, bit = 1u << side;
     uint8_t const * program = pool->names.program[side];
-    good = ( is_nobody( program ) || !memcmp( raw->owner, program, 32 ) ) && !part_decode( p, pool, part, raw );
+    int same                = !memcmp( raw->owner, program, 32 );
+    good                    = ( same || is_nobody( program ) ) && !part_decode( p, pool, part, raw );
     if( good ) {
-      program_is( pool, side, raw->owner );
+      if( !same ) program_is( pool, side, raw->owner );
       pool->frozen = (uint8_t)( ( pool->frozen & ~bit ) | ( sf_token_account_frozen( data_of( raw ) ) ? bit : 0 ) );
     }
   }
@@ -214,6 +216,8 @@ static void mint_apply( sf_pools_t * p, uint32_t i, uint32_t side ) {
   sf_pool_update_t * u      = &p->at[i].update;
   sf_mint_entry_t const * e = &p->mints.entry[side ? u->token_b : u->token_a];
   uint32_t part             = SF_PART_MINT_A + side;
+  pool->extended &= ( uint8_t ) ~( 1u << side );
+  if( e->about.flags & SF_MINT_UNKNOWN ) pool->extended |= (uint8_t)( 1u << side );
   if( !e->known ) {
     pool->parts.known &= ~SF_PART_BIT( part );
     pool_stale( p, i );
@@ -224,12 +228,6 @@ static void mint_apply( sf_pools_t * p, uint32_t i, uint32_t side ) {
       pool->venue->decode( pool->work, part, e->program, e->brief, e->brief_len, p->slot, p->epoch ) )
     part_bad( p, i, part );
   else pool->parts.known |= SF_PART_BIT( part );
-}
-
-/* Both, as far as they are known. */
-static void mints_apply( sf_pools_t * p, uint32_t i ) {
-  for( uint32_t side = 0; side < 2; side++ )
-    if( p->mints.entry[side ? p->at[i].update.token_b : p->at[i].update.token_a].known ) mint_apply( p, i, side );
 }
 
 static int mint_of( sf_pools_t const * p, uint32_t i, uint32_t side, uint32_t mint ) {
@@ -371,7 +369,7 @@ static void pool_meet( sf_pools_t * p, sf_venue_t const * venue, sf_raw_account_
   p->cnt++;
   p->stale_cnt++;
   if( !pool->parked ) {
-    mints_apply( p, i );
+    for( uint32_t side = 0; side < 2; side++ ) mint_apply( p, i, side );
     if( p->on_pool ) p->on_pool( p->owner, i );
   }
   on_part( p, i, SF_PART_POOL, raw, t_origin, 1 );
@@ -397,7 +395,7 @@ static void vault_meet( sf_pools_t * p, uint32_t i, sf_token_account_t const * a
   p->at[i].update.token_a = (uint32_t)mint;
   pool->parked            = 0;
   pool->named             = 0;
-  mints_apply( p, i );
+  for( uint32_t side = 0; side < 2; side++ ) mint_apply( p, i, side );
   if( p->on_pool ) p->on_pool( p->owner, i );
   on_part( p, i, SF_PART_VAULT_A, raw, t_origin, 0 );
 }

@@ -71,6 +71,7 @@ typedef struct sf_pool_entry {
   uint8_t forgotten;  /* its account is no more */
   uint8_t complete;   /* its venue knows that there are no accounts of it but those that came */
   uint8_t frozen;     /* bit per frozen vault */
+  uint8_t extended;   /* bit per mint with an extension that is not priced */
   uint8_t simulated;
   uint8_t stale;
   uint8_t priced; /* it was, once */
@@ -101,7 +102,7 @@ typedef struct sf_pools {
   uint64_t work_used, work_bytes;
   uint32_t cnt, max, own_cnt, own_max, waiting_cnt, stale_cnt, resets;
   uint32_t incomplete; /* 1 = some pool is not complete */
-  uint64_t queue_head, queue_tail;
+  uint32_t queue_head, queue_tail, queue_cnt;
   uint64_t unix_s;
   uint64_t next_open; /* unix seconds; UINT64_MAX = no pool waits for its opening */
   uint64_t slot;      /* newest seen */

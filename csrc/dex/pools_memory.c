@@ -7,9 +7,11 @@
 #include "dex/pools.h"
 
 int sf_pools_changed( sf_pools_t * p, uint32_t * pool ) {
-  if( p->queue_head == p->queue_tail ) return 0;
-  *pool                 = p->queue[p->queue_head++ % p->max];
+  if( !p->queue_cnt ) return 0;
+  *pool                 = p->queue[p->queue_head++];
   p->pool[*pool].queued = 0;
+  p->queue_cnt--;
+  if( p->queue_head == p->max ) p->queue_head = 0;
   return 1;
 }
 

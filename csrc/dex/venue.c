@@ -41,13 +41,14 @@ void sf_pool_update_fill( sf_venue_t const * venue, void const * state, uint32_t
   update->state_bytes = (uint16_t)state_bytes;
   venue->reserves( state, update->reserve );
   memset( update->array, 0, sizeof( update->array ) );
+  memset( update->array_cnt, 0, sizeof( update->array_cnt ) );
   for( int i = 0; i < 2; i++ ) {
     sf_curve_t curve;
     venue->curve( state, !i, unix_s, &curve );
-    update->rate[i]      = curve.rate;
-    update->depth[i]     = curve.depth;
-    update->limit[i]     = curve.limit;
-    update->array_cnt[i] = venue->arrays ? (uint8_t)venue->arrays( state, !i, update->array[i] ) : 0;
+    update->rate[i]  = curve.rate;
+    update->depth[i] = curve.depth;
+    update->limit[i] = curve.limit;
+    if( venue->arrays ) update->array_cnt[i] = (uint8_t)venue->arrays( state, !i, update->array[i] );
   }
 }
 
