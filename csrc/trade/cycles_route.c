@@ -15,13 +15,11 @@ static uint64_t forward( sf_cycles_t const * c, uint32_t const * edge, uint32_t 
   out->hop_cnt      = n;
   out->expected_out = 0;
   for( uint32_t h = 0; h < n; h++ ) {
-    uint32_t e = edge[h];
-    sf_quote_t q;
+    uint32_t e        = edge[h];
     out->edge[h]      = e;
     out->amount_in[h] = v;
-    sf_pool_quote_in( sf_cycles_pool( c, e ), !( e & 1 ), v, &q );
-    if( q.status != SF_QUOTE_OK ) return 0;
-    v               = q.amount_out;
+    v                 = sf_pool_out( sf_cycles_pool( c, e ), !( e & 1 ), v );
+    if( !v ) return 0;
     out->min_out[h] = 0;
     if( h + 1 == n ) break;
     v               = sf_bps_of( v, SF_BPS - c->slippage_bps );
