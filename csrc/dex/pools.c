@@ -87,6 +87,7 @@ static void pool_settle( sf_pools_t * p, uint32_t i ) {
   p->stale_cnt -= pool->stale;
   pool->stale  = 0;
   pool->priced = 1;
+  pool->begun  = 0;
   queue_put( p, i );
 }
 
@@ -460,11 +461,14 @@ static void slot_seen( sf_pools_t * p, uint64_t slot, uint64_t t_origin ) {
     if( sf_mint_entry_fee( &p->mints.entry[i] ) ) mint_users( p, i, 0, t_origin );
 }
 
-/* An account of a pool came: the others that a swap changes are next.  Their entries stand beside this one. */
+/* An account of a pool came.  The others that a swap changes are next; their entries stand beside this one. */
 static void pool_come( sf_pools_t * p, uint32_t i, sf_account_entry_t const * entry ) {
-  sf_pool_names_t const * names = &p->pool[i].names;
+  sf_pool_entry_t * pool = &p->pool[i];
+  if( pool->begun ) return;
+  pool->begun = 1;
   for( uint32_t side = 0; side < 2; side++ )
-    if( names->moves & SF_PART_BIT( SF_PART_VAULT_A + side ) ) sf_account_map_prefetch( &p->map, names->vault[side] );
+    if( pool->names.moves & SF_PART_BIT( SF_PART_VAULT_A + side ) )
+      sf_account_map_prefetch( &p->map, pool->names.vault[side] );
   __builtin_prefetch( entry - 2 );
   __builtin_prefetch( entry + 2 );
   if( p->on_touch ) p->on_touch( p->owner, i );

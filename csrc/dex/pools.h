@@ -76,6 +76,7 @@ typedef struct sf_pool_entry {
   uint8_t stale;
   uint8_t priced; /* it was, once */
   uint8_t queued;
+  uint8_t begun;    /* accounts of its next change have come */
   uint8_t named;    /* its row says what it is made of */
   uint8_t waiting;  /* for the end of a slot, in the list */
   uint8_t disabled; /* what was counted, plus 1 */
@@ -113,7 +114,7 @@ typedef struct sf_pools {
   /* told at once, if not NULL: a pool was met or became stale; a mint was met or read */
   void ( *on_pool )( void * owner, uint32_t pool );
   void ( *on_mint )( void * owner, uint32_t mint );
-  void ( *on_touch )( void * owner, uint32_t pool ); /* an account of a pool came: it may change soon */
+  void ( *on_touch )( void * owner, uint32_t pool ); /* the first account of a change came: it will be soon */
   void * owner;
 } sf_pools_t;
 
