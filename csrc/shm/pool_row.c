@@ -9,8 +9,8 @@
 #define HEAD_OFF     8 /* behind the lock */
 #define CURVES_OFF   ( (uint32_t)offsetof( sf_pool_row_t, update.rate ) )
 
-SF_INLINE int read( sf_table_t const * pools, uint32_t pool, uint32_t head_end, sf_pool_row_wanted_t * wanted,
-                    sf_pool_row_t * out ) {
+SF_INLINE int row_read( sf_table_t const * pools, uint32_t pool, uint32_t head_end, sf_pool_row_wanted_t * wanted,
+                        sf_pool_row_t * out ) {
   if( SF_UNLIKELY( pool >= pools->row_cnt ) ) return SF_ERR_ARG;
   uint8_t const * row   = sf_table_row( pools, pool );
   uint64_t const * lock = (uint64_t const *)row;
@@ -32,12 +32,12 @@ SF_INLINE int read( sf_table_t const * pools, uint32_t pool, uint32_t head_end, 
 }
 
 int sf_pool_row_read( sf_table_t const * pools, uint32_t pool, sf_pool_row_wanted_t * wanted, sf_pool_row_t * out ) {
-  return read( pools, pool, CURVES_OFF, wanted, out );
+  return row_read( pools, pool, CURVES_OFF, wanted, out );
 }
 
 static uint32_t whole( sf_pool_update_t const * update ) { return update->state_bytes; }
 
 int sf_pool_row_read_all( sf_table_t const * pools, uint32_t pool, sf_pool_row_t * out ) {
-  int err = read( pools, pool, STATE_OFF, whole, out );
+  int err = row_read( pools, pool, STATE_OFF, whole, out );
   return err ? err : sf_table_read_part( pools, pool, out, CONSTANT_OFF, sizeof( *out ) - CONSTANT_OFF );
 }
