@@ -381,6 +381,8 @@ def test_a_short_run_is_held_against_the_baseline_loosely() -> None:
     case = stages(random.Random(2), delay=30.0).case("tick")
     assert [line.split(":")[0] for line in compare.rotten(case, expected)] == ["tick arb"]
     assert compare.rotten(case, {"arb": 0.01}) != [] and compare.rotten(case, {"book": 0.0}) == []
+    case.find("arb").floor = Floor("4 KiB write", 1.0)
+    assert compare.rotten(case, expected) == []
 
 
 def test_a_case_that_fails_is_said_and_the_others_stand(monkeypatch: pytest.MonkeyPatch) -> None:
