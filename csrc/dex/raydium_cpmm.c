@@ -275,24 +275,21 @@ INLINE void fill_small( sf_raydium_cpmm_state_t const * s, int side, uint64_t in
   q->protocol_fee = shares;
 }
 
-/* What comes out, 0 if it has to be asked the long way. */
-INLINE uint64_t out_small( sf_raydium_cpmm_state_t const * s, int side, uint64_t amount_in, uint64_t now,
-                           uint64_t * fee ) {
-  if( __builtin_expect( amount_in - 1 >= s->small, 0 ) || closed( s, now ) ) return 0;
-  *fee = sf_rate_up( &s->trade, amount_in );
-  return sf_product_out_small( s->reserve[side], s->reserve[!side], amount_in - *fee );
-}
-
 void sf_raydium_cpmm_quote_in( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now,
                                sf_quote_t * q ) {
-  uint64_t fee = 0, out = out_small( s, !a_to_b, amount_in, now, &fee );
+  int side = !a_to_b;
+  if( __builtin_expect( amount_in - 1 >= s->small, 0 ) || closed( s, now ) )
+    return quote_in_long( s, a_to_b, amount_in, now, q );
+  uint64_t fee = sf_rate_up( &s->trade, amount_in );
+  uint64_t out = sf_product_out_small( s->reserve[side], s->reserve[!side], amount_in - fee );
   if( __builtin_expect( !out, 0 ) ) return quote_in_long( s, a_to_b, amount_in, now, q );
-  fill_small( s, !a_to_b, amount_in, out, fee, q );
+  fill_small( s, side, amount_in, out, fee, q );
 }
 
 uint64_t sf_raydium_cpmm_out_small( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_in, uint64_t now ) {
-  uint64_t fee;
-  return out_small( s, !a_to_b, amount_in, now, &fee );
+  if( __builtin_expect( amount_in - 1 >= s->small, 0 ) || closed( s, now ) ) return 0;
+  uint64_t left = amount_in - sf_rate_up( &s->trade, amount_in );
+  return sf_product_out_small( s->reserve[!a_to_b], s->reserve[!!a_to_b], left );
 }
 
 void sf_raydium_cpmm_quote_out( sf_raydium_cpmm_state_t const * s, int a_to_b, uint64_t amount_out, uint64_t now,
