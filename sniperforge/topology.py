@@ -198,28 +198,28 @@ def check(config: Config) -> None:
         raise ConfigError(error.sentence) from None
 
 
-def group_cores(config: Config) -> dict[str, int | None]:
+def group_cores(config: Config, tiles: Mapping[str, TileConfig]) -> dict[str, int | None]:
     """The core of each group that has tiles on this machine, None for any: "hot" ones are given out from the last core
     downwards, and one core is left to the rest."""
-    tiles = graph(config).tiles.values()
-    groups = {tile.group for tile in tiles if tile.kind not in EXTERNAL_KINDS}
+    groups = {tile.group for tile in tiles.values() if tile.kind not in EXTERNAL_KINDS}
     cores = sorted(os.sched_getaffinity(0), reverse=True)
     hot_cores = iter(cores[: max(len(cores) - 1, 1)])
     found: dict[str, int | None] = {}
     for name, group in config.topology.groups.items():
-        if name in groups:
-            found[name] = (
-                next(hot_cores, None) if group.core == "hot" else None if group.core == "any" else int(group.core)
-            )
+        if name not in groups:
+            continue
+        if group.core == "hot":
+            found[name] = next(hot_cores, None)
+        else:
+            found[name] = None if group.core == "any" else int(group.core)
     return found
 
 
 def spinning_cores(config: Config) -> tuple[int, ...]:
     """The cores that groups of their own spin on."""
     groups = config.topology.groups
-    return tuple(
-        sorted(core for name, core in group_cores(config).items() if core is not None and groups[name].wait == "spin")
-    )
+    cores = group_cores(config, graph(config).tiles)
+    return tuple(sorted(core for name, core in cores.items() if core is not None and groups[name].wait == "spin"))
 
 
 def build(config: Config, params: Params) -> tuple[Topology, list[str]]:
@@ -241,7 +241,7 @@ def build(config: Config, params: Params) -> tuple[Topology, list[str]]:
         lock_memory=section.lock_memory,
         stay_awake=section.stay_awake,
     )
-    cores = group_cores(config)
+    cores = group_cores(config, found.tiles)
     for name, group in section.groups.items():
         if name not in cores:
             continue

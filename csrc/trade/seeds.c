@@ -33,12 +33,10 @@ static int same_way( sf_intent_t const * a, sf_intent_t const * b ) {
 static int passes( sf_seeds_t const * seeds, sf_pool_update_t const * const * update, sf_intent_t * rung ) {
   for( uint32_t h = 0; h < rung->hop_cnt; h++ ) {
     sf_hop_t const * hop = &rung->hop[h];
-    sf_quote_t q;
-    sf_pool_quote_in( update[h], hop->a_to_b, hop->amount_in, &q );
-    if( q.status != SF_QUOTE_OK ) return 0;
-    rung->expected_out = q.amount_out;
-    uint64_t sure = h + 1u < rung->hop_cnt ? sf_bps_of( q.amount_out, SF_BPS - seeds->slippage_bps ) : q.amount_out;
-    if( sure < hop->min_out ) return 0;
+    uint64_t out         = sf_pool_out( update[h], hop->a_to_b, hop->amount_in );
+    uint64_t sure        = h + 1u < rung->hop_cnt ? sf_bps_of( out, SF_BPS - seeds->slippage_bps ) : out;
+    if( !out || sure < hop->min_out ) return 0;
+    rung->expected_out = out;
   }
   return 1;
 }

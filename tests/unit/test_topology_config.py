@@ -147,7 +147,8 @@ def test_the_cores_that_groups_spin_on(data: dict[str, Any], monkeypatch: pytest
     groups["journal"] = {"wait": "park", "core": 2}
     config = load()
     assert spinning_cores(config) == (1, 3)
-    assert group_cores(config)["journal"] == 2 and group_cores(config)["strategies"] is None
+    cores = group_cores(config, graph(config).tiles)
+    assert cores["journal"] == 2 and cores["strategies"] is None
 
 
 def test_a_host_that_refuses_to_stay_awake_is_told_of_once(
