@@ -118,6 +118,8 @@ class RpcClient:
                 if fresh:
                     self._connection.connect()
                     self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    if self._cancelled:  # before there was a connection that `cancel` could end
+                        raise ConnectionAbortedError("cancelled")
                 self._connection.request("POST", self._path, payload, headers)
                 response = self._connection.getresponse()
                 data = response.read(most_bytes + 1)
@@ -149,7 +151,7 @@ class RpcClient:
         return answer.result
 
     def cancel(self) -> None:
-        """Makes a call that waits for the node fail now, and every later one at its first error."""
+        """Makes a call that waits for the node fail now, and every later one that connects, or at its first error."""
         self._cancelled = True
         waiting = self._connection.sock
         if waiting is not None:
