@@ -146,7 +146,8 @@ static void gap( uint64_t cnt ) {
     uint64_t start = sf_clock_ns();
     sf_cycles_update( &cycles, &f.u, 0 );
     sf_cycles_search( &cycles, p, &list );
-    found += list.cnt && sf_cycles_route( &cycles, &list.cycle[0], &route );
+    sf_cycle_t const * best = sf_cycle_next( &list, 0. );
+    found += best && sf_cycles_route( &cycles, best, &route );
     ns[i] = sf_clock_ns() - start;
     changed( p, 1, &f );
     sf_cycles_update( &cycles, &f.u, 0 );

@@ -181,12 +181,11 @@ static int plan_earns( arb_t const * a, plan_t * p ) {
 }
 
 /* The best plan for one of these cycles, in one of two places; NULL if there is none. */
-static plan_t const * plan_choose( arb_t * a, sf_cycle_list_t const * list, plan_t place[2] ) {
+static plan_t const * plan_choose( arb_t * a, sf_cycle_list_t * list, plan_t place[2] ) {
   plan_t *best = 0, *next = place;
-  for( uint32_t c = 0; c < list->cnt; c++ ) {
-    /* costs and rounding only lower the profit of a cycle that no limit caps */
-    sf_cycle_t const * cycle = &list->cycle[c];
-    if( best && !cycle->capped && cycle->profit - SF_SIGNATURE_LAMPORTS <= (double)best->profit ) continue;
+  sf_cycle_t const * cycle;
+  /* costs and rounding only lower the profit of a cycle that no limit caps */
+  while( ( cycle = sf_cycle_next( list, best ? (double)best->profit + SF_SIGNATURE_LAMPORTS : 0. ) ) ) {
     if( !sf_cycles_route( &a->cycles, cycle, &next->route ) || !plan_cost( a, next ) || !plan_earns( a, next ) ||
         ( best && next->profit <= best->profit ) )
       continue;
@@ -248,7 +247,7 @@ static void intent_publish( sf_tile_t * t, arb_t * a, sf_message_t const * m, pl
   i->cu_limit                = p->cu_limit;
   i->_pad1                   = 0;
   for( uint32_t h = 0; h < route->hop_cnt; h++ ) hop_fill( a, route, h, &i->hop[h] );
-  for( uint32_t h = route->hop_cnt; h < SF_HOP_MAX; h++ ) i->hop[h] = ( sf_hop_t ){ 0 };
+  memset( &i->hop[route->hop_cnt], 0, ( SF_HOP_MAX - route->hop_cnt ) * sizeof( sf_hop_t ) );
   i->hop[route->hop_cnt - 1].min_out = i->min_out;
   *u = ( under_way_t ){ .intent = i->intent, .slot = a->slot, .route = p->key, .hop_cnt = route->hop_cnt };
   if( a->seeds.loss_bps ) ladder_ask( t, a, route, u->route, i );
@@ -289,7 +288,7 @@ static void on_market( sf_tile_t * t, arb_t * a, sf_message_t const * m ) {
   if( __builtin_expect( !list.cnt, 1 ) ) return;
   plan_t place[2];
   plan_t const * best = plan_choose( a, &list, place );
-  sf_tile_count( t, a->counter[C_CANDIDATES], list.cnt );
+  sf_tile_count( t, a->counter[C_CANDIDATES], list.given );
   if( best ) intent_publish( t, a, m, best );
   else sf_tile_count( t, a->counter[C_BELOW_COST], 1 );
 }

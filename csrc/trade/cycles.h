@@ -9,18 +9,18 @@
      update of X-Y      best(base,X) * r * best(Y,base) > 1 ?
 
    The first runs over X's list with AVX-512, AVX2 or plainly (all give the same); only where the best passes are the
-   single pools behind it looked at.  So an update costs as many steps as the token has pools, and memory is per
-   pool.  At most SF_CYCLE_WORK cycles are weighed for one edge; searches in which there were more are counted.
+   single pools behind it looked at.  So an update costs as many steps as the token has pools, and memory is per pool.
 
    Of the pools between a token and the base token a cycle of three hops goes through those alone that no other one beats in
-   rate, depth and limit at once.  Where a dozen pools stand side by side that leaves three or four; the best cycle is
-   among them.
-
-   Once SF_CYCLE_BEST cycles are known, those that cannot earn more are left out before they are weighed.
+   rate, depth and limit at once.  Where a dozen pools stand side by side that leaves three or four, and their curves stand
+   side by side, too; the best cycle is among them.
 
    Weighing: near the present price a hop is out = r*v / (1 + d*v) for v up to a limit (sf_curve_t).  Three of them
    give R*v / (1 + D*v), D = d1 + r1*d2 + r1*r2*d3; profit is best at v = (sqrt(R)-1) / D and is (sqrt(R)-1)^2 / D
-   there.  If a hop's limit is below that, the input is capped there: what is beyond is for the exact quotes.
+   there.  If a hop's limit is below that, the input is capped there: what is beyond is for the exact quotes.  So the
+   profits without limits, four at a time and without a branch, are bounds; limits are looked at where the bound is the
+   greatest.  Where there are very many, what cannot earn more than the best so far is left out before.  At most
+   SF_CYCLE_WORK cycles are bounded for one edge; searches in which there were more are counted.
 
    Doubles only choose.  sf_cycles_route looks for the best input on the venues' exact integers, also across ticks and
    bins.  Deterministic: same calls, same results. */
@@ -33,10 +33,12 @@
 #include "base/warm.h"
 #include "dex/venue.h"
 
-#define SF_CYCLE_HOPS 3
-#define SF_CYCLE_BEST 4    /* cycles a search keeps for the exact quote */
-#define SF_CYCLE_WORK 2048 /* cycles weighed for one edge at most */
-#define SF_CYCLE_NONE 0xffffffffu
+#define SF_CYCLE_HOPS    3
+#define SF_CYCLE_BEST    4    /* cycles of a search that are worth an exact quote */
+#define SF_CYCLE_GROUPS  16   /* groups of four cycles that are bounded together, the best so far among them */
+#define SF_CYCLE_WORK    2048 /* cycles bounded for one edge at most */
+#define SF_CYCLE_CHANGED 16
+#define SF_CYCLE_NONE    0xffffffffu
 
 typedef struct sf_cycle {
   uint32_t edge[SF_CYCLE_HOPS]; /* from the base token on */
@@ -46,10 +48,33 @@ typedef struct sf_cycle {
   double profit;   /* at input, without costs */
 } sf_cycle_t;
 
-/* The best cycles of a search, best first. */
+/* Two hops, and four that may come behind (way to the base token) or before (from it).  Together with a third of this rate
+   and depth they give R*v / (1 + D*v), R = both*rate, D = depth + by_depth*(its depth) + by_rate*(its rate). */
+typedef struct sf_cycle_group {
+  double both;
+  double depth;
+  double by_depth;
+  double by_rate;
+  double const * curve; /* of the four: rates, depths */
+  uint32_t edge[2];
+  uint32_t first; /* of the four in the front's list */
+  uint32_t way;
+} sf_cycle_group_t;
+
+/* What a search found: sf_cycle_next gives the best of it.  Private but for given. */
 typedef struct sf_cycle_list {
-  uint32_t cnt;
-  sf_cycle_t cycle[SF_CYCLE_BEST];
+  struct sf_cycles const * of;
+  uint32_t cnt;     /* groups; 0 = nothing earns */
+  uint32_t bounded; /* of these: the first ones have their profits */
+  uint32_t given;   /* by sf_cycle_next */
+  uint32_t capped_cnt;
+  double least;                          /* of SF_CYCLE_BEST that are known already; 0 = fewer are */
+  double most;                           /* of profit; below 0: to be looked for */
+  uint64_t capped[SF_CYCLE_GROUPS / 16]; /* a bit for each whose profit is what the hops' limits leave of it */
+  double profit[4 * SF_CYCLE_GROUPS] __attribute__( ( aligned( 32 ) ) ); /* at most; 0 = given, or it earns nothing */
+  sf_cycle_group_t group[SF_CYCLE_GROUPS];
+  sf_cycle_t kept[SF_CYCLE_BEST];
+  sf_cycle_t cycle; /* given last */
 } sf_cycle_list_t;
 
 /* A cycle in exact amounts: what each hop's instruction says. */
@@ -62,9 +87,12 @@ typedef struct sf_route {
 } sf_route_t;
 
 /* A screen writes the i of [first,end) with r * rate[i] * best > 1 to hit and returns how many; best is that of token
-   other[i], best[0] that of the first token. */
+   other[i], best[0] that of the first token.  It may write to the seven behind these, too. */
 typedef uint32_t sf_cycle_screen_t( double const * rate, uint32_t const * other, double const * best, double r,
                                     uint32_t first, uint32_t end, uint32_t * hit );
+
+/* A bound fills in the profits of a list's groups that have none yet, and returns the greatest of these. */
+typedef double sf_cycle_bound_t( sf_cycle_list_t * list, double max_input );
 
 /* What the search has to know of a pool: a line. */
 typedef struct sf_cycle_pool {
@@ -98,6 +126,7 @@ typedef struct sf_cycles {
   uint32_t listed;       /* 1 = the lists are those of the present base */
   uint64_t cut_searches; /* of an edge, that stopped at SF_CYCLE_WORK */
   sf_cycle_screen_t * screen;
+  sf_cycle_bound_t * bound;
   sf_cycle_pool_t * pool;
   uint16_t * room; /* by pool: bytes there are at update */
   uint8_t * held;  /* 1 = taken out by the owner */
@@ -110,7 +139,9 @@ typedef struct sf_cycles {
   double * depth[2];        /* likewise; not in the base token's own list, */
   double * limit[2];        /* as this */
   uint32_t * front[2];      /* lists: of a token's pools with the base token the places of those that no other beats */
-  uint32_t changed;         /* token for which that is to be found out; SF_CYCLE_NONE = none, as far as known */
+  double * curve[2];        /* and their curves, in groups of four: rates, depths; 0 where there are fewer */
+  uint32_t changed[SF_CYCLE_CHANGED]; /* tokens for which that is to be found out, as far as known */
+  uint32_t changed_cnt;
   uint32_t * hit;
   uint32_t warm_pool; /* where sf_cycles_warm is */
   uint32_t warm_line;
@@ -139,6 +170,10 @@ void sf_cycles_hold( sf_cycles_t * c, uint32_t pool, int held );
 /* sf_cycles_search finds the best cycles through `pool`; on the first search after pools were added it makes
    the lists, and looks at the added pools too.  Hot. */
 void sf_cycles_search( sf_cycles_t * c, uint32_t pool, sf_cycle_list_t * list );
+
+/* sf_cycle_next gives the cycles of a search, the best first: SF_CYCLE_BEST at most, and only those that earn more than
+   `least`, or could if a limit did not cap them.  NULL if there is no other.  The cycle stays until the next call. */
+sf_cycle_t const * sf_cycle_next( sf_cycle_list_t * list, double least );
 
 /* sf_cycles_warm does a little of what the next search would have to: keeps a line more of what it reads near the processor
    (base/warm.h).  Changes nothing that a search finds. */
@@ -169,9 +204,12 @@ static inline sf_pool_update_t const * sf_cycles_pool( sf_cycles_t const * c, ui
   return c->pool[edge >> 1].update;
 }
 
-/* The three screens, for tests.  sf_cycles_open takes the best that the processor has. */
+/* sf_cycles_search_choose takes the best screen and bound that the processor has.  These are all there are, for tests. */
+void sf_cycles_search_choose( sf_cycles_t * c );
 sf_cycle_screen_t sf_cycles_screen_plain;
 sf_cycle_screen_t sf_cycles_screen_avx2;
 sf_cycle_screen_t sf_cycles_screen_avx512;
+sf_cycle_bound_t sf_cycles_bound_plain;
+sf_cycle_bound_t sf_cycles_bound_avx2;
 
 #endif

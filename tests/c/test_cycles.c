@@ -1,4 +1,4 @@
-/* Cycle search: the choice against brute force over all cycles and inputs, the three screens against each other, the
+/* Cycle search: the choice against brute force over all cycles and inputs, the three screens and two bounds against each other, the
    list of a search against all cycles weighed, all cycles that earn against all there are, amounts of a route, pools
    whose limits cap a cycle, holding, and pools that come later. */
 
@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/rng.h"
@@ -18,6 +19,31 @@
 
 static fixture_update_t pools[POOLS];
 static uint32_t pool_cnt;
+
+/* All that a search gives, best first. */
+typedef struct found {
+  uint32_t cnt;
+  sf_cycle_t cycle[SF_CYCLE_BEST];
+} found_t;
+
+static void search( sf_cycles_t * c, uint32_t pool, found_t * found ) {
+  sf_cycle_list_t list, again;
+  sf_cycle_t const * cycle;
+  sf_cycles_search( c, pool, &list );
+  again = list;
+  for( found->cnt = 0; ( cycle = sf_cycle_next( &list, 0. ) ); ) found->cycle[found->cnt++] = *cycle;
+
+  /* asked for what earns more than the second: the best, and perhaps what is capped */
+  double least = found->cnt > 1 ? found->cycle[1].profit : 0.;
+  uint32_t i   = 0;
+  while( ( cycle = sf_cycle_next( &again, least ) ) ) {
+    assert( cycle->capped || cycle->profit > least );
+    while( i < found->cnt && memcmp( cycle, &found->cycle[i], sizeof( *cycle ) ) )
+      assert( !( found->cycle[i++].profit > least ) );
+    assert( i++ < found->cnt );
+  }
+  for( ; i < found->cnt; i++ ) assert( !( found->cycle[i].profit > least ) );
+}
 
 static void random_pool( sf_rng_t * rng, uint32_t p, uint64_t scale ) {
   fixture_update_t * f = &pools[p];
@@ -117,9 +143,9 @@ static void test_brute( void ) {
     sf_cycles_t c;
     make( &c, &rng, 1000000000UL, slippage, max_input );
     uint32_t pool = (uint32_t)sf_rng_below( &rng, pool_cnt );
-    sf_cycle_list_t list;
-    sf_cycles_search( &c, pool, &list ); /* makes the lists, looks at all */
-    sf_cycles_search( &c, pool, &list );
+    found_t list;
+    search( &c, pool, &list ); /* makes the lists, looks at all */
+    search( &c, pool, &list );
     int64_t want = brute( pool, max_input, slippage, 0, NULL );
     int64_t got  = 0;
     for( uint32_t i = 0; i < list.cnt; i++ ) {
@@ -198,9 +224,9 @@ static void test_capped( void ) {
       }
       assert( !sf_cycles_update( &c, &pools[p].u, 0 ) );
     }
-    sf_cycle_list_t list;
+    found_t list;
     uint32_t pool = (uint32_t)sf_rng_below( &rng, pool_cnt );
-    sf_cycles_search( &c, pool, &list );
+    search( &c, pool, &list );
     for( uint32_t i = 0; i < list.cnt; i++ ) {
       sf_cycle_t const * cycle = &list.cycle[i];
       sf_route_t r;
@@ -223,9 +249,9 @@ static void test_screens( void ) {
   for( uint32_t round = 0; round < 50; round++ ) {
     sf_cycles_t c;
     make( &c, &rng, 1UL << 40, 0, 1UL << 50 );
-    sf_cycle_list_t list;
+    found_t list;
     uint32_t plain[1024], wide[1024];
-    sf_cycles_search( &c, 0, &list );
+    search( &c, 0, &list );
     for( uint32_t e = 0; e < 2 * pool_cnt; e++ )
       for( uint32_t way = 0; way < 2; way++ ) {
         uint32_t t = from( e ), first = c.token[t].first, end = c.token[t + 1].first;
@@ -235,7 +261,7 @@ static void test_screens( void ) {
           assert( sf_cycles_screen_avx2( c.rate[way], c.other, &c.token->best[way], r, first, end, wide ) == cnt );
           assert( !memcmp( plain, wide, cnt * sizeof( *plain ) ) );
         }
-        if( __builtin_cpu_supports( "avx512f" ) ) {
+        if( __builtin_cpu_supports( "avx512vl" ) ) {
           assert( sf_cycles_screen_avx512( c.rate[way], c.other, &c.token->best[way], r, first, end, wide ) == cnt );
           assert( !memcmp( plain, wide, cnt * sizeof( *plain ) ) );
         }
@@ -263,6 +289,31 @@ static int descending( void const * a, void const * b ) {
   return ( x < y ) - ( x > y );
 }
 
+/* Both bounds say the same of every cycle. */
+static void test_bounds( void ) {
+  sf_rng_t rng;
+  sf_rng_seed( &rng, 12 );
+  uint32_t cycles = 0;
+  if( !__builtin_cpu_supports( "avx2" ) ) return;
+  for( uint32_t round = 0; round < 20; round++ ) {
+    sf_cycles_t c;
+    sf_cycle_list_t plain, wide;
+    make( &c, &rng, 1UL << 40, round % 3, round % 2 ? 1UL << 34 : 1UL << 50 );
+    sf_cycles_search( &c, 0, &plain );
+    for( uint32_t p = 0; p < pool_cnt; p++ ) {
+      c.bound = sf_cycles_bound_plain;
+      sf_cycles_search( &c, p, &plain );
+      c.bound = sf_cycles_bound_avx2;
+      sf_cycles_search( &c, p, &wide );
+      assert( plain.cnt == wide.cnt && ( !plain.cnt || plain.most == wide.most ) );
+      for( uint32_t i = 0; i < 4 * plain.cnt; i++ ) assert( plain.profit[i] == wide.profit[i] );
+      cycles += 4 * plain.cnt;
+    }
+    sf_cycles_close( &c );
+  }
+  assert( cycles > 1000 );
+}
+
 /* The list against every cycle through the pool: the best of all is never left out before it is weighed. */
 static void test_best( void ) {
   static double all[1 << 16];
@@ -272,8 +323,8 @@ static void test_best( void ) {
   for( uint32_t round = 0; round < 30; round++ ) {
     sf_cycles_t c;
     make( &c, &rng, 1UL << 40, round % 3, round % 2 ? 1UL << 34 : 1UL << 50 );
-    sf_cycle_list_t list;
-    sf_cycles_search( &c, 0, &list );
+    found_t list;
+    search( &c, 0, &list );
     for( uint32_t p = 0; p < pool_cnt; p++ ) {
       uint32_t cnt = 0;
       for( uint32_t first = 0; first < 2 * pool_cnt; first++ )
@@ -291,7 +342,7 @@ static void test_best( void ) {
         }
       assert( cnt < sizeof( all ) / sizeof( *all ) );
       qsort( all, cnt, sizeof( *all ), descending );
-      sf_cycles_search( &c, p, &list );
+      search( &c, p, &list );
       /* the best is there; the others are cycles, and those in which a pool is beaten by one beside it are not told */
       double want = cnt && all[0] > 0 ? all[0] : 0, got = list.cnt ? list.cycle[0].profit : 0;
       assert( fabs( got - want ) <= 1e-6 * want + 1e-3 );
@@ -311,7 +362,7 @@ static void test_best( void ) {
 /* Two pools apart in price: what is held, stale, disabled, not open or not yet there is not used. */
 static void test_use( void ) {
   sf_cycles_t c;
-  sf_cycle_list_t list;
+  found_t list;
   fixture_update_t f[2];
   fixture_update( &f[0], 0, 0, 1, 1000000, 2000000, 2500 );
   fixture_update( &f[1], 1, 1, 0, 2000000, 1100000, 2500 );
@@ -321,45 +372,45 @@ static void test_use( void ) {
   assert( sf_cycles_open( &c, 4, 4, 4, 0, 1 ) < 0 && sf_cycles_open( &c, 4, 4, 2, 10000, 1 ) < 0 );
   assert( !sf_cycles_open( &c, 4, 4, 2, 0, 1000000 ) );
   assert( sf_cycles_update( &c, &f[0].u, 0 ) == 1 );
-  sf_cycles_search( &c, 0, &list );
+  search( &c, 0, &list );
   assert( !list.cnt ); /* base not known */
   sf_cycles_base( &c, 0 );
-  sf_cycles_search( &c, 0, &list );
+  search( &c, 0, &list );
   assert( !list.cnt );
   assert( sf_cycles_update( &c, &f[1].u, 0 ) == 1 );
-  sf_cycles_search( &c, 0, &list );
+  search( &c, 0, &list );
   assert( list.cnt == 2 || list.cnt == 1 ); /* through the pool and through the one that was added */
   assert( list.cycle[0].edge[0] == 0 && list.cycle[0].edge[1] == 2 && list.cycle[0].hop_cnt == 2 );
-  sf_cycles_search( &c, 0, &list );
+  search( &c, 0, &list );
   assert( list.cnt == 1 );
   sf_route_t r;
   assert( sf_cycles_route( &c, &list.cycle[0], &r ) && r.expected_out > r.amount_in[0] );
 
   sf_cycles_hold( &c, 1, 1 );
-  sf_cycles_search( &c, 0, &list );
+  search( &c, 0, &list );
   assert( !list.cnt );
   assert( sf_cycles_update( &c, &f[1].u, 0 ) == 0 ); /* an update does not set it free */
-  sf_cycles_search( &c, 0, &list );
+  search( &c, 0, &list );
   assert( !list.cnt );
   sf_cycles_hold( &c, 1, 0 );
-  sf_cycles_search( &c, 1, &list );
+  search( &c, 1, &list );
   assert( list.cnt == 1 && list.cycle[0].edge[0] == 0 );
 
   assert( sf_cycles_update( &c, &f[1].u, 1 ) == 0 ); /* stale */
-  sf_cycles_search( &c, 0, &list );
+  search( &c, 0, &list );
   assert( !list.cnt );
   f[1].u.flags = SF_POOL_DISABLED;
   sf_cycles_update( &c, &f[1].u, 0 );
-  sf_cycles_search( &c, 0, &list );
+  search( &c, 0, &list );
   assert( !list.cnt );
   f[1].u.flags     = 0;
   f[1].u.open_time = (uint32_t)f[1].u.unix_s + 1;
   sf_cycles_update( &c, &f[1].u, 0 );
-  sf_cycles_search( &c, 0, &list );
+  search( &c, 0, &list );
   assert( !list.cnt );
   f[1].u.open_time--;
   sf_cycles_update( &c, &f[1].u, 0 );
-  sf_cycles_search( &c, 0, &list );
+  search( &c, 0, &list );
   assert( list.cnt == 1 );
 
   fixture_update_t bad = f[0];
@@ -402,10 +453,10 @@ static void test_grows( void ) {
 
   fixture_update( &f, 1, 0, 1, 1000000, 1900000, 2500 );
   assert( sf_cycles_update( &c, &f.u, 0 ) == 1 );
-  sf_cycle_list_t list;
+  found_t list;
   for( uint32_t base = 0; base < 2; base++ ) {
     sf_cycles_base( &c, base );
-    sf_cycles_search( &c, 1, &list );
+    search( &c, 1, &list );
     assert( list.cnt && list.cycle[0].hop_cnt == 2 );
     assert( list.cycle[0].edge[0] == ( base ? 3u : 0u ) && list.cycle[0].edge[1] == ( base ? 0u : 3u ) );
   }
@@ -417,7 +468,7 @@ static void test_cut( void ) {
   enum { MIDDLE = 60, MANY = 60 };
   static fixture_update_t f;
   sf_cycles_t c;
-  sf_cycle_list_t list;
+  found_t list;
   assert( !sf_cycles_open( &c, 2 * MIDDLE * MANY, 3 + MIDDLE, 3, 0, 1UL << 40 ) );
   sf_cycles_base( &c, 0 );
   uint32_t p = 0;
@@ -432,11 +483,11 @@ static void test_cut( void ) {
   }
   fixture_update( &f, p, 0, 1, 1000000000, 1000000000, 100 );
   assert( sf_cycles_update( &c, &f.u, 0 ) == 1 );
-  sf_cycles_search( &c, p, &list );
+  search( &c, p, &list );
   assert( !list.cnt && !c.cut_searches );
   fixture_update( &f, p, 0, 1, 1000000000, 1010000000, 100 );
   assert( !sf_cycles_update( &c, &f.u, 0 ) );
-  sf_cycles_search( &c, p, &list );
+  search( &c, p, &list );
   assert( list.cnt == SF_CYCLE_BEST && c.cut_searches == 1 );
   sf_cycles_close( &c );
 }
@@ -446,6 +497,7 @@ int main( void ) {
   test_all();
   test_capped();
   test_screens();
+  test_bounds();
   test_best();
   test_use();
   test_grows();
