@@ -179,12 +179,16 @@ static inline bench_schedule_t bench_schedule( double per_second, double seconds
                                .events   = (uint64_t)( per_second * ( seconds + warm_up_seconds ) ) };
 }
 
+/* bench_schedule_at returns the intended time of the next event, of which there must be one. */
+SF_INLINE uint64_t bench_schedule_at( bench_schedule_t const * s ) {
+  return s->start + ( s->at ? s->at[s->next] : (uint64_t)( (double)s->next * s->interval ) );
+}
+
 /* bench_schedule_due returns 1 if the next event's time has come, and in *intended what that time was; 0 if it has not
    or there are none left. */
 SF_INLINE int bench_schedule_due( bench_schedule_t * s, uint64_t * intended ) {
   if( s->next >= s->events ) return 0;
-  uint64_t at  = s->start + ( s->at ? s->at[s->next] : (uint64_t)( (double)s->next * s->interval ) ),
-           now = bench_ticks();
+  uint64_t at = bench_schedule_at( s ), now = bench_ticks();
   if( (int64_t)( now - at ) < 0 ) return 0;
   s->next++;
   s->last_tsc = now;

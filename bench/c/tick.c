@@ -351,14 +351,10 @@ static void steady( bench_schedule_t s, int with_sign ) {
     moved         = gap ? p : POOLS;
     swap_sent( p, factor, &third );
     DO( sf_rig_step( rig ) );
-    uint64_t intended;
-    double offset =
-        (double)sf_clock_ns() - bench_ns( bench_ticks() ); /* now, and not between the change and its order */
-    while( !bench_schedule_due( &s, &intended ) ) {
-      DO( sf_rig_step( rig ) );
-      sf_pause();
-    }
-    uint64_t t_origin = (uint64_t)( offset + bench_ns( intended ) );
+    /* worked out now, and not between the change and its order */
+    double offset     = (double)sf_clock_ns() - bench_ns( bench_ticks() );
+    uint64_t t_origin = (uint64_t)( offset + bench_ns( bench_schedule_at( &s ) ) ), intended;
+    while( !bench_schedule_due( &s, &intended ) ) DO( sf_rig_step( rig ) );
     DO( sf_rig_inject( rig, "raw", SF_MSG_ACCOUNT, 0, t_origin, &third, fixture_length( &third ) ) );
     DO( sf_rig_step( rig ) );
     steady_take( s.next > s.warm_up ? &h : 0, with_sign );

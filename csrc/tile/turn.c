@@ -340,7 +340,8 @@ int sf_tile_turn( sf_tile_t * t, uint64_t now ) {
     else work = turn_work( t );
   }
   sf_tile_turn_count( t );
-  if( !work && t->ops->idle ) t->ops->idle( t );
+  /* one turn in two, the tiles of a group in different ones: a message that comes waits for the rest of a turn */
+  if( !work && t->ops->idle && ( t->count[SF_COUNTER_TURNS] ^ t->index ) & 1 ) t->ops->idle( t );
   return work;
 }
 

@@ -89,8 +89,9 @@ static int park( sf_tile_t * const * t, uint32_t cnt, uint64_t until_ns ) {
 }
 
 int sf_wait_once( sf_tile_t * const * t, uint32_t cnt, uint32_t wait, uint64_t idle, uint64_t until_ns ) {
+  if( wait == SF_WAIT_SPIN ) return 0; /* a turn is pause enough: one more is what the next message waits for */
   if( wait == SF_WAIT_YIELD ) sched_yield();
-  else if( wait == SF_WAIT_SPIN || idle < SF_WAIT_SPINS ) sf_pause();
+  else if( idle < SF_WAIT_SPINS ) sf_pause();
   else return park( t, cnt, until_ns );
   return 0;
 }
