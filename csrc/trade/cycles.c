@@ -142,14 +142,16 @@ static void place_set( sf_cycles_t * c, sf_cycle_pool_t const * p ) {
   }
 }
 
-/* From the base token to itself there is no hop: one that gives what it takes stands for it. */
+/* From the base token to itself there is no hop: one that gives what it takes stands for it, alone in its group. */
 static void base_set( sf_cycles_t * c ) {
   sf_cycle_token_t * base = &c->token[c->base];
   base->best[FROM] = base->best[TO] = 1.;
   for( uint32_t way = 0; way < 2 && base->first < base[1].first; way++ ) {
-    base->front_cnt[way]           = 1;
-    c->front[way][base->first]     = SF_CYCLE_NONE;
-    c->curve[way][2 * base->first] = 1.;
+    double * curve = c->curve[way] + 2 * base->first;
+    memset( curve, 0, 2 * 4 * sizeof( *curve ) ); /* another token's may have stood there before */
+    curve[0]                   = 1.;
+    base->front_cnt[way]       = 1;
+    c->front[way][base->first] = SF_CYCLE_NONE;
   }
 }
 

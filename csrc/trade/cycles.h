@@ -33,12 +33,13 @@
 #include "base/warm.h"
 #include "dex/venue.h"
 
-#define SF_CYCLE_HOPS    3
-#define SF_CYCLE_BEST    4    /* cycles of a search that are worth an exact quote */
-#define SF_CYCLE_GROUPS  16   /* groups of four cycles that are bounded together, the best so far among them */
-#define SF_CYCLE_WORK    2048 /* cycles bounded for one edge at most */
-#define SF_CYCLE_CHANGED 16
-#define SF_CYCLE_NONE    0xffffffffu
+#define SF_CYCLE_HOPS   3
+#define SF_CYCLE_BEST   4    /* cycles of a search that are worth an exact quote */
+#define SF_CYCLE_GROUPS 16   /* groups of four cycles that are bounded together, the best so far among them */
+#define SF_CYCLE_WORK   2048 /* cycles bounded for one edge at most */
+#define SF_CYCLE_CHANGED \
+  16 /* tokens kept of those whose fronts are to be found out; the others are when they are needed */
+#define SF_CYCLE_NONE 0xffffffffu
 
 typedef struct sf_cycle {
   uint32_t edge[SF_CYCLE_HOPS]; /* from the base token on */

@@ -57,14 +57,24 @@ static void random_pool( sf_rng_t * rng, uint32_t p, uint64_t scale ) {
   fixture_update_fill( f );
 }
 
-static void make( sf_cycles_t * c, sf_rng_t * rng, uint64_t scale, uint32_t slippage, uint64_t max_input ) {
+/* With a search once `early` pools are there the lists are made twice. */
+static void make_in_two( sf_cycles_t * c, sf_rng_t * rng, uint64_t scale, uint32_t slippage, uint64_t max_input,
+                         uint32_t early ) {
   pool_cnt = 20 + (uint32_t)sf_rng_below( rng, POOLS - 20 );
   assert( !sf_cycles_open( c, POOLS, TOKENS, 3, slippage, max_input ) );
   sf_cycles_base( c, BASE );
   for( uint32_t p = 0; p < pool_cnt; p++ ) {
     random_pool( rng, p, scale );
     assert( sf_cycles_update( c, &pools[p].u, 0 ) == 1 );
+    if( p + 1 == early ) {
+      sf_cycle_list_t list;
+      sf_cycles_search( c, p, &list );
+    }
   }
+}
+
+static void make( sf_cycles_t * c, sf_rng_t * rng, uint64_t scale, uint32_t slippage, uint64_t max_input ) {
+  make_in_two( c, rng, scale, slippage, max_input, 0 );
 }
 
 static uint64_t quote( uint32_t edge, uint64_t v ) {
@@ -322,7 +332,7 @@ static void test_best( void ) {
   uint32_t full = 0;
   for( uint32_t round = 0; round < 30; round++ ) {
     sf_cycles_t c;
-    make( &c, &rng, 1UL << 40, round % 3, round % 2 ? 1UL << 34 : 1UL << 50 );
+    make_in_two( &c, &rng, 1UL << 40, round % 3, round % 2 ? 1UL << 34 : 1UL << 50, round % 4 * 5 );
     found_t list;
     search( &c, 0, &list );
     for( uint32_t p = 0; p < pool_cnt; p++ ) {
