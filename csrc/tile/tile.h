@@ -26,13 +26,12 @@
 typedef struct sf_tile sf_tile_t;
 
 typedef struct sf_tile_ops {
-  char const * kind;            /* key of the tile table */
-  uint32_t flags;               /* SF_TILE_* */
-  uint64_t state_bytes;         /* zeroed private memory, sf_tile_state( t ) */
-  int ( *init )( sf_tile_t * ); /* 0 or SF_ERR_* with a sentence; may be NULL */
-  int ( *poll )( sf_tile_t * ); /* returns how much it did; may be NULL */
-  void ( *idle )(
-      sf_tile_t * ); /* one in two turns without work: keeps near what the next will need; no publishing; may be NULL */
+  char const * kind;             /* key of the tile table */
+  uint32_t flags;                /* SF_TILE_* */
+  uint64_t state_bytes;          /* zeroed private memory, sf_tile_state( t ) */
+  int ( *init )( sf_tile_t * );  /* 0 or SF_ERR_* with a sentence; may be NULL */
+  int ( *poll )( sf_tile_t * );  /* returns how much it did; may be NULL */
+  void ( *idle )( sf_tile_t * ); /* in one of two turns without work: warms what is next; no publishing; may be NULL */
   void ( *msg )( sf_tile_t *, uint32_t in, sf_message_t const * m ); /* payload at m+1; may be NULL */
   void ( *house )( sf_tile_t *, uint64_t now_ns );                   /* about every millisecond; may be NULL */
   void ( *fini )( sf_tile_t * ); /* once, after init succeeded; no publishing; may be NULL */
