@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 
 from ipc._core import ffi, lib
 from ipc.errors import CoreError, check
@@ -30,7 +31,7 @@ from sniperforge.discovery.reader import Account, Call, Reader
 from sniperforge.journal import Reader as JournalReader
 from sniperforge.journal import history
 from sniperforge.journal.history import History
-from sniperforge.journal.records import VENUES, decode
+from sniperforge.journal.records import VENUES
 from sniperforge.recovery import REMEMBERED
 from sniperforge.reverts import MOVED, UNEXPLAINED, Revert
 from sniperforge.rpc import RpcClient, RpcError
@@ -77,9 +78,9 @@ class Explainer:
         self._reader: JournalReader | None = None
         self._history = History(journal, run)
         self._met: dict[int, None] = {}
-        self._unasked: deque[dict[str, Any]] = deque()
-        self._untold: deque[dict[str, Any]] = deque()
-        self._told: list[tuple[dict[str, Any], Evidence | None]] = []
+        self._unasked: deque[Revert] = deque()
+        self._untold: deque[Revert] = deque()
+        self._told: list[tuple[Revert, Evidence | None]] = []
 
     def close(self) -> None:
         """Closes the journal."""
@@ -95,19 +96,19 @@ class Explainer:
         self._reader = self._reader or JournalReader(self._journal, self._run)
         for batch in self._reader.batches((lib.SF_MSG_FILL, *history.KINDS)):
             self._history.note(batch, self._reader.place)
-            if (batch.payloads(lib.SF_MSG_FILL)["outcome"] == lib.SF_FILL_REVERTED).any():
-                for record in batch.records():
-                    if record.kind == lib.SF_MSG_FILL:
-                        self._meet(decode(record.kind, record.payload))
+            fills = batch.payloads(lib.SF_MSG_FILL)
+            for fill in fills[fills["outcome"] == lib.SF_FILL_REVERTED]:
+                self._meet(fill)
 
-    def _meet(self, fill: dict[str, Any]) -> None:
-        order = fill["order"]
-        if fill["outcome"] != "reverted" or order in self._met or (self._orders and order not in self._orders):
+    def _meet(self, fill: np.void) -> None:
+        order = int(fill["order"])
+        if order in self._met or (self._orders and order not in self._orders):
             return
         self._met[order] = None
         if len(self._met) > REMEMBERED:
             del self._met[next(iter(self._met))]
-        self._unasked.append(fill)
+        signature = str(Signature.from_bytes(fill["signature"].tobytes()))
+        self._unasked.append(Revert(order, int(fill["bot"]), signature, int(fill["slot"]), int(fill["error"])))
         if len(self._unasked) > _MOST:
             self._told.append((self._unasked.popleft(), None))
 
@@ -118,15 +119,15 @@ class Explainer:
             RpcUnavailable: the node does not answer; the rest is for the next time.
         """
         deadline = time.monotonic() + timeout_s
-        for fills, last in ((self._untold, True), (self._unasked, False)):
-            while fills and time.monotonic() < deadline:
-                signatures = [fill["signature"] for fill in itertools.islice(fills, _AT_ONCE)]
+        for reverts, last in ((self._untold, True), (self._unasked, False)):
+            while reverts and time.monotonic() < deadline:
+                signatures = [revert.signature for revert in itertools.islice(reverts, _AT_ONCE)]
                 for told in _evidence(rpc, signatures):
-                    fill = fills.popleft()
+                    revert = reverts.popleft()
                     if told is None and not last:
-                        self._untold.append(fill)
+                        self._untold.append(revert)
                     else:
-                        self._told.append((fill, told))
+                        self._told.append((revert, told))
 
     def explained(self, *, ended: bool = False) -> list[Revert]:
         """The reverts of which all is known, each returned once; if the run has `ended`, all that are left.
@@ -135,18 +136,18 @@ class Explainer:
             CoreError, OSError: the journal cannot be read.
         """
         if ended:
-            self._told += [(fill, None) for fill in (*self._untold, *self._unasked)]
+            self._told += [(revert, None) for revert in (*self._untold, *self._unasked)]
             self._untold.clear()
             self._unasked.clear()
         found: dict[int, Revert] = {}
-        for made in {fill["order"] >> 32 for fill, _ in self._told}:  # an earlier run's may end in this one
-            told = [(fill, what) for fill, what in self._told if fill["order"] >> 32 == made]
+        for made in {revert.order >> 32 for revert, _ in self._told}:  # an earlier run's may end in this one
+            told = [(revert, what) for revert, what in self._told if revert.order >> 32 == made]
             if made == self._run:
                 found |= _explain(self._history, told, ended=ended)
             else:
                 found |= _explain(History(self._journal, made), told, ended=True)
-        reverts = [found[fill["order"]] for fill, _ in self._told if fill["order"] in found]
-        self._told = [(fill, what) for fill, what in self._told if fill["order"] not in found]
+        reverts = [found[revert.order] for revert, _ in self._told if revert.order in found]
+        self._told = [(revert, what) for revert, what in self._told if revert.order not in found]
         return reverts
 
 
@@ -203,54 +204,46 @@ def _found(call: Call, failure: Any, shown: Any) -> Evidence | None:
     return Evidence(last_words, number, str(pool), payload)
 
 
-def _explain(
-    history: History, asked: Sequence[tuple[dict[str, Any], Evidence | None]], *, ended: bool
-) -> dict[int, Revert]:
+def _explain(history: History, asked: Sequence[tuple[Revert, Evidence | None]], *, ended: bool) -> dict[int, Revert]:
     """By order: the reverts among these orders of one run; unless it has `ended`, only those of which all was noted."""
-    intents = history.intents([fill["order"] for fill, _ in asked if ended or fill["order"] <= history.last_order])
+    intents = history.intents([revert.order for revert, _ in asked if ended or revert.order <= history.last_order])
     wanted: dict[int, tuple[int, int]] = {}
-    for fill, told in asked:
-        intent = intents.get(fill["order"])
+    for revert, told in asked:
+        intent = intents.get(revert.order)
         if intent is not None and told is not None and told.hop is not None and told.pool:
-            wanted[fill["order"]] = intent["hop"][told.hop]["pool"], intent["market_seq"]
+            wanted[revert.order] = int(intent["hop"]["pool"][told.hop]), int(intent["market_seq"])
     known = {each for each in wanted.values() if ended or each[1] <= history.last_seq}
     messages = history.messages(known)
     found: dict[int, Revert] = {}
-    for fill, told in asked:
-        order = fill["order"]
-        hops = intents[order]["hop"] if order in intents else ()
-        if (order in intents or ended) and (order not in wanted or wanted[order] in known):
+    for revert, told in asked:
+        order = revert.order
+        intent = intents.get(order)
+        if intent is None:
+            if ended:
+                found[order] = revert
+        elif order not in wanted or wanted[order] in known:
+            hops = intent["hop"][: intent["hop_cnt"]]
             quoted_on = messages.get(wanted[order], b"") if order in wanted else b""
-            told_of = told if order in intents else None
-            found[order] = _unknown(fill, hops) if told_of is None else _revert(fill, hops, told_of, quoted_on)
+            passed = replace(revert, venues=tuple(VENUES[venue] for venue in hops["venue"].tolist()))
+            found[order] = passed if told is None else _explained(passed, hops, told, quoted_on)
     return found
 
 
-def _unknown(fill: Mapping[str, Any], hops: Sequence[Mapping[str, Any]]) -> Revert:
-    """What the fill itself says."""
-    return Revert(
-        order=fill["order"],
-        bot=fill["bot"],
-        signature=fill["signature"],
-        slot=fill["slot"],
-        error=fill["error"],
-        venues=tuple(VENUES[hop["venue"]] for hop in hops),
-    )
-
-
-def _revert(fill: Mapping[str, Any], hops: Sequence[Mapping[str, Any]], told: Evidence, quoted_on: bytes) -> Revert:
-    """`quoted_on`: the last market message about the pool of the hop that failed when the order was decided."""
-    revert = replace(_unknown(fill, hops), hop=told.hop, pool=told.pool, cause=UNEXPLAINED, log=told.log)
+def _explained(revert: Revert, hops: np.void, told: Evidence, quoted_on: bytes) -> Revert:
+    """`hops`: sf_hop_t of each; `quoted_on`: the last market message about the pool of the hop that failed when the
+    order was decided."""
+    revert = replace(revert, hop=told.hop, pool=told.pool, cause=UNEXPLAINED, log=told.log)
     if told.hop is None or not told.pool:
         return revert
     hop = hops[told.hop]
+    asked = int(hop["min_out"])
     quoted, there = _pays(quoted_on, hop), _pays(told.payload, hop)
-    other = _state(quoted_on) != _state(told.payload) and quoted >= hop["min_out"]
-    named, needed = tuple(hop["array"][: hop["array_cnt"]]), _arrays(told.payload, hop)
-    moved = other and (there < hop["min_out"] or needed != named)
+    other = _state(quoted_on) != _state(told.payload) and quoted >= asked
+    named, needed = tuple(hop["array"][: hop["array_cnt"]].tolist()), _arrays(told.payload, hop)
+    moved = other and (there < asked or needed != named)
     return replace(
         revert,
-        asked=hop["min_out"],
+        asked=asked,
         quoted=quoted,
         found=there,
         named=named,
@@ -320,12 +313,12 @@ def _priced(reader: Reader, pool: Pubkey, slot: int, unix_s: int) -> bytes:
         return store.payloads().get(bytes(pool), b"")
 
 
-def _pays(payload: bytes, hop: Mapping[str, Any]) -> int:
+def _pays(payload: bytes, hop: np.void) -> int:
     """What the state behind a market message's head gives for the hop's input; 0 if the swap is refused there."""
     if not payload:
         return 0
     got: Any = ffi.new("sf_quote_t *")
-    check(lib.ipc_pool_quote(payload, len(payload), hop["a_to_b"], 1, hop["amount_in"], got))
+    check(lib.ipc_pool_quote(payload, len(payload), int(hop["a_to_b"]), 1, int(hop["amount_in"]), got))
     return int(got.amount_out) if STATUS[got.status] == "ok" else 0
 
 
@@ -333,7 +326,7 @@ def _state(payload: bytes) -> bytes:
     return payload[_HEAD.itemsize :]
 
 
-def _arrays(payload: bytes, hop: Mapping[str, Any]) -> tuple[int, ...]:
+def _arrays(payload: bytes, hop: np.void) -> tuple[int, ...]:
     """The tick or bin arrays that a swap in the hop's direction has to name."""
     if not payload:
         return ()

@@ -12,6 +12,8 @@ from sniperforge.reverts import Causes
 from sniperforge.rpc import RpcClient, RpcUnavailable
 
 _STEP_S = 0.5
+_ASKING_S = 1.0
+"""Longest that a step asks: what the chain told is kept until its end."""
 
 
 class RevertWatch:
@@ -69,6 +71,6 @@ class RevertWatch:
             with contextlib.suppress(CoreError):  # not begun yet, or a block is being written: the next time
                 self._explainer.read_on()
             with contextlib.suppress(RpcUnavailable):
-                self._explainer.ask(self._rpc)
+                self._explainer.ask(self._rpc, _ASKING_S)
             with contextlib.suppress(CoreError, OSError):
                 self._causes.add(self._explainer.explained())

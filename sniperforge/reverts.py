@@ -16,7 +16,7 @@ UNKNOWN = "unknown"
 _KEPT = 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Revert:
     """One order that reverted. Amounts are base units of what the hop that failed gives."""
 
@@ -26,8 +26,8 @@ class Revert:
     slot: int
     error: int
     """The program's own number."""
-    venues: tuple[str, ...]
-    """Of its hops."""
+    venues: tuple[str, ...] = ()
+    """Of its hops; empty: the journal does not say what was wanted."""
     hop: int | None = None
     """Which failed, from 0; None: not a swap."""
     pool: str = ""

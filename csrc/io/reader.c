@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,7 +24,7 @@ struct sf_reader {
   uint32_t block_off; /* of the current block in the window */
   uint64_t first_ns;  /* when the first and the last block read were closed */
   uint64_t last_ns;
-  uint8_t * window; /* page aligned */
+  uint8_t * window; /* a mapping of its own: nothing of it stays behind in a heap */
   char dir[256];
   char link[SF_LINK_MAX][SF_NAME_MAX];
 };
@@ -79,7 +80,11 @@ static int64_t reader_fill( sf_reader_t * r, uint64_t off, uint64_t need, uint8_
   return (int64_t)( r->window_off + r->window_len - off );
 }
 
-static void reader_forget( sf_reader_t * r ) { r->window_len = 0U; }
+/* Also gives the window's memory back: a reader that follows a running journal holds none while it waits. */
+static void reader_forget( sf_reader_t * r ) {
+  r->window_len = 0U;
+  (void)madvise( r->window, WINDOW_BYTES, MADV_DONTNEED );
+}
 
 static int links_parse( sf_reader_t * r, char const * text, uint32_t length ) {
   memset( r->link, 0, sizeof r->link );
@@ -207,14 +212,14 @@ int sf_reader_open( sf_reader_t ** out, char const * dir, uint64_t run, sf_place
   if( !r ) return sf_err_set( SF_ERR_SYS, "journal reader: no memory" );
   *out      = r;
   r->dir_fd = r->fd = -1;
-  r->window         = aligned_alloc( SF_JOURNAL_BLOCK_ALIGN, WINDOW_BYTES );
+  r->window         = mmap( NULL, WINDOW_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 );
   (void)snprintf( r->dir, sizeof r->dir, "%s", dir );
   r->place.run = run;
   if( from ) {
     r->place     = *from;
     r->place.run = run;
   }
-  int err = r->window ? 0 : sf_err_set( SF_ERR_SYS, "journal reader: no memory" );
+  int err = r->window != MAP_FAILED ? 0 : sf_err_set( SF_ERR_SYS, "journal reader: no memory" );
   if( !err && ( r->dir_fd = open( dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC ) ) < 0 )
     err = sf_err_set( errno == ENOENT ? SF_ERR_NOTFOUND : SF_ERR_SYS, "journal %s: %s", dir, strerror( errno ) );
   if( !err ) {
@@ -240,7 +245,7 @@ void sf_reader_close( sf_reader_t * r ) {
   if( !r ) return;
   if( r->fd >= 0 ) close( r->fd );
   if( r->dir_fd >= 0 ) close( r->dir_fd );
-  free( r->window );
+  if( r->window != MAP_FAILED ) munmap( r->window, WINDOW_BYTES );
   free( r );
 }
 

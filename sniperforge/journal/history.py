@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ipc._core import lib
 from sniperforge.journal.reader import Batch, Place, Reader, beginning, run_files
-from sniperforge.journal.records import decode
 
 KINDS = (lib.SF_MSG_ORDER, lib.SF_MSG_POOL)
 """The kinds of message that `note` takes note of."""
@@ -66,13 +64,13 @@ class History:
             self.last_order = max(self.last_order, int(orders.max()))
             segment.order = int(orders[0]) if segment.order is None else segment.order
 
-    def intents(self, orders: Collection[int]) -> dict[int, dict[str, Any]]:
-        """What was wanted with each of these orders, as far as the run made them.
+    def intents(self, orders: Collection[int]) -> dict[int, np.void]:
+        """What was wanted with each of these orders (sf_intent_t), as far as the run made them.
 
         Raises:
             CoreError, OSError: the journal cannot be read.
         """
-        found: dict[int, dict[str, Any]] = {}
+        found: dict[int, np.void] = {}
         missing = set(orders)
         for number in self._newest_first():
             segment = self._noted.get(number)
@@ -87,7 +85,7 @@ class History:
                     continue
                 first = int(rows["order"][0]) if first is None else first
                 for row in rows[np.isin(rows["order"], np.array(list(missing), np.uint64))]:
-                    found[int(row["order"])] = decode(lib.SF_MSG_ORDER, row.tobytes())["intent"]
+                    found[int(row["order"])] = row["intent"].copy()
             if first is not None:
                 missing = {order for order in missing if order < first}
         return found
