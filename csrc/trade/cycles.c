@@ -59,9 +59,11 @@ int sf_cycles_open( sf_cycles_t * c, uint32_t pool_max, uint32_t token_max, uint
   c->curve[FROM]  = take( entries, 2 * sizeof( double ) );
   c->curve[TO]    = take( entries, 2 * sizeof( double ) );
   c->hit          = take( entries + SF_CYCLE_LANES, sizeof( *c->hit ) );
+  c->taken        = take( entries, sizeof( *c->taken ) );
+  c->earns        = take( entries + SF_CYCLE_LANES, sizeof( *c->earns ) );
   if( !c->pool || !c->room || !c->held || !c->stale || !c->added || !c->token || !c->edge || !c->other || !c->rate[0] ||
       !c->rate[1] || !c->depth[0] || !c->depth[1] || !c->limit[0] || !c->limit[1] || !c->front[0] || !c->front[1] ||
-      !c->curve[0] || !c->curve[1] || !c->hit ) {
+      !c->curve[0] || !c->curve[1] || !c->hit || !c->taken || !c->earns ) {
     sf_cycles_close( c );
     return sf_err_set( SF_ERR_LIMIT, "cycles: no memory for %u pools and %u tokens", pool_max, token_max );
   }
@@ -73,7 +75,7 @@ void sf_cycles_close( sf_cycles_t * c ) {
   for( uint32_t p = 0; c->pool && p < c->pool_max; p++ ) free( c->pool[p].update );
   void * all[] = { c->room,     c->held,     c->stale,    c->pool,     c->added,    c->token,    c->edge,
                    c->other,    c->rate[0],  c->rate[1],  c->depth[0], c->depth[1], c->limit[0], c->limit[1],
-                   c->front[0], c->front[1], c->curve[0], c->curve[1], c->hit };
+                   c->front[0], c->front[1], c->curve[0], c->curve[1], c->hit,      c->taken,    c->earns };
   for( uint32_t i = 0; i < sizeof( all ) / sizeof( all[0] ); i++ ) free( all[i] );
   memset( c, 0, sizeof( *c ) );
 }

@@ -19,8 +19,9 @@
    give R*v / (1 + D*v), D = d1 + r1*d2 + r1*r2*d3; profit is best at v = (sqrt(R)-1) / D and is (sqrt(R)-1)^2 / D
    there.  If a hop's limit is below that, the input is capped there: what is beyond is for the exact quotes.  So the
    profits without limits, four at a time and without a branch, are bounds; limits are looked at where the bound is the
-   greatest.  Where there are very many, what cannot earn more than the best so far is left out before.  At most
-   SF_CYCLE_WORK cycles are bounded for one edge; searches in which there were more are counted.
+   greatest.  Where there are very many, the screen also says what each could earn at most: the likely ones come first, and
+   what cannot earn more than these do is left out.  At most SF_CYCLE_WORK cycles are bounded for one edge; searches in
+   which there were more are counted.
 
    Doubles only choose.  sf_cycles_route looks for the best input on the venues' exact integers, also across ticks and
    bins.  Deterministic: same calls, same results. */
@@ -37,6 +38,7 @@
 #define SF_CYCLE_BEST   4    /* cycles of a search that are worth an exact quote */
 #define SF_CYCLE_GROUPS 16   /* groups of four cycles that are bounded together, the best so far among them */
 #define SF_CYCLE_WORK   2048 /* cycles bounded for one edge at most */
+#define SF_CYCLE_MANY   32   /* hits of a search, beyond which the likely ones come first */
 #define SF_CYCLE_CHANGED \
   16 /* tokens kept of those whose fronts are to be found out; the others are when they are needed */
 #define SF_CYCLE_NONE 0xffffffffu
@@ -87,10 +89,18 @@ typedef struct sf_route {
   uint64_t expected_out; /* exact quote of the last hop */
 } sf_route_t;
 
-/* A screen writes the i of [first,end) with r * rate[i] * best > 1 to hit and returns how many; best is that of token
-   other[i], best[0] that of the first token.  It may write to the seven behind these, too. */
-typedef uint32_t sf_cycle_screen_t( double const * rate, uint32_t const * other, double const * best, double r,
-                                    uint32_t first, uint32_t end, uint32_t * hit );
+/* A first hop (way to the base token) or last hop (from it) of cycles, between the base token and token X. */
+typedef struct sf_cycle_end {
+  uint32_t edge;
+  uint32_t way;
+  double rate;
+  double depth;
+} sf_cycle_end_t;
+
+/* A screen finds the places [first,end) of X's list with rate of the end * rate there * best > 1, best that of the token
+   there, writes them to `hit` and returns how many.  Where the list is longer than SF_CYCLE_MANY it says in `earns` what the
+   cycles of each could earn at most, and in `most` the greatest of these.  It may write to the seven behind, too. */
+typedef uint32_t sf_cycle_screen_t( struct sf_cycles * c, sf_cycle_end_t const * e, uint32_t first, uint32_t end );
 
 /* A bound fills in the profits of a list's groups that have none yet, and returns the greatest of these. */
 typedef double sf_cycle_bound_t( sf_cycle_list_t * list, double max_input );
@@ -143,7 +153,10 @@ typedef struct sf_cycles {
   double * curve[2];        /* and their curves, in groups of four: rates, depths; 0 where there are fewer */
   uint32_t changed[SF_CYCLE_CHANGED]; /* tokens for which that is to be found out, as far as known */
   uint32_t changed_cnt;
-  uint32_t * hit;
+  uint32_t * hit;     /* places in the lists: what passed the screen, */
+  uint32_t * taken;   /* and some of these */
+  double * earns;     /* by hit, where there are many, */
+  double most;        /* and the most of these */
   uint32_t warm_pool; /* where sf_cycles_warm is */
   uint32_t warm_line;
   sf_warm_t warm; /* lists, best rates, pools */
@@ -205,7 +218,7 @@ static inline sf_pool_update_t const * sf_cycles_pool( sf_cycles_t const * c, ui
   return c->pool[edge >> 1].update;
 }
 
-/* sf_cycles_search_choose takes the best screen and bound that the processor has.  These are all there are, for tests. */
+/* sf_cycles_search_choose takes the best of these that the processor has.  These are all there are, for tests. */
 void sf_cycles_search_choose( sf_cycles_t * c );
 sf_cycle_screen_t sf_cycles_screen_plain;
 sf_cycle_screen_t sf_cycles_screen_avx2;

@@ -5,12 +5,11 @@
 
 #include "trade/cycles.h"
 
-#define SF_CYCLE_LANES       8 /* a list is padded to a multiple of this */
-#define SF_CYCLE_STRIDE_BITS 2 /* of best from token to token, in doubles */
-#define SF_CYCLE_STRIDE      ( 1u << SF_CYCLE_STRIDE_BITS )
-#define SF_CYCLE_HOT_LINES   5 /* of an update: its head and what begins its state */
-#define SF_CYCLE_FROM        0 /* ways: from the base token */
-#define SF_CYCLE_TO          1
+#define SF_CYCLE_LANES     8  /* a list is padded to a multiple of this */
+#define SF_CYCLE_STRIDE    4u /* of best from token to token, in doubles */
+#define SF_CYCLE_HOT_LINES 5  /* of an update: its head and what begins its state */
+#define SF_CYCLE_FROM      0  /* ways: from the base token */
+#define SF_CYCLE_TO        1
 
 _Static_assert( sizeof( sf_cycle_token_t ) == SF_CYCLE_STRIDE * sizeof( double ), "SF_CYCLE_STRIDE" );
 

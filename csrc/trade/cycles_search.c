@@ -9,52 +9,114 @@
 #define KEPT     2 /* of a group, beside these: the best of what was there */
 #define FOUR     4
 #define TAG      0xffUL
-#define NEARLY_4 3.9999 /* less than 4, and less than 1, by more than what rounding is */
-#define NEARLY_1 .9999
+#define NEARLY_1 1.0001 /* by more than what rounding is */
 #define ROUNDING 1e-12
 
 _Static_assert( FOUR * SF_CYCLE_GROUPS <= TAG + 1, "a tag for every cycle of a list" );
 
 /* -- screens ---------------------------------------------------------------- */
 
-uint32_t sf_cycles_screen_plain( double const * rate, uint32_t const * other, double const * best, double r,
-                                 uint32_t first, uint32_t end, uint32_t * hit ) {
-  uint32_t cnt = 0;
-  for( uint32_t i = first; i < end; i++ )
-    if( r * rate[i] * best[SF_CYCLE_STRIDE * other[i]] > 1. ) hit[cnt++] = i;
+/* R*v / (1 + D*v) earns no more than v*(R-1-D*v) at its best v, for any D that is not below this one, any v up to `most`.
+   A little more than that, so that rounding takes nothing away.  R is above 1. */
+static inline double earns_most( double R, double D, double most ) {
+  double over = R - 1. + ROUNDING, best = over / ( D + D ), v = best < most ? best : most;
+  return v * ( over - D * v ) * NEARLY_1;
+}
+
+/* Of two hops, both*v / (1 + two*v). */
+static inline double end_two( sf_cycle_end_t const * e, double rate, double depth ) {
+  return e->way == TO ? e->depth + e->rate * depth : depth + rate * e->depth;
+}
+
+/* The depth of all three is at least this: a hop before them has a rate above 1/both where the cycle earns. */
+static inline double depth_least( uint32_t way, double both, double two ) { return way == TO ? two : two / both; }
+
+/* The best rates of four or eight tokens, loaded one by one: an instruction that gathers takes longer on most processors. */
+static inline double best_of( double const * best, uint32_t token ) { return best[SF_CYCLE_STRIDE * token]; }
+
+static inline __attribute__( ( target( "avx2" ), always_inline ) ) __m256d best_of_4( double const * b,
+                                                                                      uint32_t const * t ) {
+  return _mm256_setr_pd( best_of( b, t[0] ), best_of( b, t[1] ), best_of( b, t[2] ), best_of( b, t[3] ) );
+}
+
+static inline __attribute__( ( target( "avx512f" ), always_inline ) ) __m512d best_of_8( double const * b,
+                                                                                         uint32_t const * t ) {
+  return _mm512_setr_pd( best_of( b, t[0] ), best_of( b, t[1] ), best_of( b, t[2] ), best_of( b, t[3] ),
+                         best_of( b, t[4] ), best_of( b, t[5] ), best_of( b, t[6] ), best_of( b, t[7] ) );
+}
+
+uint32_t sf_cycles_screen_plain( sf_cycles_t * c, sf_cycle_end_t const * e, uint32_t first, uint32_t end ) {
+  double const *rate = c->rate[e->way], *depth = c->depth[e->way];
+  uint32_t cnt = 0, many = end - first > SF_CYCLE_MANY;
+  c->most = 0.;
+  for( uint32_t i = first; i < end; i++ ) {
+    double both = e->rate * rate[i], R = both * c->token[c->other[i]].best[e->way];
+    if( !( R > 1. ) ) continue;
+    if( many ) {
+      double D      = depth_least( e->way, both, end_two( e, rate[i], depth[i] ) );
+      c->earns[cnt] = earns_most( R, D, c->max_input );
+      if( c->earns[cnt] > c->most ) c->most = c->earns[cnt];
+    }
+    c->hit[cnt++] = i;
+  }
   return cnt;
 }
 
-__attribute__( ( target( "avx2" ) ) ) uint32_t sf_cycles_screen_avx2( double const * rate, uint32_t const * other,
-                                                                      double const * best, double r, uint32_t first,
-                                                                      uint32_t end, uint32_t * hit ) {
-  __m256d all = _mm256_set1_pd( r ), one = _mm256_set1_pd( 1. );
-  uint32_t cnt = 0;
+__attribute__( ( target( "avx2" ) ) ) uint32_t sf_cycles_screen_avx2( sf_cycles_t * c, sf_cycle_end_t const * e,
+                                                                      uint32_t first, uint32_t end ) {
+  double const *rate = c->rate[e->way], *depth = c->depth[e->way], *best = &c->token->best[e->way];
+  uint32_t const * other = c->other;
+  uint32_t * hit         = c->hit;
+  __m256d all = _mm256_set1_pd( e->rate ), one = _mm256_set1_pd( 1. );
+  uint32_t cnt = 0, many = end - first > SF_CYCLE_MANY;
+  c->most = 0.;
   for( uint32_t i = first; i < end; i += 4 ) {
-    __m128i at = _mm_slli_epi32( _mm_loadu_si128( (__m128i const *)( other + i ) ), SF_CYCLE_STRIDE_BITS );
-    __m256d p  = _mm256_mul_pd( _mm256_mul_pd( all, _mm256_loadu_pd( rate + i ) ), _mm256_i32gather_pd( best, at, 8 ) );
-    uint32_t bits = (uint32_t)_mm256_movemask_pd( _mm256_cmp_pd( p, one, _CMP_GT_OQ ) );
-    for( ; __builtin_expect( bits, 0 ); bits &= bits - 1 ) hit[cnt++] = i + (uint32_t)__builtin_ctz( bits );
+    __m256d R     = _mm256_mul_pd( _mm256_mul_pd( all, _mm256_loadu_pd( rate + i ) ), best_of_4( best, other + i ) );
+    uint32_t bits = (uint32_t)_mm256_movemask_pd( _mm256_cmp_pd( R, one, _CMP_GT_OQ ) );
+    for( ; __builtin_expect( bits, 0 ); bits &= bits - 1 ) {
+      uint32_t k = i + (uint32_t)__builtin_ctz( bits );
+      if( many ) {
+        double both = e->rate * rate[k], third = best_of( best, other[k] );
+        double D      = depth_least( e->way, both, end_two( e, rate[k], depth[k] ) );
+        c->earns[cnt] = earns_most( both * third, D, c->max_input );
+        if( c->earns[cnt] > c->most ) c->most = c->earns[cnt];
+      }
+      hit[cnt++] = k;
+    }
   }
   return cnt;
 }
 
 /* Without a branch on what is found: where there are hits, how many of eight is anybody's guess. */
 __attribute__( ( target( "avx512f,avx512vl,avx2,popcnt" ) ) ) uint32_t sf_cycles_screen_avx512(
-    double const * rate, uint32_t const * other, double const * best, double r, uint32_t first, uint32_t end,
-    uint32_t * hit ) {
-  __m512d all = _mm512_set1_pd( r ), one = _mm512_set1_pd( 1. );
+    sf_cycles_t * c, sf_cycle_end_t const * e, uint32_t first, uint32_t end ) {
+  double const *rate = c->rate[e->way], *depth = c->depth[e->way], *best = &c->token->best[e->way];
+  uint32_t const * other = c->other;
+  uint32_t * hit         = c->hit;
+  __m512d all = _mm512_set1_pd( e->rate ), one = _mm512_set1_pd( 1. ), most = _mm512_setzero_pd();
   __m256i lane = _mm256_setr_epi32( 0, 1, 2, 3, 4, 5, 6, 7 );
-  uint32_t cnt = 0;
+  uint32_t cnt = 0, many = end - first > SF_CYCLE_MANY;
   for( uint32_t i = first; i < end; i += 8 ) {
-    __m256i at = _mm256_slli_epi32( _mm256_loadu_si256( (__m256i const *)( other + i ) ), SF_CYCLE_STRIDE_BITS );
-    __m512d p  = _mm512_mul_pd( _mm512_mul_pd( all, _mm512_loadu_pd( rate + i ) ), _mm512_i32gather_pd( at, best, 8 ) );
-    __mmask8 bits = _mm512_cmp_pd_mask( p, one, _CMP_GT_OQ );
+    __m512d there = _mm512_loadu_pd( rate + i ), both = _mm512_mul_pd( all, there );
+    __m512d R     = _mm512_mul_pd( both, best_of_8( best, other + i ) );
+    __mmask8 bits = _mm512_cmp_pd_mask( R, one, _CMP_GT_OQ );
     if( __builtin_expect( !bits, 1 ) ) continue;
+    if( many ) {
+      __m512d behind = _mm512_loadu_pd( depth + i ), own = _mm512_set1_pd( e->depth );
+      __m512d D    = e->way == TO ? _mm512_add_pd( own, _mm512_mul_pd( all, behind ) )
+                                  : _mm512_div_pd( _mm512_add_pd( behind, _mm512_mul_pd( there, own ) ), both );
+      __m512d over = _mm512_add_pd( _mm512_sub_pd( R, one ), _mm512_set1_pd( ROUNDING ) );
+      __m512d v    = _mm512_min_pd( _mm512_div_pd( over, _mm512_add_pd( D, D ) ), _mm512_set1_pd( c->max_input ) );
+      __m512d gain = _mm512_mul_pd( v, _mm512_sub_pd( over, _mm512_mul_pd( D, v ) ) );
+      gain         = _mm512_maskz_mul_pd( bits, gain, _mm512_set1_pd( NEARLY_1 ) );
+      most         = _mm512_max_pd( most, gain );
+      _mm512_storeu_pd( c->earns + cnt, _mm512_maskz_compress_pd( bits, gain ) );
+    }
     __m256i here = _mm256_add_epi32( _mm256_set1_epi32( (int)i ), lane );
     _mm256_storeu_si256( (__m256i *)( hit + cnt ), _mm256_maskz_compress_epi32( bits, here ) );
     cnt += (uint32_t)__builtin_popcount( bits );
   }
+  if( many ) c->most = _mm512_reduce_max_pd( most );
   return cnt;
 }
 
@@ -273,23 +335,18 @@ static void prefetch( sf_cycles_t const * c, sf_cycle_t const * cycle ) {
 
 /* -- search ------------------------------------------------------------------- */
 
-/* Says if R*v / (1 + D*v) could earn more than `least`, for any D that is not below this one and any v up to most.  Its
-   profit is (sqrt(R)-1)^2 / D at most, and sqrt(R)-1 lies between x/2 - x^2/8 and x/2, with x = R-1; where the best v,
-   (sqrt(R)-1) / D, is above most, it is what most gives.  Generous by more than what rounding is. */
-static inline uint32_t worth( double least, double R, double D, double most ) {
-  double over = R - 1. + ROUNDING, taken = D * most;
-  uint32_t top = over * over > NEARLY_4 * least * D, capped = over * ( .5 - .125 * over ) > taken;
-  return top & ( !capped | ( most * ( over - taken ) > NEARLY_1 * least * ( 1. + taken ) ) );
+/* Says if the best of the cycles of two hops and a third from or to `token` could earn more than is known already. */
+static inline int groups_worth( sf_cycles_t const * c, double least, uint32_t way, uint32_t token, double both,
+                                double two ) {
+  double R = both * c->token[token].best[way];
+  return R > 1. && earns_most( R, depth_least( way, both, two ), c->max_input ) > least;
 }
 
 /* Adds the cycles of these two hops, which give both*v / (1 + two*v), and every one of the front of `token`; 0 if that is
    more than one search may bound. */
 static inline int groups_add( sf_cycles_t * c, sf_cycle_list_t * list, uint32_t way, uint32_t token, double both,
                               double two, uint32_t first, uint32_t second, uint32_t * work ) {
-  /* a third hop's rate is above 1/both where the cycle earns: behind one of that rate their depth is two/both */
-  if( __builtin_expect( list->least > 0., 0 ) &&
-      !worth( list->least, both * c->token[token].best[way], way == TO ? two : two / both, c->max_input ) )
-    return 1;
+  if( __builtin_expect( list->least > 0., 0 ) && !groups_worth( c, list->least, way, token, both, two ) ) return 1;
   uint32_t cnt = sf_cycles_front_cnt( c, way, token ), at = c->token[token].first;
   for( ;; at += FOUR, cnt -= FOUR ) {
     if( __builtin_expect( !( *work )--, 0 ) ) {
@@ -311,22 +368,48 @@ static inline int groups_add( sf_cycles_t * c, sf_cycle_list_t * list, uint32_t 
   }
 }
 
-/* The cycles whose first (TO) or last (FROM) hop is this edge between the base token and token X. */
-static inline void search_end( sf_cycles_t * c, uint32_t edge, uint32_t token, uint32_t way, sf_cycle_list_t * list ) {
-  double r = c->pool[edge >> 1].rate[edge & 1], d = c->pool[edge >> 1].depth[edge & 1];
-  double const *all = c->rate[way], *depth = c->depth[way];
-  uint32_t end = c->hop_max == 2 ? c->token[token].end_base : c->token[token + 1].first;
-  if( c->hop_max == 2 ) end = ( end + SF_CYCLE_LANES - 1 ) / SF_CYCLE_LANES * SF_CYCLE_LANES; /* may have a third hop */
-  uint32_t hits = c->screen( all, c->other, &c->token->best[way], r, c->token[token].first, end, c->hit );
-  uint32_t work = SF_CYCLE_WORK / FOUR;
-  for( uint32_t n = 0; n < hits; n++ ) {
-    uint32_t i = c->hit[n], middle = c->edge[i], next = c->other[i];
-    int good    = middle >> 1 != edge >> 1 && ( c->hop_max > 2 || next == c->base );
-    double both = good ? r * all[i] : 0.;
-    if( way == TO ) {
-      if( !groups_add( c, list, TO, next, both, d + r * depth[i], edge, middle, &work ) ) return;
-    } else if( !groups_add( c, list, FROM, next, both, depth[i] + all[i] * d, middle ^ 1, edge, &work ) ) return;
+/* Adds the cycles of an end and the edges at these places. */
+static inline int end_add( sf_cycles_t * c, sf_cycle_list_t * list, sf_cycle_end_t const * e, uint32_t const * place,
+                           uint32_t cnt, uint32_t * work ) {
+  for( uint32_t n = 0; n < cnt; n++ ) {
+    uint32_t i = place[n], middle = c->edge[i], next = c->other[i];
+    uint32_t first = e->way == TO ? e->edge : middle ^ 1, second = e->way == TO ? middle : e->edge;
+    double rate = c->rate[e->way][i], two = end_two( e, rate, c->depth[e->way][i] );
+    int good = middle >> 1 != e->edge >> 1 && ( c->hop_max > 2 || next == c->base );
+    if( !groups_add( c, list, e->way, next, good ? e->rate * rate : 0., two, first, second, work ) ) return 0;
   }
+  return 1;
+}
+
+/* Takes the hits whose cycles could earn more than `least`, up to `most`; returns how many. */
+static uint32_t hits_take( sf_cycles_t * c, uint32_t hits, double least, double most ) {
+  uint32_t cnt = 0;
+  for( uint32_t n = 0; n < hits; n++ )
+    if( __builtin_expect( c->earns[n] > least, 0 ) && c->earns[n] <= most ) c->taken[cnt++] = c->hit[n];
+  return cnt;
+}
+
+/* Of very many those first that could earn nearly as much as any: what they do earn leaves most of the others out. */
+static __attribute__( ( noinline ) ) void end_add_many( sf_cycles_t * c, sf_cycle_list_t * list,
+                                                        sf_cycle_end_t const * e, uint32_t hits, uint32_t * work ) {
+  static double const shares[] = { .95, .5, 0. };
+  double above                 = c->most;
+  for( uint32_t i = 0; i < sizeof( shares ) / sizeof( shares[0] ) && above > list->least; i++ ) {
+    double share = shares[i] * c->most, least = share > list->least ? share : list->least;
+    if( !end_add( c, list, e, c->taken, hits_take( c, hits, least, above ), work ) ) return;
+    list_thin( c, list );
+    above = least;
+  }
+}
+
+/* The cycles that begin (TO) or end (FROM) with this edge between the base token and token X. */
+static inline void search_end( sf_cycles_t * c, uint32_t edge, uint32_t token, uint32_t way, sf_cycle_list_t * list ) {
+  sf_cycle_end_t e = { edge, way, c->pool[edge >> 1].rate[edge & 1], c->pool[edge >> 1].depth[edge & 1] };
+  uint32_t end = c->hop_max == 2 ? c->token[token].end_base : c->token[token + 1].first, work = SF_CYCLE_WORK / FOUR;
+  if( c->hop_max == 2 ) end = ( end + SF_CYCLE_LANES - 1 ) / SF_CYCLE_LANES * SF_CYCLE_LANES; /* may have a third hop */
+  uint32_t hits = c->screen( c, &e, c->token[token].first, end );
+  if( __builtin_expect( hits > SF_CYCLE_MANY, 0 ) ) end_add_many( c, list, &e, hits, &work );
+  else end_add( c, list, &e, c->hit, hits, &work );
 }
 
 /* The cycles whose second hop is this edge from token X to token Y. */

@@ -15,9 +15,10 @@
 
 #define TOKENS 12
 #define POOLS  60
+#define HUB    200 /* pools of a market in which one token has half of them */
 #define BASE   3
 
-static fixture_update_t pools[POOLS];
+static fixture_update_t pools[HUB];
 static uint32_t pool_cnt;
 
 /* All that a search gives, best first. */
@@ -70,6 +71,20 @@ static void make_in_two( sf_cycles_t * c, sf_rng_t * rng, uint64_t scale, uint32
       sf_cycle_list_t list;
       sf_cycles_search( c, p, &list );
     }
+  }
+}
+
+/* Pool 0 leads from the base token to token 0, which has 120 others, with all tokens. */
+static void make_hub( sf_cycles_t * c, sf_rng_t * rng, uint64_t scale, uint64_t max_input ) {
+  pool_cnt = HUB;
+  assert( !sf_cycles_open( c, HUB, TOKENS, 3, 0, max_input ) );
+  sf_cycles_base( c, BASE );
+  for( uint32_t p = 0; p < HUB; p++ ) {
+    uint32_t a = p && p < 121 ? 0 : BASE, b = p ? 1 + p % ( TOKENS - 1 ) : 0;
+    if( b == a ) b = TOKENS - 1;
+    uint64_t x = scale + sf_rng_below( rng, scale / 50 ), y = scale + sf_rng_below( rng, scale / 50 );
+    fixture_update( &pools[p], p, a, b, x, p ? y : y + scale / 50, 500 + (uint32_t)sf_rng_below( rng, 2500 ) );
+    assert( sf_cycles_update( c, &pools[p].u, 0 ) == 1 );
   }
 }
 
@@ -253,31 +268,47 @@ static void test_capped( void ) {
   assert( capped > 20 );
 }
 
+/* The screens against each other, over the lists of all edges' ends; returns how many were long. */
+static uint32_t screens_compare( sf_cycles_t * c ) {
+  static uint32_t place[1024];
+  static double earns[1024];
+  uint32_t many = 0;
+  for( uint32_t e = 0; e < 2 * pool_cnt; e++ )
+    for( uint32_t way = 0; way < 2; way++ ) {
+      uint32_t t = from( e ), first = c->token[t].first, end = c->token[t + 1].first;
+      sf_cycle_end_t one = { e, way, c->pool[e >> 1].rate[e & 1], c->pool[e >> 1].depth[e & 1] };
+      uint32_t cnt       = sf_cycles_screen_plain( c, &one, first, end );
+      uint32_t bytes     = end - first > SF_CYCLE_MANY ? cnt * sizeof( *earns ) : 0;
+      double most        = c->most;
+      memcpy( place, c->hit, cnt * sizeof( *place ) );
+      memcpy( earns, c->earns, bytes );
+      sf_cycle_screen_t * wide[] = { __builtin_cpu_supports( "avx2" ) ? sf_cycles_screen_avx2 : 0,
+                                     __builtin_cpu_supports( "avx512vl" ) ? sf_cycles_screen_avx512 : 0 };
+      for( uint32_t w = 0; w < 2; w++ ) {
+        if( !wide[w] ) continue;
+        assert( wide[w]( c, &one, first, end ) == cnt );
+        assert( !memcmp( place, c->hit, cnt * sizeof( *place ) ) );
+        assert( !bytes || ( c->most == most && !memcmp( earns, c->earns, bytes ) ) );
+      }
+      many += cnt > SF_CYCLE_MANY;
+    }
+  return many;
+}
+
 static void test_screens( void ) {
   sf_rng_t rng;
   sf_rng_seed( &rng, 8 );
+  uint32_t many = 0;
   for( uint32_t round = 0; round < 50; round++ ) {
     sf_cycles_t c;
-    make( &c, &rng, 1UL << 40, 0, 1UL << 50 );
     found_t list;
-    uint32_t plain[1024], wide[1024];
+    if( round % 2 ) make( &c, &rng, 1UL << 40, 0, 1UL << 50 );
+    else make_hub( &c, &rng, 1UL << 40, round % 4 ? 1UL << 34 : 1UL << 50 );
     search( &c, 0, &list );
-    for( uint32_t e = 0; e < 2 * pool_cnt; e++ )
-      for( uint32_t way = 0; way < 2; way++ ) {
-        uint32_t t = from( e ), first = c.token[t].first, end = c.token[t + 1].first;
-        double r     = c.pool[e >> 1].rate[e & 1];
-        uint32_t cnt = sf_cycles_screen_plain( c.rate[way], c.other, &c.token->best[way], r, first, end, plain );
-        if( __builtin_cpu_supports( "avx2" ) ) {
-          assert( sf_cycles_screen_avx2( c.rate[way], c.other, &c.token->best[way], r, first, end, wide ) == cnt );
-          assert( !memcmp( plain, wide, cnt * sizeof( *plain ) ) );
-        }
-        if( __builtin_cpu_supports( "avx512vl" ) ) {
-          assert( sf_cycles_screen_avx512( c.rate[way], c.other, &c.token->best[way], r, first, end, wide ) == cnt );
-          assert( !memcmp( plain, wide, cnt * sizeof( *plain ) ) );
-        }
-      }
+    many += screens_compare( &c );
     sf_cycles_close( &c );
   }
+  assert( many > 1000 );
 }
 
 /* Profit of a cycle by its pools' curves; not above 0 if it earns nothing. */
@@ -324,49 +355,57 @@ static void test_bounds( void ) {
   assert( cycles > 1000 );
 }
 
-/* The list against every cycle through the pool: the best of all is never left out before it is weighed. */
-static void test_best( void ) {
+/* The list against every cycle through the pool: the best of all is never left out before it is weighed.  Returns how many
+   it holds. */
+static uint32_t best_check( sf_cycles_t * c, uint32_t p ) {
   static double all[1 << 16];
+  found_t list;
+  uint32_t cnt = 0;
+  for( uint32_t first = 0; first < 2 * pool_cnt; first++ )
+    for( uint32_t second = 0; from( first ) == BASE && second < 2 * pool_cnt; second++ ) {
+      uint32_t edge[3] = { first, second };
+      if( from( second ) != from( first ^ 1 ) || second >> 1 == first >> 1 ) continue;
+      if( from( second ^ 1 ) == BASE ) {
+        if( first >> 1 == p || second >> 1 == p ) all[cnt++] = weight_of( c, edge, 2 );
+        continue;
+      }
+      for( edge[2] = 0; edge[2] < 2 * pool_cnt; edge[2]++ )
+        if( from( edge[2] ) == from( second ^ 1 ) && from( edge[2] ^ 1 ) == BASE &&
+            ( first >> 1 == p || second >> 1 == p || edge[2] >> 1 == p ) )
+          all[cnt++] = weight_of( c, edge, 3 );
+    }
+  assert( cnt < sizeof( all ) / sizeof( *all ) );
+  qsort( all, cnt, sizeof( *all ), descending );
+  search( c, p, &list );
+  /* the best is there; the others are cycles, and those in which a pool is beaten by one beside it are not told */
+  double want = cnt && all[0] > 0 ? all[0] : 0, got = list.cnt ? list.cycle[0].profit : 0;
+  assert( fabs( got - want ) <= 1e-6 * want + 1e-3 );
+  for( uint32_t i = 0; i < list.cnt; i++ ) {
+    sf_cycle_t const * cycle = &list.cycle[i];
+    double weight            = weight_of( c, cycle->edge, cycle->hop_cnt );
+    assert( fabs( cycle->profit - weight ) <= 1e-6 * weight && weight <= all[i] * ( 1 + 1e-6 ) );
+    assert( !i || cycle->profit <= cycle[-1].profit );
+  }
+  return list.cnt;
+}
+
+static void test_best( void ) {
   sf_rng_t rng;
   sf_rng_seed( &rng, 9 );
-  uint32_t full = 0;
+  uint32_t full = 0, hub = 0;
   for( uint32_t round = 0; round < 30; round++ ) {
     sf_cycles_t c;
-    make_in_two( &c, &rng, 1UL << 40, round % 3, round % 2 ? 1UL << 34 : 1UL << 50, round % 4 * 5 );
     found_t list;
+    make_in_two( &c, &rng, 1UL << 40, round % 3, round % 2 ? 1UL << 34 : 1UL << 50, round % 4 * 5 );
     search( &c, 0, &list );
-    for( uint32_t p = 0; p < pool_cnt; p++ ) {
-      uint32_t cnt = 0;
-      for( uint32_t first = 0; first < 2 * pool_cnt; first++ )
-        for( uint32_t second = 0; from( first ) == BASE && second < 2 * pool_cnt; second++ ) {
-          uint32_t edge[3] = { first, second };
-          if( from( second ) != from( first ^ 1 ) || second >> 1 == first >> 1 ) continue;
-          if( from( second ^ 1 ) == BASE ) {
-            if( first >> 1 == p || second >> 1 == p ) all[cnt++] = weight_of( &c, edge, 2 );
-            continue;
-          }
-          for( edge[2] = 0; edge[2] < 2 * pool_cnt; edge[2]++ )
-            if( from( edge[2] ) == from( second ^ 1 ) && from( edge[2] ^ 1 ) == BASE &&
-                ( first >> 1 == p || second >> 1 == p || edge[2] >> 1 == p ) )
-              all[cnt++] = weight_of( &c, edge, 3 );
-        }
-      assert( cnt < sizeof( all ) / sizeof( *all ) );
-      qsort( all, cnt, sizeof( *all ), descending );
-      search( &c, p, &list );
-      /* the best is there; the others are cycles, and those in which a pool is beaten by one beside it are not told */
-      double want = cnt && all[0] > 0 ? all[0] : 0, got = list.cnt ? list.cycle[0].profit : 0;
-      assert( fabs( got - want ) <= 1e-6 * want + 1e-3 );
-      for( uint32_t i = 0; i < list.cnt; i++ ) {
-        sf_cycle_t const * cycle = &list.cycle[i];
-        double weight            = weight_of( &c, cycle->edge, cycle->hop_cnt );
-        assert( fabs( cycle->profit - weight ) <= 1e-6 * weight && weight <= all[i] * ( 1 + 1e-6 ) );
-        assert( !i || cycle->profit <= cycle[-1].profit );
-      }
-      full += list.cnt == SF_CYCLE_BEST;
-    }
+    for( uint32_t p = 0; p < pool_cnt; p++ ) full += best_check( &c, p ) == SF_CYCLE_BEST;
+    sf_cycles_close( &c );
+    make_hub( &c, &rng, 1UL << ( round % 3 ? 40 : 32 ), round % 2 ? 1UL << 34 : 1UL << 50 );
+    search( &c, 0, &list );
+    hub += best_check( &c, 0 ) == SF_CYCLE_BEST;
     sf_cycles_close( &c );
   }
-  assert( full > 300 );
+  assert( full > 300 && hub > 20 );
 }
 
 /* Two pools apart in price: what is held, stale, disabled, not open or not yet there is not used. */
