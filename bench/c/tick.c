@@ -16,8 +16,9 @@
    risk_gate                      the gate alone, each order released again
    quote                          an exact quote
    steady_to_order, steady_to_signed   open loop: STEADY_RATE swaps a second for SECONDS, one in ten opens a gap; from the
-                                  time the last account of the swap was intended to stand in the slot.  Between swaps the
-                                  group turns idly, as its runner does when it spins
+                                  time the last account of the swap was intended to stand in the slot, into which it was
+                                  written before, as a feed does.  Between swaps the group turns idly, as its runner does
+                                  when it spins
    steady_floor                   the same schedule with nothing to do, half of it before and half behind steady_to_order:
                                   from the intended time to that at which a thread sees it that only reads the clock.  What
                                   this machine takes away from whoever runs on it
@@ -53,6 +54,12 @@ typedef struct market_pool {
 static market_pool_t market[POOLS];
 static sf_rng_t rng;
 static uint64_t slot = 100;
+
+static struct {
+  sf_producer_t * producer;
+  sf_message_t * slot; /* written and not yet published */
+  uint16_t length;
+} raw;
 
 static double uniform( void ) { return (double)( sf_rng_next( &rng ) >> 11 ) * 0x1p-53; }
 
@@ -147,8 +154,24 @@ static void rig_open( int with_sign ) {
   chain_write( 1000 * SOL );
 }
 
+/* Writes an account into the next slot of raw, where nobody sees it before raw_publish. */
+static void raw_write( fixture_account_t const * a ) {
+  sf_producer_t * p = sf_rig_producer( rig, "raw" );
+  raw.producer      = p;
+  raw.length        = fixture_length( a );
+  raw.slot          = p ? sf_link_claim( p ) : 0;
+  if( !raw.slot ) bench_die();
+  memcpy( raw.slot + 1, a, raw.length );
+}
+
+static void raw_publish( uint64_t t_origin, uint64_t t_pub ) {
+  sf_link_publish( raw.producer, raw.slot, SF_MSG_ACCOUNT, raw.length, 0, t_origin, t_pub );
+}
+
 static void raw_send( fixture_account_t const * a ) {
-  DO( sf_rig_inject( rig, "raw", SF_MSG_ACCOUNT, 0, sf_clock_ns(), a, fixture_length( a ) ) );
+  raw_write( a );
+  uint64_t now = sf_clock_ns();
+  raw_publish( now, now );
 }
 
 static void market_read( void ) {
@@ -351,11 +374,13 @@ static void steady( bench_schedule_t s, int with_sign ) {
     moved         = gap ? p : POOLS;
     swap_sent( p, factor, &third );
     DO( sf_rig_step( rig ) );
-    /* worked out now, and not between the change and its order */
-    double offset     = (double)sf_clock_ns() - bench_ns( bench_ticks() );
-    uint64_t t_origin = (uint64_t)( offset + bench_ns( bench_schedule_at( &s ) ) ), intended;
+    /* written and worked out now, and not between the change and its order */
+    raw_write( &third );
+    uint64_t before = bench_ticks(), now = sf_clock_ns(), after = bench_ticks(), intended;
+    double ahead      = bench_ns( bench_schedule_at( &s ) ) - bench_ns( before + ( after - before ) / 2 );
+    uint64_t t_origin = (uint64_t)( (double)now + ahead );
     while( !bench_schedule_due( &s, &intended ) ) DO( sf_rig_step( rig ) );
-    DO( sf_rig_inject( rig, "raw", SF_MSG_ACCOUNT, 0, t_origin, &third, fixture_length( &third ) ) );
+    raw_publish( t_origin, t_origin + (uint64_t)bench_ns( s.last_tsc - intended ) );
     DO( sf_rig_step( rig ) );
     steady_take( s.next > s.warm_up ? &h : 0, with_sign );
   }
