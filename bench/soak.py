@@ -4,8 +4,8 @@
 
 A live engine on its embedded Solana at a steady rate of trades, with ten searchers in C and forty strategies in Python,
 each of which swaps to and fro between WSOL and USDC. Every `SAMPLE_S` seconds it is looked at through shared memory and
-/proc; nothing is asked of it. With fewer than four cores the hot group parks, because a spinning one would take half of
-the machine from the bots.
+/proc; nothing is asked of it. The hot group spins on a core of its own, which everything else of the engine keeps off; on a
+machine with one core it parks.
 
 memory      proportional bytes of each process, workspaces left out, after the first five minutes (or the first third,
             if that is less): Theil and Sen's slope over the time since must come to no more than 1 % or 1 MiB. The
@@ -64,7 +64,7 @@ KEPT_OFF = 0.02
 STAGES = ("book", "arb", "risk", "build", "sign")
 LEAST_COUNT = 30
 """Messages of a window below which its median says nothing."""
-ENOUGH_CORES = 4
+ENOUGH_CORES = 2
 MINTS = ("So11111111111111111111111111111111111111112", "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
 
 

@@ -106,21 +106,20 @@ class History:
             seqs: dict[int, list[int]] = {}
             for pool, seq in looked_for:
                 seqs.setdefault(pool, []).append(seq)
-            pools = np.array(list(seqs), np.uint32)
             last: dict[int, bytes] = {}
             for batch in self._blocks(number):
                 heads = batch.headers()["message"]
-                if not np.isin(heads["tag"][heads["kind"] == lib.SF_MSG_POOL], pools).any():
-                    continue
-                for record in batch.records():
-                    if record.kind != lib.SF_MSG_POOL or record.tag not in seqs:
-                        continue
-                    pool, due = record.tag, seqs[record.tag]
-                    while due and due[0] < record.seq:
+                market = heads["kind"] == lib.SF_MSG_POOL
+                for pool, due in seqs.items():
+                    rows = np.flatnonzero(market & (heads["tag"] == pool))
+                    there = heads["seq"][rows]
+                    while len(rows) and due and due[0] < there[-1]:
                         seq = due.pop(0)
-                        if pool in last:
-                            found[pool, seq] = last[pool]
-                    last[pool] = record.payload
+                        before = np.searchsorted(there, seq, side="right")
+                        if before or pool in last:
+                            found[pool, seq] = batch.payload(rows[before - 1]) if before else last[pool]
+                    if len(rows):
+                        last[pool] = batch.payload(rows[-1])
             found |= {(pool, seq): last[pool] for pool, due in seqs.items() if pool in last for seq in due}
             missing -= found.keys()
         return found

@@ -28,7 +28,8 @@ from sniperforge.journal.records import LAYOUTS, decode
 _SEGMENT = re.compile(r"(\d{8})-(\d{8})\.sfj")
 _BLOCK = dtype("sf_journal_block_t")
 _RECORD = dtype("sf_journal_record_t")
-_RECORD_BYTES = np.arange(_RECORD.itemsize)
+_WORD = 8
+"""Blocks, records and payloads begin at multiples of so many bytes, and rows of a layout have one for length."""
 
 
 def run_files(directory: Path) -> dict[int, list[Path]]:
@@ -111,7 +112,7 @@ class Batch:
 
     def __init__(self, reader: Reader, block: Any, offsets: npt.NDArray[np.uint32]) -> None:
         self._reader = reader
-        self._bytes = np.frombuffer(ffi.buffer(block, block.used_bytes), np.uint8)
+        self._words = np.frombuffer(ffi.buffer(block, block.used_bytes), np.uint64, block.used_bytes // _WORD)
         self._offsets = offsets
         self.run = int(block.run)
         self.number = int(block.number)
@@ -122,22 +123,30 @@ class Batch:
 
     def headers(self) -> npt.NDArray[np.void]:
         """`sf_journal_record_t` of each record, copied."""
-        found: npt.NDArray[np.void] = self._bytes[self._offsets[:, None] + _RECORD_BYTES].view(_RECORD)[:, 0]
-        return found
+        return self._rows(self._offsets, _RECORD)
 
     def payloads(self, kind: int) -> npt.NDArray[np.void]:
         """The payloads of all records of `kind` as an array of its layout, copied."""
         layout = dtype(LAYOUTS[kind])
         headers = self.headers()["message"]
         offsets = self._offsets[(headers["kind"] == kind) & (headers["length"] >= layout.itemsize)]
-        start = offsets[:, None] + _RECORD.itemsize
-        found: npt.NDArray[np.void] = self._bytes[start + np.arange(layout.itemsize)].view(layout)[:, 0]
+        return self._rows(offsets + _RECORD.itemsize, layout)
+
+    def _rows(self, offsets: npt.NDArray[Any], layout: np.dtype[np.void]) -> npt.NDArray[np.void]:
+        words = offsets[:, None] // _WORD + np.arange(layout.itemsize // _WORD)
+        found: npt.NDArray[np.void] = self._words[words].view(layout)[:, 0]
         return found
+
+    def payload(self, index: int) -> bytes:
+        """The payload of the record with this place among `headers`."""
+        offset = int(self._offsets[index])
+        length = int(self._rows(self._offsets[index : index + 1], _RECORD)["bytes"][0])
+        return bytes(self._words.data.cast("B")[offset + _RECORD.itemsize : offset + length])
 
     def records(self) -> Iterator[Record]:
         """The records one by one."""
         link_name = self._reader.link_name
-        view = self._bytes.data
+        view = self._words.data.cast("B")
         size = _RECORD.itemsize
         for offset, header in zip(self._offsets.tolist(), self.headers().tolist(), strict=True):
             length, link, (seq, kind, _, tag, t_origin, t_pub) = header
