@@ -4,18 +4,18 @@
 
 A live engine on its embedded Solana at a steady rate of trades, with ten searchers in C and forty strategies in Python,
 each of which swaps to and fro between WSOL and USDC. Every `SAMPLE_S` seconds it is looked at through shared memory and
-/proc; nothing is asked of it. The hot group spins on a core of its own, which everything else of the engine keeps off; on a
-machine with one core it parks.
+/proc; nothing is asked of it. The hot group spins on a core of its own, which everything else of the engine keeps off;
+on a machine with one core it parks.
 
 memory      proportional bytes of each process, workspaces left out, after the first five minutes (or the first third,
             if that is less): Theil and Sen's slope over the time since must come to no more than 1 % or 1 MiB. The
             embedded Solana is not judged: it keeps a chain's history, up to simnet.history_mb
 heartbeats  a tile missed one if it was older than supervisor.heartbeat_timeout_ms; beside it, the oldest seen
 lost        messages that a reliable edge was overrun by
-drift       of each stage the p50 in windows of `WINDOW_S`: the quietest window of the last third against that of the
-            first, because whatever else runs can only add. A p50 is interpolated within its bucket. Not judged if the
-            hot group was ready to run but kept off its core for more than `KEPT_OFF` of the time: it is then that of
-            other programs
+drift       of each stage the p50 in windows of `WINDOW_S`: the lower quartile of the last third against that of the
+            first, because whatever else runs can only add, and a single window says little. A p50 is interpolated
+            within its bucket. Not judged if the hot group was ready to run but kept off its core for more than
+            `KEPT_OFF` of the time: it is then that of other programs
 books       what the journal booked is what the chain says, and no restart happened
 """
 
@@ -60,7 +60,7 @@ END_S = 60.0
 WARM_UP_S, WARM_UP_SHARE = 300.0, 1 / 3
 GROWTH_SHARE, GROWTH_BYTES = 0.01, 1 << 20
 DRIFT = 0.05
-KEPT_OFF = 0.02
+KEPT_OFF = 0.05
 STAGES = ("book", "arb", "risk", "build", "sign")
 LEAST_COUNT = 30
 """Messages of a window below which its median says nothing."""
@@ -213,10 +213,10 @@ def growth(at_s: Sequence[float], sizes: Sequence[float]) -> float:
 
 
 def drift(windows: Sequence[float]) -> float | None:
-    """How much slower the quietest window of the last third is than that of the first, as a share; None if there are
+    """How much slower the lower quartile of the last third is than that of the first, as a share; None if there are
     fewer than three."""
     third = len(windows) // 3
-    return min(windows[-third:]) / min(windows[:third]) - 1 if third else None
+    return float(np.percentile(windows[-third:], 25) / np.percentile(windows[:third], 25)) - 1 if third else None
 
 
 class _Watch:
@@ -342,8 +342,14 @@ def results(seen: Seen, summary: dict[str, Any]) -> list[Result]:
         moved = drift(windows)
         target = Target(f"drifts by less than {DRIFT:.0%}", most=DRIFT, of="drift")
         judged = target.judged(moved) if seen.kept_off <= KEPT_OFF else target
-        said = "" if moved is None else f", {moved:+.1%} from the first third to the last"
-        one = single(stage, windows, unit="ns", text=f"p50 of the quietest window{said}", group="stages")
+        said = "" if moved is None else f"; their lower quartile {moved:+.1%} from the first third to the last"
+        one = single(
+            stage,
+            windows,
+            unit="ns",
+            text=f"p50 of the quietest window{said}",
+            group="stages",
+        )
         one.percentiles = {"p50": one.value, "max": max(windows)}
         one.targets = [judged]
         made.append(one)

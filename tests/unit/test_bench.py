@@ -472,9 +472,11 @@ def test_growth_is_a_slope_that_no_single_sample_moves() -> None:
     assert soak.growth(at, leak) == pytest.approx(1_000 * at[-1], rel=0.05)
 
 
-def test_drift_compares_the_quietest_windows() -> None:
-    assert soak.drift([100, 140, 101, 99, 180, 100, 130, 101, 150]) == pytest.approx(0.01)
-    assert soak.drift([100, 101, 102, 104, 105, 106, 108, 109, 110]) == pytest.approx(0.08)
+def test_drift_compares_the_quieter_windows() -> None:
+    disturbed = [100, 101, 150, 102, 180, 99, 100, 140, 103]
+    assert soak.drift([*disturbed, 90, *disturbed[1:], *disturbed]) == 0.0
+    assert soak.drift([*disturbed, *disturbed, *(each * 1.1 for each in disturbed)]) == pytest.approx(0.1)
+    assert soak.drift([*disturbed, *disturbed, 70, *disturbed[1:]]) == pytest.approx(0.0, abs=0.01), "one lucky window"
     assert soak.drift([100, 101]) is None
 
 
