@@ -343,13 +343,7 @@ def results(seen: Seen, summary: dict[str, Any]) -> list[Result]:
         target = Target(f"drifts by less than {DRIFT:.0%}", most=DRIFT, of="drift")
         judged = target.judged(moved) if seen.kept_off <= KEPT_OFF else target
         said = "" if moved is None else f"; their lower quartile {moved:+.1%} from the first third to the last"
-        one = single(
-            stage,
-            windows,
-            unit="ns",
-            text=f"p50 of the quietest window{said}",
-            group="stages",
-        )
+        one = single(stage, windows, unit="ns", text=f"p50 of the quietest window{said}", group="stages")
         one.percentiles = {"p50": one.value, "max": max(windows)}
         one.targets = [judged]
         made.append(one)
