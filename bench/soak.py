@@ -12,10 +12,12 @@ memory      proportional bytes of each process, workspaces left out, after the f
             embedded Solana is not judged: it keeps a chain's history, up to simnet.history_mb
 heartbeats  a tile missed one if it was older than supervisor.heartbeat_timeout_ms; beside it, the oldest seen
 lost        messages that a reliable edge was overrun by
-drift       of each stage the p50 in windows of `WINDOW_S`: the lower quartile of the last third against that of the
-            first, because whatever else runs can only add, and a single window says little. A p50 is interpolated
-            within its bucket. Not judged if the hot group was ready to run but kept off its core for more than
-            `KEPT_OFF` of the time: it is then that of other programs
+drift       of each stage the p50 in windows of `WINDOW_S`: the median of the last third against that of the first. A
+            machine, a virtual one above all, has slower minutes; so every `CONTROL_S` a fresh process does the same
+            fixed ticks (`bench/c/tick --control`) beside the engine, on a core that is not the hot group's: what an
+            engine of no age takes on this machine at this time. A stage drifts if it became slower both absolutely and
+            as a ratio to that control. A p50 is interpolated within its bucket. Not judged if the hot group was ready
+            to run but kept off its core for more than `KEPT_OFF` of the time: it is then that of other programs
 books       what the journal booked is what the chain says, and no restart happened
 """
 
@@ -37,7 +39,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from bench.harness import cases
+from bench.harness import cases, program
 from bench.harness.floor import Floors
 from bench.harness.program import ProgramError
 from bench.harness.result import Case, Result, Target, single
@@ -54,12 +56,13 @@ SHORT_S = 2.0
 minutes = 3.0
 """How long a run that is not short goes on."""
 C_BOTS, PYTHON_BOTS = 10, 40
-SAMPLE_S, WINDOW_S, SAY_S = 2.0, 20.0, 60.0
+SAMPLE_S, CONTROL_S, WINDOW_S, SAY_S = 2.0, 5.0, 20.0, 60.0
 END_S = 60.0
 """Longest end: an engine's stop does not depend on how long it ran."""
 WARM_UP_S, WARM_UP_SHARE = 300.0, 1 / 3
 GROWTH_SHARE, GROWTH_BYTES = 0.01, 1 << 20
 DRIFT = 0.05
+CONTROL_TICKS = 500
 KEPT_OFF = 0.05
 STAGES = ("book", "arb", "risk", "build", "sign")
 LEAST_COUNT = 30
@@ -179,6 +182,8 @@ class Seen:
     """Proportional bytes of a process, by the tiles in it."""
     windows: dict[str, list[float]] = field(default_factory=dict)
     """The p50 of a stage in ns, a window after the other."""
+    controls: dict[str, list[float]] = field(default_factory=dict)
+    """The control's p50 in ns in each of these windows."""
     oldest_beat_ns: int = 0
     missed: int = 0
     lost: int = 0
@@ -212,11 +217,27 @@ def growth(at_s: Sequence[float], sizes: Sequence[float]) -> float:
     return statistics.median(slopes) * (at_s[-1] - at_s[0]) if slopes else 0.0
 
 
-def drift(windows: Sequence[float]) -> float | None:
-    """How much slower the lower quartile of the last third is than that of the first, as a share; None if there are
-    fewer than three."""
+def drift(windows: Sequence[float], controls: Sequence[float]) -> tuple[float, float] | None:
+    """How much slower the median of the last third is than that of the first, as a share: absolutely, and as a ratio
+    to the control. None if there are fewer than three."""
     third = len(windows) // 3
-    return float(np.percentile(windows[-third:], 25) / np.percentile(windows[:third], 25)) - 1 if third else None
+    if not third:
+        return None
+    ratios = [window / control for window, control in zip(windows, controls, strict=True)]
+    return (
+        statistics.median(windows[-third:]) / statistics.median(windows[:third]) - 1,
+        statistics.median(ratios[-third:]) / statistics.median(ratios[:third]) - 1,
+    )
+
+
+def control(core: int) -> float:
+    """Tick to order in a fresh process on this core: the p50 in ns.
+
+    Raises:
+        ProgramError: the program failed.
+    """
+    records = program.run("tick", [CONTROL_TICKS, "--control", core])
+    return program.histogram(next(each for each in records if each.get("case") == "tick_to_order")).percentile(50)
 
 
 class _Watch:
@@ -230,6 +251,9 @@ class _Watch:
         self._hot = (hot.pid, hot.tid)
         self._thread, self._began_ns = kernel.thread(*self._hot), now_ns()
         self._before = {stage: self._histogram(stage) for stage in STAGES}
+        cores = os.sched_getaffinity(0)
+        self._core = min(cores - os.sched_getaffinity(hot.tid) or cores)
+        self._controls: list[float] = []
         self.seen = Seen()
 
     def _histogram(self, stage: str) -> Histogram:
@@ -258,13 +282,22 @@ class _Watch:
         for pid, names in processes.items():
             self.seen.sizes.setdefault(names, []).append(proportional_bytes(pid, without="/dev/shm/"))
 
+    def control(self) -> None:
+        """What a fresh process takes now."""
+        self._controls.append(control(self._core))
+
     def end_window(self) -> None:
         """The stages since the window before."""
+        if not self._controls:
+            self.control()
+        beside = statistics.median(self._controls)
+        self._controls.clear()
         for stage in STAGES:
             now = self._histogram(stage)
             window = now.since(self._before[stage])
             if window.count >= LEAST_COUNT:
                 self.seen.windows.setdefault(stage, []).append(median_of(window))
+                self.seen.controls.setdefault(stage, []).append(beside)
                 self._before[stage] = now
 
 
@@ -279,13 +312,16 @@ def watch(engine: Engine, seconds: float, heartbeat_ms: int, say: Callable[[str]
         watching = _Watch(engine, instance, heartbeat_ms * 1_000_000)
         begun = time.monotonic()
         window = min(WINDOW_S, seconds / 3)
-        next_window, next_said = window, SAY_S
+        next_control, next_window, next_said = 0.0, window, SAY_S
         while (at := time.monotonic() - begun) < seconds:
             time.sleep(min(SAMPLE_S, seconds / 10))
             watching.look()
             at = time.monotonic() - begun
             if engine.trading() != run:
                 raise ProgramError(f"bench soak: run {run} no longer trades after {at:.0f} s:\n{engine.said()[-2000:]}")
+            if at >= next_control:
+                next_control += CONTROL_S
+                watching.control()
             if at >= next_window:
                 next_window += window
                 watching.end_window()
@@ -339,14 +375,22 @@ def results(seen: Seen, summary: dict[str, Any]) -> list[Result]:
     wrong = float(not summary["books_equal_chain"]) + summary["reverted"]["unexplained"]
     count("books", wrong, "balances that the journal does not explain, and reverts that we cannot", none)
     for stage, windows in seen.windows.items():
-        moved = drift(windows)
+        moved = drift(windows, seen.controls[stage])
         target = Target(f"drifts by less than {DRIFT:.0%}", most=DRIFT, of="drift")
-        judged = target.judged(moved) if seen.kept_off <= KEPT_OFF else target
-        said = "" if moved is None else f"; their lower quartile {moved:+.1%} from the first third to the last"
+        judged = target.judged(min(moved) if moved else None) if seen.kept_off <= KEPT_OFF else target
+        said = (
+            ""
+            if moved is None
+            else f"; from the first third to the last {moved[0]:+.1%}, to the control {moved[1]:+.1%}"
+        )
         one = single(stage, windows, unit="ns", text=f"p50 of the quietest window{said}", group="stages")
         one.percentiles = {"p50": one.value, "max": max(windows)}
         one.targets = [judged]
         made.append(one)
+    beside = max(seen.controls.values(), key=len, default=[])
+    if beside:
+        text = f"tick to order of a fresh process beside it, every {CONTROL_S:.0f} s"
+        made.append(single("control", beside, unit="ns", text=text, group="stages"))
     return made
 
 

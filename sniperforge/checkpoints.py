@@ -9,6 +9,7 @@ import msgspec
 
 from ipc.errors import CoreError
 from sniperforge import recovery
+from sniperforge.processes import give_back
 from sniperforge.recovery import RecoveryError, State
 
 
@@ -59,3 +60,4 @@ class Checkpoints:
             else:
                 self.error = ""
                 self.saved += 1
+            give_back()

@@ -9,7 +9,6 @@ only a simnet tells (`simnetFailure`), of what it still remembers.
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections import deque
@@ -39,8 +38,6 @@ from sniperforge.venues.core import STATUS
 from sniperforge.venues.store import PoolStore
 
 _HEAD = dtype("sf_pool_update_t")
-_AT_ONCE = 8
-"""Transactions that are asked about in one request."""
 _MOST = 10_000
 """Reverts that wait to be asked about: a chain that is further behind does not know the oldest any more."""
 
@@ -121,13 +118,12 @@ class Explainer:
         deadline = time.monotonic() + timeout_s
         for reverts, last in ((self._untold, True), (self._unasked, False)):
             while reverts and time.monotonic() < deadline:
-                signatures = [revert.signature for revert in itertools.islice(reverts, _AT_ONCE)]
-                for told in _evidence(rpc, signatures):
-                    revert = reverts.popleft()
-                    if told is None and not last:
-                        self._untold.append(revert)
-                    else:
-                        self._told.append((revert, told))
+                told = _evidence(rpc, reverts[0].signature)
+                revert = reverts.popleft()
+                if told is None and not last:
+                    self._untold.append(revert)
+                else:
+                    self._told.append((revert, told))
 
     def explained(self, *, ended: bool = False) -> list[Revert]:
         """The reverts of which all is known, each returned once; if the run has `ended`, all that are left.
@@ -167,18 +163,15 @@ def explain(rpc: RpcClient, journal: Path, run: int, orders: Collection[int] = (
         explainer.close()
 
 
-def _evidence(rpc: RpcClient, signatures: Sequence[str]) -> list[Evidence | None]:
-    """What transactions that failed found; None where the chain does not tell.
+def _evidence(rpc: RpcClient, signature: str) -> Evidence | None:
+    """What a transaction that failed found; None if the chain does not tell. One transaction at a time: a hundred
+    thousand bytes of accounts and logs come with each.
 
     Raises:
         RpcUnavailable: the node does not answer.
     """
     options = {"encoding": "json", "commitment": "confirmed", "maxSupportedTransactionVersion": 0}
-    calls: list[tuple[str, Sequence[Any]]] = [("simnetFailure", [signature]) for signature in signatures]
-    answers = rpc.batch([*calls, *(("getTransaction", [signature, options]) for signature in signatures)])
-    return [
-        _found(rpc.call, *told) for told in zip(answers[: len(signatures)], answers[len(signatures) :], strict=True)
-    ]
+    return _found(rpc.call, *rpc.batch([("simnetFailure", [signature]), ("getTransaction", [signature, options])]))
 
 
 def _found(call: Call, failure: Any, shown: Any) -> Evidence | None:

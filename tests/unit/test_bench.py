@@ -472,12 +472,16 @@ def test_growth_is_a_slope_that_no_single_sample_moves() -> None:
     assert soak.growth(at, leak) == pytest.approx(1_000 * at[-1], rel=0.05)
 
 
-def test_drift_compares_the_quieter_windows() -> None:
+def test_drift_is_told_absolutely_and_beside_a_control() -> None:
     disturbed = [100, 101, 150, 102, 180, 99, 100, 140, 103]
-    assert soak.drift([*disturbed, 90, *disturbed[1:], *disturbed]) == 0.0
-    assert soak.drift([*disturbed, *disturbed, *(each * 1.1 for each in disturbed)]) == pytest.approx(0.1)
-    assert soak.drift([*disturbed, *disturbed, 70, *disturbed[1:]]) == pytest.approx(0.0, abs=0.01), "one lucky window"
-    assert soak.drift([100, 101]) is None
+    still = [10.0] * 27
+    assert soak.drift([*disturbed, 90, *disturbed[1:], *disturbed], still) == (0.0, 0.0)
+    aged = [*disturbed, *disturbed, *(each * 1.1 for each in disturbed)]
+    assert soak.drift(aged, still) == pytest.approx((0.1, 0.1))
+    machine = [10.0] * 18 + [11.0] * 9
+    assert soak.drift(aged, machine) == pytest.approx((0.1, 0.0)), "the machine became slower, not the engine"
+    assert soak.drift([*disturbed] * 3, [11.0] * 18 + [10.0] * 9) == pytest.approx((0.0, 0.1))
+    assert soak.drift([100, 101], [10, 10]) is None
 
 
 def test_a_median_is_interpolated_within_its_bucket() -> None:
@@ -492,14 +496,19 @@ def test_what_a_soak_must_hold() -> None:
     seen = soak.Seen(at_s=[20.0 * number for number in range(1, 61)])
     seen.sizes = {"risk": [10_000_000 + 20_000 * number for number in range(60)], "simnet": [10**8 + 10**6] * 60}
     seen.windows = {"book": [100.0] * 20 + [103.0] * 40, "arb": [100.0] * 20 + [110.0] * 40}
+    seen.windows["build"] = [100.0] * 20 + [110.0] * 40
+    still, slower = [10.0] * 60, [10.0] * 20 + [11.0] * 40
+    seen.controls = {"book": still, "arb": still, "build": slower}
     seen.lost = 1
     summary = {"books_equal_chain": True, "reverted": {"unexplained": 0}}
     met = {result.name: [target.met for target in result.targets] for result in soak.results(seen, summary)}
     assert met["risk"] == [True] and met["simnet"] == [] and met["book"] == [True] and met["arb"] == [False]
+    assert met["build"] == [True], "so did the control"
+    assert met["control"] == []
     assert met["lost messages"] == [False] and met["missed heartbeats"] == met["books"] == [True]
     seen.kept_off = 0.1
-    drifts = [r.targets[0].met for r in soak.results(seen, summary) if r.group == "stages"]
-    assert drifts == [None, None], "other programs were busy"
+    drifts = [r.targets[0].met for r in soak.results(seen, summary) if r.name in seen.windows]
+    assert drifts == [None, None, None], "other programs were busy"
     seen.sizes["risk"] = [10_000_000 + 40_000 * number for number in range(60)]
     assert [r.targets[0].met for r in soak.results(seen, summary) if r.name == "risk"] == [False]
 
