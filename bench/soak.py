@@ -378,12 +378,10 @@ def results(seen: Seen, summary: dict[str, Any]) -> list[Result]:
         moved = drift(windows, seen.controls[stage])
         target = Target(f"drifts by less than {DRIFT:.0%}", most=DRIFT, of="drift")
         judged = target.judged(min(moved) if moved else None) if seen.kept_off <= KEPT_OFF else target
-        said = (
-            ""
-            if moved is None
-            else f"; from the first third to the last {moved[0]:+.1%}, to the control {moved[1]:+.1%}"
-        )
-        one = single(stage, windows, unit="ns", text=f"p50 of the quietest window{said}", group="stages")
+        text = "p50 of the quietest window"
+        if moved:
+            text += f"; from the first third to the last {moved[0]:+.1%}, to the control {moved[1]:+.1%}"
+        one = single(stage, windows, unit="ns", text=text, group="stages")
         one.percentiles = {"p50": one.value, "max": max(windows)}
         one.targets = [judged]
         made.append(one)

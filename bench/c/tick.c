@@ -1,8 +1,8 @@
 /* bench tick: from account bytes to an order and to a signed transaction, over a made market of 1,000 pools.
 
      build/release/bench/c/tick [TICKS [SECONDS [TIMES]]]      JSON lines on stdout; with TIMES the bursts only
-     build/release/bench/c/tick TICKS --control CORE           the stages only, made on another core and measured on CORE:
-                                                               what a soak holds its own stages against
+     build/release/bench/c/tick TICKS --control CORE           up to the order only, made on another core and measured on
+                                                               CORE: what a soak holds its own stages against
 
    All tiles are one group in this thread: book, arb, risk; then the same with build and sign.  A tick is a swap in
    one pool: its state and one vault come first, the other vault makes it coherent and is the clock's start (the
@@ -229,8 +229,7 @@ static void swap_begin( uint32_t p, double factor, fixture_account_t * third ) {
 /* When the message of this kind was published; 0 if there is none. */
 static uint64_t published( char const * link, uint16_t kind ) { return take( link, kind ) ? got.m.t_pub : 0; }
 
-/* The stages as far as the rig has them: with `whole` also those up to the order of a rig that signs. */
-static void ticks( uint64_t wanted, int with_sign, int whole ) {
+static void ticks( uint64_t wanted, int with_sign ) {
   static uint64_t stage[6][TICKS_MAX], to_order[TICKS_MAX], to_signed[TICKS_MAX], quiet[TICKS_MAX];
   uint64_t cnt = 0, tried = 0;
   fixture_account_t third;
@@ -276,7 +275,7 @@ static void ticks( uint64_t wanted, int with_sign, int whole ) {
     bench_samples_report( "build", stage[4], cnt );
     bench_samples_report( "sign", stage[5], cnt );
     bench_samples_report( "tick_to_signed", to_signed, cnt );
-    if( !whole ) return;
+    return;
   }
   bench_samples_report( "book", stage[1], cnt );
   bench_samples_report( "arb", stage[2], cnt );
@@ -548,10 +547,10 @@ static int bursts( char const * path ) {
 }
 
 static int control( uint64_t wanted, uint16_t core ) {
-  rig_open( 1 );
+  rig_open( 0 );
   market_read();
   DO( sf_cpu_pin( core ) );
-  ticks( wanted, 1, 1 );
+  ticks( wanted, 0 );
   sf_rig_close( rig );
   key_remove();
   bench_clock_report();
@@ -577,7 +576,7 @@ int main( int argc, char ** argv ) {
   for( int with_sign = 0; with_sign < 2; with_sign++ ) {
     rig_open( with_sign );
     market_read();
-    ticks( wanted, with_sign, 0 );
+    ticks( wanted, with_sign );
     if( seconds > 0 ) {
       static bench_hist_t idle;
       if( !with_sign ) steady_floor( STEADY_RATE, seconds / 4, &idle );
