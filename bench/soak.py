@@ -143,7 +143,7 @@ def configuration(*, parks: bool) -> str:
         "rpc_port = 0",
         "[simnet.market]",
         "burst_factor = 1.0",
-        "trades_per_second = 20.0",
+        "trades_per_second = 10.0",
         "[risk]",
         "max_daily_loss_lamports = 1000000000000",
         "max_daily_fee_lamports = 1000000000000",
@@ -252,7 +252,9 @@ class _Watch:
         self._thread, self._began_ns = kernel.thread(*self._hot), now_ns()
         self._before = {stage: self._histogram(stage) for stage in STAGES}
         cores = os.sched_getaffinity(0)
-        self._core = min(cores - os.sched_getaffinity(hot.tid) or cores)
+        beside = cores - os.sched_getaffinity(hot.tid) or cores
+        os.sched_setaffinity(0, beside)
+        self._core = min(beside)
         self._controls: list[float] = []
         self.seen = Seen()
 
@@ -398,7 +400,8 @@ def soak(seconds: float, say: Callable[[str], None], *, short: bool = False) -> 
     Raises:
         ProgramError: it did not start, did not go on trading, or did not end in order.
     """
-    parks = len(os.sched_getaffinity(0)) < ENOUGH_CORES
+    cores = os.sched_getaffinity(0)
+    parks = len(cores) < ENOUGH_CORES
     scratch = Path(tempfile.mkdtemp(prefix="sf-bench-soak-"))
     config = scratch / "soak.toml"
     config.write_text(configuration(parks=parks))
@@ -418,6 +421,7 @@ def soak(seconds: float, say: Callable[[str], None], *, short: bool = False) -> 
     except (AssertionError, subprocess.TimeoutExpired) as error:
         raise ProgramError(f"bench soak: {error}") from None
     finally:
+        os.sched_setaffinity(0, cores)
         shutil.rmtree(scratch, ignore_errors=True)
     return case
 

@@ -6,10 +6,13 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from ipc._core import lib
+from ipc.errors import check
 from ipc.views import directory, owner, remove
 from sniperforge import chain, exits, precheck, topology
 from sniperforge.config import Config, ConfigError
@@ -52,7 +55,10 @@ def _embedded_config(config: Config) -> SimnetConfig:
     return msgspec.structs.replace(config.simnet, ledger=str(config.state_dir / "ledger"), rpc_port=port)
 
 
-def _serve_simnet(config: SimnetConfig, name: str, state_dir: Path) -> int:
+def _serve_simnet(config: SimnetConfig, name: str, state_dir: Path, spinning: Sequence[int]) -> int:
+    """Serves the embedded Solana, off the cores that groups spin on."""
+    check(lib.sf_cpu_avoid(spinning, len(spinning)))
+
     def ready(endpoints: simnet_server.Endpoints) -> None:
         record = chain.Announcement(
             pid=os.getpid(),
@@ -111,7 +117,9 @@ def run(config: Config, *, duration_s: float | None, as_json: bool) -> int:
         simnet = _embedded_config(config)
         chain.announcement_path(config.state_dir).unlink(missing_ok=True)
         guardian.add(
-            "simnet", lambda _: _serve_simnet(simnet, config.instance.name, config.state_dir), frozenset({exits.USAGE})
+            "simnet",
+            lambda _: _serve_simnet(simnet, config.instance.name, config.state_dir, topology.spinning_cores(config)),
+            frozenset({exits.USAGE}),
         )
         _say(f"embedded Solana on http://{simnet.listen}:{simnet.rpc_port} (real SVM, simulated market)")
     summary = state.path / "summary.json"

@@ -79,10 +79,8 @@ class History:
             if segment is not None and (segment.order is None or segment.order > max(missing)):
                 continue
             first: int | None = None
-            for batch in self._blocks(number):
+            for batch in self._blocks(number, lib.SF_MSG_ORDER):
                 rows = batch.payloads(lib.SF_MSG_ORDER)
-                if not len(rows):
-                    continue
                 first = int(rows["order"][0]) if first is None else first
                 for row in rows[np.isin(rows["order"], np.array(list(missing), np.uint64))]:
                     found[int(row["order"])] = row["intent"].copy()
@@ -107,11 +105,10 @@ class History:
             for pool, seq in looked_for:
                 seqs.setdefault(pool, []).append(seq)
             last: dict[int, bytes] = {}
-            for batch in self._blocks(number):
+            for batch in self._blocks(number, lib.SF_MSG_POOL):
                 heads = batch.headers()["message"]
-                market = heads["kind"] == lib.SF_MSG_POOL
                 for pool, due in seqs.items():
-                    rows = np.flatnonzero(market & (heads["tag"] == pool))
+                    rows = np.flatnonzero(heads["tag"] == pool)
                     there = heads["seq"][rows]
                     while len(rows) and due and due[0] < there[-1]:
                         seq = due.pop(0)
@@ -129,15 +126,14 @@ class History:
             return reversed(self._noted)
         return reversed(range(len(run_files(self._directory).get(self._run, ()))))
 
-    def _blocks(self, segment: int) -> Iterator[Batch]:
-        """All blocks of a segment, as far as they were noted."""
+    def _blocks(self, segment: int, kind: int) -> Iterator[Batch]:
+        """A segment's blocks with messages of this kind, as far as they were noted."""
         with Reader(self._directory, self._run, beginning(self._directory, self._run, segment)) as reader:
-            for batch in reader.batches():
-                if reader.place.segment != segment:
+            for batch in reader.batches((kind,)):
+                place = reader.place
+                if place.segment != segment or (self._end and place.number > self._end.number):
                     break
                 yield batch
-                if reader.place == self._end:
-                    break
 
 
 def _may_hold(segment: _Segment, pool: int, seq: int) -> bool:

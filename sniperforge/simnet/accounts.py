@@ -11,6 +11,7 @@ import msgspec
 from solders.account import Account
 from solders.pubkey import Pubkey
 
+from sniperforge import base58
 from sniperforge.simnet import encoding
 from sniperforge.simnet.config import AccountFile, ConfigError
 from sniperforge.simnet.errors import INVALID_REQUEST, RpcError
@@ -130,7 +131,7 @@ class View:
                     INVALID_REQUEST,
                     "Encoded binary (base 58) data should be less than 128 bytes, please use Base64 encoding.",
                 )
-            text = encoding.base58_encode(data)
+            text = base58.encode(data)
             return text if self.encoding == "binary" else [text, "base58"]
         if self.encoding == "base64+zstd":
             return [encoding.base64_encode(encoding.zstd_store(data)), "base64+zstd"]

@@ -7,6 +7,7 @@ from typing import Any
 from solders.hash import Hash
 from solders.pubkey import Pubkey
 
+from sniperforge import base58
 from sniperforge.simnet import encoding, transaction_view
 from sniperforge.simnet.errors import (
     BLOCK_NOT_AVAILABLE,
@@ -83,7 +84,7 @@ def _get_epoch_schedule(node: Node, params: Params) -> Any:
 def _get_latest_blockhash(node: Node, params: Params) -> Any:
     slot = node.slot(params.options(0))
     blockhash, last_valid = node.bank.chain.latest_blockhash(slot)
-    text = encoding.base58_encode(blockhash)
+    text = base58.encode(blockhash)
     return with_context(slot, {"blockhash": text, "lastValidBlockHeight": last_valid})
 
 
@@ -186,13 +187,13 @@ def _get_block(node: Node, params: Params) -> Any:
     block: dict[str, Any] = {
         "blockHeight": info.height,
         "blockTime": info.time,
-        "blockhash": encoding.base58_encode(node.bank.chain.blockhash(slot)),
+        "blockhash": base58.encode(node.bank.chain.blockhash(slot)),
         "parentSlot": info.parent,
-        "previousBlockhash": encoding.base58_encode(node.bank.chain.blockhash(info.parent)),
+        "previousBlockhash": base58.encode(node.bank.chain.blockhash(info.parent)),
     }
     signatures = node.bank.ledger.by_slot.get(slot, [])
     if details == "signatures":
-        block["signatures"] = [encoding.base58_encode(signature) for signature in signatures]
+        block["signatures"] = [base58.encode(signature) for signature in signatures]
     elif details != "none":
         transactions = []
         for signature in signatures:

@@ -6,34 +6,15 @@ import base64
 import binascii
 import struct
 
-from solders.pubkey import Pubkey
-from solders.signature import Signature
+from sniperforge.base58 import ALPHABET
 
-_ALPHABET = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_DIGIT = {character: value for value, character in enumerate(_ALPHABET.decode())}
+_DIGIT = {character: value for value, character in enumerate(ALPHABET)}
 _ZSTD_MAGIC = 0xFD2FB528
 _ZSTD_BLOCK_BYTES = 128 * 1024
 
 
 class EncodingError(ValueError):
     """The text is not valid in its encoding; the message is worded as Agave words it."""
-
-
-def base58_encode(data: bytes) -> str:
-    """`data` in base58 with Bitcoin's alphabet."""
-    if len(data) == 32:
-        return str(Pubkey.from_bytes(data))
-    if len(data) == 64:
-        return str(Signature.from_bytes(data))
-    zeros = len(data) - len(data.lstrip(b"\0"))
-    number = int.from_bytes(data, "big")
-    digits = bytearray()
-    while number:
-        number, rest = divmod(number, 58)
-        digits.append(_ALPHABET[rest])
-    digits.extend(b"1" * zeros)
-    digits.reverse()
-    return digits.decode()
 
 
 def base58_decode(text: str) -> bytes:

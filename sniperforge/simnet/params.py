@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
 from solders.pubkey import Pubkey
 
+from sniperforge import base58
 from sniperforge.simnet import encoding
 from sniperforge.simnet.accounts import Filter, View
 from sniperforge.simnet.errors import INVALID_PARAMS, RpcError, invalid_params
@@ -75,6 +77,8 @@ def parse_signature(text: str) -> bytes:
 
 
 def _parse_base58(text: str, size: int, longest: int) -> bytes:
+    with contextlib.suppress(ValueError):
+        return base58.decode(text, size)
     if len(text) > longest:
         raise invalid_params("Invalid param: WrongSize")
     try:

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from sniperforge.simnet import encoding, market
+from sniperforge import base58
+from sniperforge.simnet import market
 from sniperforge.simnet.accounts import View
 from sniperforge.simnet.config import ConfigError
 from sniperforge.simnet.errors import invalid_params
@@ -27,7 +28,7 @@ def _simnet_mint_to(node: Node, params: Params) -> Any:
     account, decoded = node.faucet.mint_to(node.bank, mint, owner, amount)
     if decoded is not None:
         submit(node, decoded, _RETRIES)
-    signature = encoding.base58_encode(decoded.signature) if decoded is not None else None
+    signature = base58.encode(decoded.signature) if decoded is not None else None
     return with_context(node.bank.chain.slot, {"account": str(account), "signature": signature})
 
 

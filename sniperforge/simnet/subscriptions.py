@@ -11,7 +11,7 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from sniperforge.simnet import encoding
+from sniperforge import base58
 from sniperforge.simnet.accounts import Filter, View
 from sniperforge.simnet.bank import Block, Changed
 from sniperforge.simnet.errors import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, invalid_params
@@ -217,7 +217,7 @@ class Subscriptions:
             for key in keys:
                 wanted += self._by_key.get(("logs", commitment, key), [])
         if wanted:
-            text = encoding.base58_encode(signature)
+            text = base58.encode(signature)
             value = msgspec.json.encode({"signature": text, "err": record.error, "logs": record.logs})
             for subscription in wanted:
                 self._value(subscription, slot, value)

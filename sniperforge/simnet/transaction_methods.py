@@ -6,6 +6,7 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 
+from sniperforge import base58
 from sniperforge.simnet import encoding, transaction_view
 from sniperforge.simnet.account_methods import account_view
 from sniperforge.simnet.bank import Simulation
@@ -63,7 +64,7 @@ def _send_transaction(node: Node, params: Params) -> Any:
     if not options.boolean("skipPreflight"):
         _preflight(node, decoded, slot)
     submit(node, decoded, _DEFAULT_RETRIES if retries is None else retries)
-    return encoding.base58_encode(decoded.signature)
+    return base58.encode(decoded.signature)
 
 
 def _context_slot(node: Node, options: Options, name: str) -> int:
@@ -135,7 +136,7 @@ def _simulate_transaction(node: Node, params: Params) -> Any:
     replacement = None
     if replace:
         blockhash, last_valid = node.bank.chain.latest_blockhash(slot)
-        text = encoding.base58_encode(blockhash)
+        text = base58.encode(blockhash)
         replacement = {"blockhash": text, "lastValidBlockHeight": last_valid}
     inner = None
     if wants_inner and simulation.loaded is not None:
@@ -183,7 +184,7 @@ def _request_airdrop(node: Node, params: Params) -> Any:
         raise invalid_params(f"Invalid param: airdrops are limited to {limit} lamports")
     decoded = node.faucet.airdrop(node.bank, recipient, lamports)
     submit(node, decoded, _DEFAULT_RETRIES)
-    return encoding.base58_encode(decoded.signature)
+    return base58.encode(decoded.signature)
 
 
 def _get_signature_statuses(node: Node, params: Params) -> Any:
@@ -263,7 +264,7 @@ def _get_signatures_for_address(node: Node, params: Params) -> Any:
         if record.slot <= newest:
             found.append(
                 {
-                    "signature": encoding.base58_encode(signature),
+                    "signature": base58.encode(signature),
                     "slot": record.slot,
                     "err": record.error,
                     "memo": None,

@@ -9,6 +9,7 @@ from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
+from sniperforge import base58
 from sniperforge.simnet import encoding, instruction_view
 from sniperforge.simnet.accounts import token_amount
 from sniperforge.simnet.errors import UNSUPPORTED_TRANSACTION_VERSION, RpcError
@@ -54,7 +55,7 @@ def _wire(
     if form == "base64":
         return [encoding.base64_encode(record.raw), "base64"]
     if form in ("base58", "binary"):
-        text = encoding.base58_encode(record.raw)
+        text = base58.encode(record.raw)
         return text if form == "binary" else [text, "base58"]
     header = message.header
     signers = header.num_required_signatures
@@ -110,7 +111,7 @@ def instruction(
         return {
             "programIdIndex": program,
             "accounts": list(accounts),
-            "data": encoding.base58_encode(data),
+            "data": base58.encode(data),
             "stackHeight": stack_height,
         }
     named = [keys[account] for account in accounts]
@@ -120,7 +121,7 @@ def instruction(
     return {
         "programId": keys[program],
         "accounts": named,
-        "data": encoding.base58_encode(data),
+        "data": base58.encode(data),
         "stackHeight": stack_height,
     }
 
