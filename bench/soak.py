@@ -145,6 +145,7 @@ def configuration(*, parks: bool) -> str:
         "burst_factor = 1.0",
         "trades_per_second = 10.0",
         "[risk]",
+        "max_orders_per_second = 20",
         "max_daily_loss_lamports = 1000000000000",
         "max_daily_fee_lamports = 1000000000000",
     ]
