@@ -7,7 +7,7 @@
     python -m bench prove-compare [--trials 10]                  whether compare finds a tenth, and only that
     python -m bench baseline REPORT                              its cases into bench/baseline.json, for short runs
     python -m bench html REPORT [FILE]                           the report as one page
-    python -m bench figures [--check]                            the documents' figures from bench/report.json
+    python -m bench figures [--check]                            the documents' figures from the committed reports
 
 Run it on a machine that does nothing else: two busy cores measure each other. docs/benchmarks.md has the method. Exit
 codes: 0 every target that could be judged was met (compare: nothing became slower); 1 not so; 2 a wrong command, or
@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ from bench import prove_compare, soak, turns
 from bench.harness import cases, compare, figures, page, table
 from bench.harness.program import ProgramError
 from bench.harness.result import ROOT, Report
+from sniperforge import exits
 from sniperforge.options import between, number
 
 CASES = (
@@ -207,12 +209,14 @@ def _html(arguments: Sequence[str]) -> int:
 
 
 def _figures(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="bench figures", description="The documents' figures, from the report.")
+    parser = argparse.ArgumentParser(
+        prog="bench figures", description="The documents' figures, from the committed reports."
+    )
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if a document differs")
     options = parser.parse_args(arguments)
-    changed = figures.update(Report.load(figures.REPORT), write=not options.check)
+    changed = figures.update(write=not options.check)
     for path in changed:
-        print(f"{path}: {'differs from' if options.check else 'written from'} {figures.REPORT.name}")
+        print(f"{path}: {'differs from' if options.check else 'written from'} the committed reports")
     return int(options.check and bool(changed))
 
 
@@ -227,16 +231,23 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command line."""
+    """Runs a command line. SIGTERM ends it in order, as Ctrl-C does."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] not in COMMANDS:
-        return _measure(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return COMMANDS[words[0]](words[1:])
+        return _command(words[0], words[1:]) if words and words[0] in COMMANDS else _measure(words)
+    except KeyboardInterrupt:
+        print("bench: stopped", file=sys.stderr)
+        return exits.INTERRUPTED
+
+
+def _command(name: str, arguments: Sequence[str]) -> int:
+    try:
+        return COMMANDS[name](arguments)
     except OSError as error:
-        print(f"bench {words[0]}: {error.filename or 'writing'}: {error.strerror}; name another file", file=sys.stderr)
+        print(f"bench {name}: {error.filename or 'writing'}: {error.strerror}; name another file", file=sys.stderr)
     except (ProgramError, ValueError) as error:
-        print(f"bench {words[0]}: {error}", file=sys.stderr)
+        print(f"bench {name}: {error}", file=sys.stderr)
     return 2
 
 

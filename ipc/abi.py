@@ -18,7 +18,11 @@ import subprocess
 from pathlib import Path
 
 INCLUDE = Path(__file__).resolve().parent / "include"
+VENUES = INCLUDE.parent.parent / "csrc" / "dex"
+"""Headers of the venues: the states of their pools stand behind the heads of market messages, in journals too."""
 
+_STRUCT = re.compile(r"^typedef (?:struct|union) \w+ \{.*?^\}[^;]*;", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _CONSTANT = re.compile(r"^#define[ \t]+(SF_[A-Z0-9_]+)[ \t]+([^\s/][^/\n]*)", re.MULTILINE)
 
 
@@ -49,12 +53,21 @@ def declarations() -> str:
     return types() + "".join(f"#define {name} ...\n" for name in constants())
 
 
+def states() -> str:
+    """Returns the structs of the venues' headers without comments, and the constants that they name."""
+    sources = [_COMMENT.sub("", header.read_text()) for header in sorted(VENUES.glob("*.h"))]
+    structs = "".join(found for source in sources for found in _STRUCT.findall(source))
+    named = set(re.findall(r"SF_[A-Z0-9_]+", structs))
+    constants = (pair for source in sources for pair in _CONSTANT.findall(source) if pair[0] in named)
+    return structs + "".join(f"{name}={value.strip()};" for name, value in constants)
+
+
 def text() -> str:
-    """Returns the text that is hashed: the types, then the constants, without any white space.
+    """Returns the text that is hashed: the types, the constants and the venues' states, without any white space.
 
     A renumbered constant is as dangerous as a moved field, so it changes the hash too.
     """
-    return "".join(types().split()) + "".join(f"{name}={value};" for name, value in _defined())
+    return "".join((types() + states()).split()) + "".join(f"{name}={value};" for name, value in _defined())
 
 
 def abi_hash() -> int:

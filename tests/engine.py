@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from ipc.errors import CoreError
-from ipc.views import Instance, directory
+from ipc.views import Instance, directory, owner, remove
 from sniperforge import chain
 from sniperforge.processes import alive, die_with_parent
 
@@ -224,13 +224,17 @@ class Engine:
 
 @contextmanager
 def running(engine: Engine, *flags: str) -> Iterator[Engine]:
-    """Starts an engine and waits until it trades; kills it at the end if it is still there."""
+    """Starts an engine and waits until it trades; kills it at the end if it is still there, and leaves nothing in
+    /dev/shm."""
     engine.start(*flags)
     try:
         engine.await_trading()
         yield engine
     finally:
         engine.kill()
+        with suppress(AssertionError):
+            until("the engine to be gone", lambda: owner(engine.name) is None, 10.0, 0.01)
+        remove(engine.name)
 
 
 def settle(engine: Engine, timeout_s: float = 60.0) -> None:

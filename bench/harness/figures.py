@@ -1,10 +1,11 @@
-"""Figures in documents come from the committed report, never from a keyboard.
+"""Figures in documents come from the committed reports, never from a keyboard.
 
 A document says which figure stands where, in comments that Markdown does not show:
 
     from bytes to the order <!--bench tick/tick_to_order p50-->681 ns<!--/bench-->
     <!--bench host cpu-->AMD EPYC<!--/bench-->
     <!--bench table tick-->...a table of the case...<!--/bench-->
+    <!--bench @hour soak/orders value-->72,000<!--/bench-->          of bench/hour.json instead of bench/report.json
 
 `python -m bench figures` writes what is between; a test holds them together.
 """
@@ -12,14 +13,17 @@ A document says which figure stands where, in comments that Markdown does not sh
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from bench.harness.result import ROOT, Case, Report, Result
 from bench.harness.table import quantity, rate, ratio_text, value_text
 
-REPORT = ROOT / "bench" / "report.json"
+REPORTS = ROOT / "bench"
+"""Where they are: `report`, of all cases on one machine, and `hour`, of a soak, which may be of another."""
 DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "proof.md", ROOT / "docs" / "benchmarks.md")
-SPAN = re.compile(r"<!--bench (?P<what>[^>]+?)-->(?P<text>.*?)<!--/bench-->", re.DOTALL)
+SPAN = re.compile(r"<!--bench (?P<of>@(?P<report>\w+) )?(?P<what>[^>]+?)-->(?P<text>.*?)<!--/bench-->", re.DOTALL)
 WORDS = {True: "met", False: "**missed**", None: "not judged"}
 
 
@@ -85,23 +89,42 @@ def text_of(report: Report, what: str) -> str:
         raise FigureError(f"{what}: {error}") from error
 
 
-def rendered(report: Report, document: str) -> str:
-    """A document with the report's figures.
+def rendered(report: Callable[[str], Report], document: str) -> str:
+    """A document with the reports' figures.
+
+    Args:
+        report: the committed report of a name.
 
     Raises:
-        FigureError: it names one that the report does not have.
+        FigureError: it names a figure that its report does not have.
     """
-    return SPAN.sub(
-        lambda found: f"<!--bench {found['what']}-->{text_of(report, found['what'])}<!--/bench-->", document
-    )
+
+    def span(found: re.Match[str]) -> str:
+        text = text_of(report(found["report"] or "report"), found["what"])
+        return f"<!--bench {found['of'] or ''}{found['what']}-->{text}<!--/bench-->"
+
+    return SPAN.sub(span, document)
 
 
-def update(report: Report, *, write: bool) -> list[Path]:
-    """The documents whose figures are not the report's; `write` makes them so."""
+@cache
+def committed(name: str) -> Report:
+    """The committed report of this name.
+
+    Raises:
+        FigureError: there is none.
+    """
+    try:
+        return Report.load(REPORTS / f"{name}.json")
+    except OSError as error:
+        raise FigureError(f"@{name}: {error}") from error
+
+
+def update(*, write: bool) -> list[Path]:
+    """The documents whose figures are not the committed reports'; `write` makes them so."""
     changed = []
     for path in DOCUMENTS:
         was = path.read_text()
-        now = rendered(report, was)
+        now = rendered(committed, was)
         if now != was:
             changed.append(path.relative_to(ROOT))
             if write:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from bench.harness.hdr import Histogram
@@ -56,15 +58,28 @@ def records(name: str, command: Sequence[str], *, timeout: float = 600.0) -> lis
         ProgramError: it failed.
         SkippedError: this machine cannot run it.
     """
-    try:
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=timeout, cwd=ROOT)
-    except subprocess.TimeoutExpired:
-        raise ProgramError(f"bench {name}: the program did not end within {timeout:.0f} s") from None
-    if done.returncode == SKIPPED:
-        raise SkippedError(done.stderr.strip() or f"{name} cannot run here")
-    if done.returncode:
-        raise ProgramError(f"bench {name}: the program ended with {done.returncode}: {done.stderr.strip()[-500:]}")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=ROOT) as process:
+        try:
+            said, errors = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise ProgramError(f"bench {name}: the program did not end within {timeout:.0f} s") from None
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            _sweep(process.pid)
+    if process.returncode == SKIPPED:
+        raise SkippedError(errors.strip() or f"{name} cannot run here")
+    if process.returncode:
+        raise ProgramError(f"bench {name}: the program ended with {process.returncode}: {errors.strip()[-500:]}")
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def _sweep(pid: int) -> None:
+    """Removes the instances that a program left because it was ended halfway."""
+    for left in Path("/dev/shm").glob(f"sf-t{pid}-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def histogram(record: Record) -> Histogram:

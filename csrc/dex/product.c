@@ -1,5 +1,24 @@
 #include "dex/product.h"
 
+#define DIVISIONS 16 /* one after the other */
+#define TRIES     8  /* of which the fastest counts */
+#define SLOW      32 /* ticks of the time stamp counter */
+
+int sf_divider_slow;
+
+static __attribute__( ( constructor ) ) void divider_measure( void ) {
+  uint64_t least = UINT64_MAX;
+  for( uint32_t i = 0; i < TRIES; i++ ) {
+    uint64_t begun = __rdtsc(), high = 1, rest;
+    __asm__ volatile( "" : "+r"( high ) ); /* keeps the divisions between the two readings, as the one below */
+    for( uint32_t k = 0; k < DIVISIONS; k++ ) high = sf_div_word( high, k, UINT64_MAX - 2, &rest ) & 0xffff;
+    __asm__ volatile( "" : "+r"( high ) );
+    uint64_t took = __rdtsc() - begun;
+    if( took < least ) least = took;
+  }
+  sf_divider_slow = least > SLOW * DIVISIONS;
+}
+
 static uint64_t common_divisor( uint64_t a, uint64_t b ) {
   while( b ) {
     uint64_t rest = a % b;

@@ -96,10 +96,29 @@ static inline void sf_quote_refuse( sf_quote_t * q, uint32_t error ) {
 
 #define SF_SMALL_MAX ( ( 1UL << 62 ) - 1 )
 
+/* 1 where a division of integers takes far longer than one of doubles (Intel's before Ice Lake: some 90 cycles): measured
+   when the program begins.  Every quotient is the same. */
+extern int sf_divider_slow;
+
+/* sf_product_double writes floor( a*b / d ) and the remainder, by way of doubles.  Assumes that all are small.  Returns 0 if
+   the quotient or d is so large that it cannot. */
+static inline int sf_product_double( uint64_t a, uint64_t b, uint64_t d, uint64_t * quotient, uint64_t * rest ) {
+  double q = (double)(int64_t)a * ( (double)(int64_t)b / (double)(int64_t)d );
+  if( __builtin_expect( !( q < 0x1p50 ) || d >> 61, 0 ) ) return 0;
+  uint64_t n   = (uint64_t)(int64_t)q; /* five roundings of 2^-53 each: at most one off */
+  int64_t left = (int64_t)( a * b - n * d ), low = left >> 63;
+  left += (int64_t)d & low;
+  int64_t high = -( left >= (int64_t)d );
+  *quotient    = n + (uint64_t)( low - high );
+  *rest        = (uint64_t)( left - ( (int64_t)d & high ) );
+  return 1;
+}
+
 /* sf_product_out_small is sf_product_out.  Assumes that all are small and x is not 0. */
 static inline uint64_t sf_product_out_small( uint64_t x, uint64_t y, uint64_t v ) {
   sf_u128_t n = (sf_u128_t)y * v;
-  uint64_t rest;
+  uint64_t quotient, rest;
+  if( sf_divider_slow && sf_product_double( y, v, x + v, &quotient, &rest ) ) return quotient;
   return sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, x + v, &rest );
 }
 
@@ -109,7 +128,9 @@ static inline int sf_product_in_small( uint64_t x, uint64_t y, uint64_t out, uin
   sf_u128_t n = (sf_u128_t)x * out;
   uint64_t d  = y - out, rest;
   if( __builtin_expect( (uint64_t)( n >> 64 ) >= d >> 2, 0 ) ) return -1;
-  *in   = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, &rest ) + 1;
+  if( !sf_divider_slow || !sf_product_double( x, out, d, in, &rest ) )
+    *in = sf_div_word( (uint64_t)( n >> 64 ), (uint64_t)n, d, &rest );
+  *in += 1;
   *more = d - rest;
   return __builtin_expect( !rest, 0 ) ? -1 : 0;
 }

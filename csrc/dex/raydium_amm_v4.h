@@ -36,19 +36,21 @@ extern struct sf_venue const sf_raydium_amm_v4_venue; /* dex/venue.h */
 #define SF_RAYDIUM_AMM_V4_ERR_FUNDS  40
 
 typedef struct sf_raydium_amm_v4_state {
+  /* a line: what the short way reads */
   uint64_t reserve[2];
+  uint64_t small;     /* amounts up to this take the short way (dex/product.h); 0: none */
+  uint64_t open_time; /* unix seconds; matters in status 7 */
+  sf_rate_t fee;      /* of what goes in */
+  uint32_t status;    /* 1 to 7; swaps in SF_RAYDIUM_AMM_V4_SWAP_ONLY and, after open_time, in _WAITING */
+  uint32_t nonce;     /* of the authority */
+  uint64_t _pad0;
+
+  sf_rate_t on_top; /* as `fee`, of what it leaves */
   uint64_t room[2]; /* what a vault can still take before its amount overflows */
   uint64_t fee_numerator;
   uint64_t fee_denominator;
-  uint64_t open_time; /* unix seconds; matters in status 7 */
-  uint32_t status;    /* 1 to 7; swaps in SF_RAYDIUM_AMM_V4_SWAP_ONLY and, after open_time, in _WAITING */
-  uint32_t nonce;     /* of the authority */
-  uint64_t owed[2];   /* profit in the vaults that is no reserve */
+  uint64_t owed[2]; /* profit in the vaults that is no reserve */
   uint64_t decimals[2];
-  uint64_t small;   /* amounts up to this take the short way (dex/product.h); 0: none */
-  sf_rate_t fee;    /* of what goes in */
-  sf_rate_t on_top; /* the same, of what it leaves */
-  uint64_t _pad0;
   uint8_t pubkey[32];
   uint8_t vault[2][32];
   uint8_t mint[2][32];

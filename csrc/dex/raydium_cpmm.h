@@ -39,22 +39,25 @@ typedef struct sf_raydium_cpmm_config {
 } sf_raydium_cpmm_config_t;
 
 typedef struct sf_raydium_cpmm_state {
+  /* a line: what the short way reads for an amount that comes out */
   uint64_t reserve[2];
-  uint64_t amount[2]; /* of the vaults */
-  sf_raydium_cpmm_config_t rates;
-  uint32_t creator_fee;    /* per 10^6; 0 if the pool has none enabled */
-  uint32_t creator_fee_on; /* the token that pays it: 0 the input, 1 token 0, 2 token 1 */
-  sf_transfer_fee_t transfer_fee[2];
+  uint64_t small;     /* amounts up to this take the short way (dex/product.h); 0: none, as with other fees */
   uint64_t open_time; /* unix seconds; swaps are refused before */
+  sf_rate_t trade;    /* of what goes in */
   uint32_t swap_disabled;
   uint32_t creator_fee_enabled;
-  uint64_t owed[2]; /* fees in the vaults that are no reserve */
-  uint32_t decimals[2];
-  uint64_t small;     /* amounts up to this take the short way (dex/product.h); 0: none, as with other fees */
-  sf_rate_t trade;    /* of what goes in */
-  sf_rate_t on_top;   /* the same, of what it leaves */
+  uint32_t creator_fee;    /* per 10^6; 0 if the pool has none enabled */
+  uint32_t creator_fee_on; /* the token that pays it: 0 the input, 1 token 0, 2 token 1 */
+  /* a line: and for the rest of a quote */
   sf_rate_t protocol; /* of the trade fee, as the next */
   sf_rate_t fund;
+  sf_rate_t on_top;   /* as `trade`, of what it leaves */
+  uint64_t amount[2]; /* of the vaults */
+
+  sf_raydium_cpmm_config_t rates;
+  sf_transfer_fee_t transfer_fee[2];
+  uint64_t owed[2]; /* fees in the vaults that are no reserve */
+  uint32_t decimals[2];
   uint64_t _pad0;
   uint8_t pubkey[32];
   uint8_t config[32];

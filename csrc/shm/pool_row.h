@@ -15,6 +15,13 @@ int sf_pool_row_read( sf_table_t const * pools, uint32_t pool, sf_pool_row_wante
 /* sf_pool_row_read_all copies the whole head, the whole state and the pool's constants. */
 int sf_pool_row_read_all( sf_table_t const * pools, uint32_t pool, sf_pool_row_t * out );
 
+/* sf_pool_row_here returns the row itself, for who reads it in its writer's own thread; NULL if it holds no pool.  Hot. */
+static inline sf_pool_row_t const * sf_pool_row_here( sf_table_t const * pools, uint32_t pool ) {
+  if( SF_UNLIKELY( pool >= pools->row_cnt ) ) return 0;
+  sf_pool_row_t const * row = (sf_pool_row_t const *)sf_table_row( pools, pool );
+  return SF_LIKELY( row->lock && row->update.venue && row->update.state_bytes <= SF_POOL_STATE_MAX ) ? row : 0;
+}
+
 /* sf_pool_row_prefetch asks for the first lines of a row that sf_pool_row_read will want.  Any pool number will do. */
 static inline void sf_pool_row_prefetch( sf_table_t const * pools, uint32_t pool ) {
   if( pool >= pools->row_cnt ) return;

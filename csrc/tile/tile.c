@@ -219,6 +219,15 @@ uint64_t sf_tile_message_seq( sf_tile_t * t ) { return t->seq; }
 uint64_t sf_tile_seq( sf_tile_t * t, uint32_t out ) { return t->out[out].next; }
 
 sf_table_t * sf_tile_table( sf_tile_t * t, char const * name ) { return sf_instance_table( t->inst, name ); }
+
+int sf_tile_table_here( sf_tile_t * t, char const * name ) {
+  sf_topology_t const * topology = t->inst->topology;
+  int table                      = sf_topology_table_find( topology, name );
+  if( table < 0 ) return 0;
+  sf_topology_tile_t const * writer = topology->tile + topology->table[table].writer;
+  return writer->group == t->spec->group && !( ( writer->flags | t->spec->flags ) & SF_TILE_EXTERNAL );
+}
+
 sf_control_t * sf_tile_control( sf_tile_t * t ) { return t->control; }
 uint64_t sf_tile_kill( sf_tile_t * t ) { return sf_kill_read( t->control ); }
 

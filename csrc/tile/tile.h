@@ -78,6 +78,11 @@ uint64_t sf_tile_seq( sf_tile_t * t, uint32_t out );    /* seq the next publish 
 /* sf_tile_table returns a table of the instance: read any, write only own ones
    (NULL with a sentence if there is none of that name).  Cold: keep the pointer. */
 sf_table_t * sf_tile_table( sf_tile_t * t, char const * name );
+
+/* sf_tile_table_here returns 1 if a tile of this one's group writes that table: in this thread, so that no row changes
+   while a hook runs, and may be read where it stands.  Cold. */
+int sf_tile_table_here( sf_tile_t * t, char const * name );
+
 sf_control_t * sf_tile_control( sf_tile_t * t );
 uint64_t sf_tile_kill( sf_tile_t * t ); /* kill word now, SF_KILL_* */
 

@@ -85,7 +85,8 @@ typedef struct risk_tile {
   int counter[C_DENY + SF_DENY_MAX];
   sf_chain_row_t chain_row;
   sf_risk_view_t view;
-  sf_pool_row_t pool[SF_HOP_MAX]; /* what of the rows was read last */
+  uint32_t pools_here;            /* 1 = the rows of pools are read where they stand; else */
+  sf_pool_row_t pool[SF_HOP_MAX]; /* what of them was read last */
   sf_warm_t warm;                 /* of the pools table: what the gate reads */
   sf_order_t const * last;        /* in its slot of the out-link; NULL: there was none */
   uint32_t idle_turns;
@@ -95,11 +96,14 @@ typedef struct risk_tile {
 
 /* -- what the gate sees --------------------------------------------------- */
 
-/* The priced state of a pool now: SF_RISK_POOL_*. */
-static uint32_t pool_read( sf_table_t const * pools, uint32_t p, sf_pool_row_t * row ) {
-  int err = sf_pool_row_read( pools, p, sf_pool_quote_bytes, row );
-  if( err ) return err == SF_ERR_OVERRUN ? SF_RISK_POOL_STALE : SF_RISK_POOL_UNKNOWN;
-  return row->stale ? SF_RISK_POOL_STALE : SF_RISK_POOL_GOOD;
+/* The priced state of a hop's pool now: where it stands if nobody writes meanwhile, else a copy. */
+static void pool_view( risk_tile_t * s, uint32_t h, uint32_t p ) {
+  sf_pool_row_t const * row = s->pools_here ? sf_pool_row_here( s->pools, p ) : 0;
+  int err                   = row ? 0 : sf_pool_row_read( s->pools, p, sf_pool_quote_bytes, &s->pool[h] );
+  if( !row ) row = &s->pool[h];
+  int stale             = err ? err == SF_ERR_OVERRUN : row->stale != 0;
+  s->view.pool[h]       = &row->update;
+  s->view.pool_state[h] = stale ? SF_RISK_POOL_STALE : err ? SF_RISK_POOL_UNKNOWN : SF_RISK_POOL_GOOD;
 }
 
 static __attribute__( ( noinline ) ) void tokens_new( risk_tile_t * s, uint64_t used ) {
@@ -148,10 +152,7 @@ static __attribute__( ( noinline ) ) void view_fill( sf_tile_t * t, risk_tile_t 
   if( hops ) sf_risk_prefetch( &s->risk, intent );
   tokens_meet( s );
   chain_look( s );
-  for( uint32_t h = 0; h < hops; h++ ) {
-    v->pool_state[h] = pool_read( s->pools, intent->hop[h].pool, &s->pool[h] );
-    v->pool[h]       = &s->pool[h].update;
-  }
+  for( uint32_t h = 0; h < hops; h++ ) pool_view( s, h, intent->hop[h].pool );
   uint64_t heartbeat = sf_load_acquire( &s->control->supervisor_heartbeat_ns );
   v->now_ns          = sf_tile_now( t );
   if( t_pub > v->now_ns ) v->now_ns = t_pub; /* the turn began before the intent came */
@@ -358,6 +359,7 @@ static int ports_find( sf_tile_t * t, risk_tile_t * s ) {
   s->out_order  = (uint32_t)order;
   s->out_denied = (uint32_t)denied;
   s->pools      = sf_tile_table( t, "pools" );
+  s->pools_here = (uint32_t)sf_tile_table_here( t, "pools" );
   s->tokens     = sf_tile_table( t, "tokens" );
   s->chain      = sf_tile_table( t, "chain" );
   s->positions  = sf_tile_table( t, "positions" );

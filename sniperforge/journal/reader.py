@@ -114,6 +114,7 @@ class Batch:
         self._reader = reader
         self._words = np.frombuffer(ffi.buffer(block, block.used_bytes), np.uint64, block.used_bytes // _WORD)
         self._offsets = offsets
+        self._headers: npt.NDArray[np.void] | None = None
         self.run = int(block.run)
         self.number = int(block.number)
         self.time_ns = int(block.time_ns)
@@ -122,8 +123,10 @@ class Batch:
         return len(self._offsets)
 
     def headers(self) -> npt.NDArray[np.void]:
-        """`sf_journal_record_t` of each record, copied."""
-        return self._rows(self._offsets, _RECORD)
+        """`sf_journal_record_t` of each record, copied once."""
+        if self._headers is None:
+            self._headers = self._rows(self._offsets, _RECORD)
+        return self._headers
 
     def payloads(self, kind: int) -> npt.NDArray[np.void]:
         """The payloads of all records of `kind` as an array of its layout, copied."""
@@ -139,8 +142,7 @@ class Batch:
 
     def payload(self, index: int) -> bytes:
         """The payload of the record with this place among `headers`."""
-        offset = int(self._offsets[index])
-        length = int(self._rows(self._offsets[index : index + 1], _RECORD)["bytes"][0])
+        offset, length = int(self._offsets[index]), int(self.headers()["bytes"][index])
         return bytes(self._words.data.cast("B")[offset + _RECORD.itemsize : offset + length])
 
     def records(self) -> Iterator[Record]:

@@ -97,10 +97,11 @@ typedef struct fixture_update {
   sf_raydium_cpmm_state_t s;
 } fixture_update_t;
 
-/* fixture_update_fill works out the head from the state, as book does; pool, tokens, slot stay. */
+/* fixture_update_fill prices the state anew by its reserves and rates and works out the head, as book does; pool, tokens, slot
+   stay. */
 static inline void fixture_update_fill( fixture_update_t * p ) {
-  p->s.amount[0] = p->s.reserve[0] + p->s.owed[0];
-  p->s.amount[1] = p->s.reserve[1] + p->s.owed[1];
+  sf_raydium_cpmm_config_t rates = p->s.rates;
+  if( sf_raydium_cpmm_price( &p->s, p->s.reserve[0] + p->s.owed[0], p->s.reserve[1] + p->s.owed[1], &rates ) ) abort();
   sf_pool_update_fill( sf_venue_get( SF_VENUE_RAYDIUM_CPMM ), &p->s, sizeof( p->s ), p->u.unix_s, &p->u );
 }
 

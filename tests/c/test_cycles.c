@@ -53,8 +53,9 @@ static void random_pool( sf_rng_t * rng, uint32_t p, uint64_t scale ) {
   while( b == a );
   uint64_t x = scale + sf_rng_below( rng, scale / 50 ), y = scale + sf_rng_below( rng, scale / 50 );
   fixture_update( f, p, a, b, x, y, 500 + (uint32_t)sf_rng_below( rng, 2500 ) );
-  f->s.creator_fee    = sf_rng_below( rng, 3 ) ? 0 : 500;
-  f->s.creator_fee_on = (uint32_t)sf_rng_below( rng, 3 );
+  f->s.creator_fee_enabled = !sf_rng_below( rng, 3 );
+  f->s.rates.creator       = 500;
+  f->s.creator_fee_on      = (uint32_t)sf_rng_below( rng, 3 );
   fixture_update_fill( f );
 }
 

@@ -118,12 +118,28 @@ static void test_pump( void ) {
   }
 }
 
+/* Beside multiples of the divisor too, where a quotient that is one off shows. */
+static void test_doubles( void ) {
+  uint32_t done = 0;
+  for( uint32_t i = 0; i < 2000000; i++ ) {
+    uint64_t d = any( i & 1 ? 62 : 50 ) | 1, a = any( i & 1 ? 62 : 50 ), b = any( 62 ), quotient, rest;
+    if( i % 2 == 0 ) b = b / d * d + sf_rng_below( &rng, 3 ) - 1;
+    if( b > SF_SMALL_MAX || !sf_product_double( a, b, d, &quotient, &rest ) ) continue;
+    CHECK( quotient == (uint64_t)( (u128)a * b / d ) && rest == (uint64_t)( (u128)a * b % d ) );
+    done++;
+  }
+  CHECK( done > 500000 );
+}
+
 int main( void ) {
   sf_rng_seed( &rng, 46 );
   test_rates();
-  test_quotients();
-  test_raydium();
-  test_pump();
+  test_doubles();
+  for( sf_divider_slow = 0; sf_divider_slow < 2; sf_divider_slow++ ) {
+    test_quotients();
+    test_raydium();
+    test_pump();
+  }
   for( int i = 0; i < 4; i++ ) CHECK( compared[i / 2][i % 2] > 50000 );
   printf( "test_product: ok, %lu, %lu, %lu and %lu quotes\n", compared[0][0], compared[0][1], compared[1][0],
           compared[1][1] );

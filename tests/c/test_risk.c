@@ -87,8 +87,8 @@ static void test_reasons( void ) {
   REFUSED( FEE, intent.cu_price_micro_lamports = 1000000 );
   REFUSED( FEE, ( intent.cu_price_micro_lamports = UINT64_MAX, r->limit.max_daily_loss_lamports = UINT64_MAX ) );
   REFUSED( FEE, r->limit.today_fee_lamports = G / 50 - 5000 );
-  REFUSED( QUOTE, ( intent.min_out++, intent.hop[1].min_out++ ) ); /* more than it can give */
-  REFUSED( QUOTE, pools[1].s.rates.trade = 1000000 );              /* it gives nothing */
+  REFUSED( QUOTE, ( intent.min_out++, intent.hop[1].min_out++ ) );              /* more than it can give */
+  REFUSED( QUOTE, ( pools[1].s.small = 0, pools[1].s.rates.trade = 1000000 ) ); /* it gives nothing */
   REFUSED( COLLAR, ( intent.min_out = intent.hop[1].min_out = intent.min_out * 9949 / 10000 ) );
   REFUSED( COLLAR, ( intent.hop[0].min_out = intent.hop[1].amount_in = 5 ) );
   REFUSED( BALANCE, r->position[1].balance = G - 1 );

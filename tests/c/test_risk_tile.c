@@ -30,7 +30,8 @@ static void send( char const * link, uint16_t kind, void const * payload, uint16
   ok( sf_rig_settle( rig ) );
 }
 
-static void test_tile( void ) {
+/* The gate reads the rows of pools where they stand if a tile of its own group writes them, and copies if not. */
+static void test_tile( char const * pools_by ) {
   sf_rig_new( &rig );
   sf_rig_tile(
       rig, "risk", "risk",
@@ -53,7 +54,7 @@ static void test_tile( void ) {
   sf_rig_edge( rig, "intent.arb", "risk", 1 );
   sf_rig_link( rig, "order", "risk", 64, 320 );
   sf_rig_link( rig, "denied", "risk", 64, 64 );
-  sf_rig_table( rig, "pools", 0, sizeof( sf_pool_row_t ), 16 );
+  sf_rig_table( rig, "pools", pools_by, sizeof( sf_pool_row_t ), 16 );
   sf_rig_table( rig, "tokens", 0, sizeof( sf_token_row_t ), 16 );
   sf_rig_table( rig, "chain", 0, sizeof( sf_chain_row_t ), 1 );
   sf_rig_table( rig, "positions", "risk", sizeof( sf_position_row_t ), 16 );
@@ -191,7 +192,8 @@ static void test_tile( void ) {
 }
 
 int main( void ) {
-  test_tile();
+  test_tile( 0 );
+  test_tile( "risk" );
   printf( "risk tile: ok\n" );
   free( r );
   return 0;

@@ -99,6 +99,7 @@ static void test_hooks( void ) {
          sf_tile_out( t, "in.a" ) == SF_ERR_NOTFOUND );
   CHECK( sf_tile_out_payload( t, 0 ) == 224 && sf_tile_run( t ) == 1 && sf_tile_table( t, "own" ) &&
          !sf_tile_table( t, "none" ) );
+  CHECK( sf_tile_table_here( t, "own" ) && !sf_tile_table_here( t, "rigs" ) && !sf_tile_table_here( t, "none" ) );
   sf_cnc_t * cnc = sf_rig_cnc( rig, "r" );
   CHECK( cnc->state == SF_STATE_RUN && cnc->pid == (uint32_t)getpid() && cnc->started_ns );
   uint64_t v = 42;

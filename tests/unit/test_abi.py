@@ -53,6 +53,17 @@ def test_one_hash_everywhere() -> None:
     assert lib.sf_abi_hash() == abi.abi_hash(), "make build: the C core is of other headers than ipc/include"
 
 
+def test_a_moved_field_of_a_venues_state_is_another_abi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for header in abi.VENUES.glob("*.h"):
+        (tmp_path / header.name).write_text(header.read_text() + "\n/* a comment, and a function */\nint f( void );\n")
+    was = abi.abi_hash()
+    monkeypatch.setattr(abi, "VENUES", tmp_path)
+    assert abi.abi_hash() == was
+    moved = tmp_path / "raydium_cpmm.h"
+    moved.write_text(moved.read_text().replace("  uint64_t reserve[2];\n  uint64_t small;", "  uint64_t small;"))
+    assert abi.abi_hash() != was
+
+
 @pytest.mark.parametrize("name", layouts())
 def test_numpy_has_the_same_layout(name: str) -> None:
     array = dtype(name)

@@ -441,21 +441,31 @@ def test_small_histograms_and_units() -> None:
     assert table.spark(single("x", [1.0], unit="ns")) == ""
 
 
-def test_documents_have_the_figures_of_the_committed_report() -> None:
-    assert figures.update(Report.load(figures.REPORT), write=False) == [], "run: python -m bench figures"
+def test_documents_have_the_figures_of_the_committed_reports() -> None:
+    assert figures.update(write=False) == [], "run: python -m bench figures"
 
 
 def test_figures_between_comments() -> None:
     result = latency("r", [Histogram.of([700.0] * 1000)], floor=Floor("division", 5.0))
-    made = report([Case("c", "", "", results=[result])])
-    text = "x <!--bench c/r p50-->?<!--/bench--> y <!--bench host cpu--><!--/bench-->"
-    assert figures.rendered(made, text) == (
-        "x <!--bench c/r p50-->700 ns<!--/bench--> y <!--bench host cpu-->a processor<!--/bench-->"
+    other = latency("r", [Histogram.of([90.0] * 1000)], floor=Floor("division", 5.0))
+    made = {
+        "report": report([Case("c", "", "", results=[result])]),
+        "hour": report([Case("c", "", "", results=[other])], host=HOST | {"cpu": "another"}),
+    }.__getitem__
+    text = "x <!--bench c/r p50-->?<!--/bench--> y <!--bench @hour c/r p50--><!--/bench--> of"
+    assert figures.rendered(made, f"{text} <!--bench @hour host cpu-->none<!--/bench-->") == (
+        "x <!--bench c/r p50-->700 ns<!--/bench--> y <!--bench @hour c/r p50-->90.0 ns<!--/bench--> of "
+        "<!--bench @hour host cpu-->another<!--/bench-->"
     )
     assert "| r | 140 × division | 700 ns |" in figures.rendered(made, "<!--bench table c--><!--/bench-->")
     for wrong in ("c/none value", "c/r p17", "none/r value", "host none", "nonsense"):
         with pytest.raises(figures.FigureError):
             figures.rendered(made, f"<!--bench {wrong}--><!--/bench-->")
+
+
+def test_a_report_that_is_not_committed_is_said() -> None:
+    with pytest.raises(figures.FigureError, match=r"@none: .*none\.json"):
+        figures.rendered(figures.committed, "<!--bench @none host cpu--><!--/bench-->")
 
 
 # -- the soak ----------------------------------------------------------------------------------------------------------
