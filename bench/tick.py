@@ -43,6 +43,8 @@ ALONE = {
     "quiet_search": "arb's update and search alone, a change without a gap",
     "risk_gate": "the gate alone, each order released again",
     "quote": "an exact quote of a random pool",
+}
+BATCHES = {
     "risk_batch": "a thousand intents through the risk tile, an order",
     "risk_release": "their fills, a fill",
     "order_path": "a thousand intents through risk and build, an order",
@@ -120,7 +122,7 @@ def measure(floors: Floors, *, short: bool = False) -> Case:
     for name, text in STAGES.items():
         targets = TARGETS.get(name, ())
         case.results.append(latency(name, found[name], text=text, group="ticks", floor=floor, targets=targets))
-    for name, text in ALONE.items():
+    for name, text in (ALONE | BATCHES).items():
         targets = TARGETS.get(name, ())
         made = latency(name, found[name], unit="ps", text=text, group="alone", floor=floor, targets=targets)
         case.results.append(made)

@@ -452,10 +452,10 @@ def test_a_killed_guardian_leaves_a_stale_instance_that_the_next_start_cleans(
 def test_clean_removes_a_stale_instance_and_its_state(instance_name: str, tmp_path: Path) -> None:
     engine = Engine(instance_name, tmp_path / "state")
     with running(engine):
-        pass
-    until("all children to die", lambda: not engine.pids(), 30.0)
-    assert directory(instance_name).exists()
-    done = engine.command("clean", "--state")
+        engine.kill()
+        until("all children to die", lambda: not engine.pids(), 30.0)
+        assert directory(instance_name).exists()
+        done = engine.command("clean", "--state")
     assert done.returncode == exits.REFUSED and "--yes" in done.stderr
     assert f"removed stale instance {instance_name}" in done.stderr and (engine.state_dir / "wallet.json").exists()
     done = engine.command("clean", "--state", "--yes")

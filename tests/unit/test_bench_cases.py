@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from bench import prove_compare
 from bench.__main__ import BASELINE, CASES
 from bench.harness import cases, compare
 from bench.harness.floor import Floors
@@ -35,6 +36,14 @@ def test_short(name: str) -> None:
         assert result.value >= 0 or " further " in result.name
         assert not result.percentiles or result.percentiles["p50"] <= result.percentiles["max"]
     assert compare.rotten(case, EXPECTED[name]) == []
+
+
+def test_a_trial_of_prove_compare_goes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prove_compare, "ROUNDS", compare.LEAST_ROUNDS)
+    monkeypatch.setattr(prove_compare, "TICKS", 50)
+    said: list[str] = []
+    prove_compare.trial("sign", 0.1, said.append)  # what it finds in so few ticks is no matter
+    assert "same build: " in said[0] and "sign " in said[0]
 
 
 def test_floors_of_this_machine() -> None:
