@@ -7,10 +7,14 @@ rounds of one build would do so in `CHANCE` of all comparisons at most (Mann and
 where rounds wander, a distance alone says nothing. And latencies must differ by more than a step of the clock, which
 one step of a median is no sign of. Results of fewer than five rounds cannot be compared, nor runs at a
 fixed rate beside which other programs were busy; peers and floors are not.
+
+Of two reports whose rounds were made in turns each round is held against the other's beside it: a virtual machine can
+be half as fast for some seconds. The median is then that of these changes, and the test that of signs.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 from argparse import ArgumentTypeError
 from collections import Counter
@@ -77,7 +81,7 @@ def _pairs(a: Report, b: Report) -> Iterator[tuple[str, Result, Result, bool, fl
                 yield name, result, found, _busy(its_case) or _busy(case), step
 
 
-def _changes(a: Result, b: Result) -> tuple[float, float]:
+def _changes(a: Result, b: Result, in_turns: bool) -> tuple[float, float]:
     """How much slower the best and the median round became: the lesser of ratio and absolute."""
     higher_is_better = a.unit == "per_second"
     pick = max if higher_is_better else min
@@ -88,7 +92,11 @@ def _changes(a: Result, b: Result) -> tuple[float, float]:
     for of_a, of_b in scales:
         rounds_a, rounds_b = [each * of_a for each in a.rounds], [each * of_b for each in b.rounds]
         pairs = [(pick(rounds_a), pick(rounds_b)), (statistics.median(rounds_a), statistics.median(rounds_b))]
-        found.append([(x / y if higher_is_better else y / x) - 1 if x and y else 0.0 for x, y in pairs])
+        changes = [(x / y if higher_is_better else y / x) - 1 if x and y else 0.0 for x, y in pairs]
+        if in_turns:
+            both = [(y, x) if higher_is_better else (x, y) for x, y in zip(rounds_a, rounds_b, strict=True)]
+            changes[1] = statistics.median(y / x - 1 if x else 0.0 for x, y in both)
+        found.append(changes)
     best, median = (min(each, key=abs) if min(each) * max(each) > 0 else 0.0 for each in zip(*found, strict=True))
     return best, median
 
@@ -114,15 +122,23 @@ def chance(greater: Sequence[float], lesser: Sequence[float]) -> float:
     return sum(count for wins, count in enumerate(ways) if wins >= pairs) / sum(ways)
 
 
-def _ranked(a: Result, b: Result) -> tuple[float, float]:
+def chance_in_turns(greater: Sequence[float], lesser: Sequence[float]) -> float:
+    """How often one of each two would be the greater as often as this, or more often, if either could be."""
+    wins = int(sum((x > y) + (x == y) / 2 for x, y in zip(greater, lesser, strict=True)))
+    ways = sum(math.comb(len(greater), count) for count in range(wins, len(greater) + 1))
+    return ways / 2.0 ** len(greater)
+
+
+def _ranked(a: Result, b: Result, in_turns: bool) -> tuple[float, float]:
     """The chance that b ranks so far behind a, and so far before it, by ratio or absolutely: the greater."""
+    by = chance_in_turns if in_turns else chance
     scale = (b.floor.value / a.floor.value) if a.floor and b.floor else 1.0
     slower = faster = 0.0
     for factor in {1.0, scale}:
         high, low = [each * factor for each in b.rounds], list(a.rounds)
         if a.unit == "per_second":
             high, low = low, high
-        slower, faster = max(slower, chance(high, low)), max(faster, chance(low, high))
+        slower, faster = max(slower, by(high, low)), max(faster, by(low, high))
     return slower, faster
 
 
@@ -131,7 +147,7 @@ def _within_a_step(a: Result, b: Result, step_ns: float) -> bool:
     return a.unit == "ns" and a.histogram_unit == "ns" and abs(a.value - b.value) <= step_ns + ROUNDING_NS
 
 
-def _compared(name: str, a: Result, b: Result, busy: bool, step_ns: float, over: float) -> Compared:
+def _compared(name: str, a: Result, b: Result, busy: bool, step_ns: float, *, over: float, in_turns: bool) -> Compared:
     if a.failed or b.failed:
         return Compared(name, a, b, 0.0, 0.0, "not judged", a.failed or b.failed)
     if a.floor and b.floor and a.floor.name != b.floor.name:
@@ -140,8 +156,9 @@ def _compared(name: str, a: Result, b: Result, busy: bool, step_ns: float, over:
         return Compared(name, a, b, 0.0, 0.0, "not judged", "other programs were busy beside a fixed rate")
     if min(len(a.rounds), len(b.rounds)) < LEAST_ROUNDS:
         return Compared(name, a, b, 0.0, 0.0, "not judged", f"fewer than {LEAST_ROUNDS} rounds")
-    best, median = _changes(a, b)
-    behind, before = _ranked(a, b)
+    in_turns = in_turns and len(a.rounds) == len(b.rounds)
+    best, median = _changes(a, b, in_turns)
+    behind, before = _ranked(a, b, in_turns)
     verdict: Verdict = "same"
     if _within_a_step(a, b, step_ns):
         return Compared(name, a, b, best, median, verdict)
@@ -152,8 +169,12 @@ def _compared(name: str, a: Result, b: Result, busy: bool, step_ns: float, over:
     return Compared(name, a, b, best, median, verdict)
 
 
-def compare(a: Report, b: Report, *, over: float) -> list[Compared]:
+def compare(a: Report, b: Report, *, over: float, in_turns: bool = False) -> list[Compared]:
     """Each result that both have.
+
+    Args:
+        over: least change that counts, as a share.
+        in_turns: each round of a was made beside that of b.
 
     Raises:
         ValueError: the reports are not of one machine in one state, one is a short run, or they have no result in
@@ -164,7 +185,7 @@ def compare(a: Report, b: Report, *, over: float) -> list[Compared]:
     found = differences(a.host, b.host)
     if found:
         raise ValueError("these reports are not of one machine in one state: " + "; ".join(found))
-    compared = [_compared(*pair, over) for pair in _pairs(a, b)]
+    compared = [_compared(*pair, over=over, in_turns=in_turns) for pair in _pairs(a, b)]
     if not compared:
         cases = ["the first of " + _cases(a), "the second of " + _cases(b)]
         raise ValueError(f"these reports have no result in common: {', '.join(cases)}; measure the same cases")

@@ -369,6 +369,27 @@ def test_a_fixed_rate_beside_busy_programs_is_not_judged() -> None:
     assert "30%" in compare.disturbed(a, b) and not compare.disturbed(a)
 
 
+def test_rounds_in_turns_are_held_against_each_other() -> None:
+    """A machine that is half as fast for some rounds hides a tenth from whole reports, and not from pairs of rounds."""
+    chosen, apart = random.Random(5), 0
+    for _ in range(20):
+        speeds = [chosen.choice((100.0, 200.0)) for _ in range(15)]
+        speeds[:2] = 100.0, 200.0
+        made = [
+            report([Case("c", "", "", results=[latency("r", [Histogram.of([x * y] * 100) for x in each])])])
+            for y in (1.0, 1.01, 1.1)
+            for each in ([speed * (1 + abs(chosen.gauss(0, 0.01))) for speed in speeds],)
+        ]
+        first, second, slower = made
+        assert compare.compare(first, second, over=0.05, in_turns=True)[0].verdict == "same"
+        assert compare.compare(first, slower, over=0.05, in_turns=True)[0].verdict == "slower"
+        assert compare.compare(slower, first, over=0.05, in_turns=True)[0].verdict == "faster"
+        apart += compare.compare(first, slower, over=0.05)[0].verdict == "slower"
+    assert apart < 15
+    assert compare.chance_in_turns([2.0] * 5, [1.0] * 5) == 1 / 32
+    assert compare.chance_in_turns([2.0, 2.0, 1.0], [1.0, 1.0, 1.0]) == 1 / 2
+
+
 def test_a_short_run_is_held_against_the_baseline_loosely() -> None:
     made = stages(random.Random(1))
     expected = compare.baseline(made)["tick"]
