@@ -85,18 +85,21 @@ def _changes(a: Result, b: Result, in_turns: bool) -> tuple[float, float]:
     """How much slower the best and the median round became: the lesser of ratio and absolute."""
     higher_is_better = a.unit == "per_second"
     pick = max if higher_is_better else min
+
+    def change(x: float, y: float) -> float:
+        return (x / y if higher_is_better else y / x) - 1 if x and y else 0.0
+
     scales = [(1.0, 1.0)]
     if a.floor and b.floor:
         scales.append((a.floor.value, b.floor.value))  # `rounds` are over the floor: this makes them absolute again
     found = []
     for of_a, of_b in scales:
         rounds_a, rounds_b = [each * of_a for each in a.rounds], [each * of_b for each in b.rounds]
-        pairs = [(pick(rounds_a), pick(rounds_b)), (statistics.median(rounds_a), statistics.median(rounds_b))]
-        changes = [(x / y if higher_is_better else y / x) - 1 if x and y else 0.0 for x, y in pairs]
         if in_turns:
-            both = [(y, x) if higher_is_better else (x, y) for x, y in zip(rounds_a, rounds_b, strict=True)]
-            changes[1] = statistics.median(y / x - 1 if x else 0.0 for x, y in both)
-        found.append(changes)
+            middle = statistics.median(map(change, rounds_a, rounds_b))
+        else:
+            middle = change(statistics.median(rounds_a), statistics.median(rounds_b))
+        found.append((change(pick(rounds_a), pick(rounds_b)), middle))
     best, median = (min(each, key=abs) if min(each) * max(each) > 0 else 0.0 for each in zip(*found, strict=True))
     return best, median
 
@@ -156,7 +159,6 @@ def _compared(name: str, a: Result, b: Result, busy: bool, step_ns: float, *, ov
         return Compared(name, a, b, 0.0, 0.0, "not judged", "other programs were busy beside a fixed rate")
     if min(len(a.rounds), len(b.rounds)) < LEAST_ROUNDS:
         return Compared(name, a, b, 0.0, 0.0, "not judged", f"fewer than {LEAST_ROUNDS} rounds")
-    in_turns = in_turns and len(a.rounds) == len(b.rounds)
     best, median = _changes(a, b, in_turns)
     behind, before = _ranked(a, b, in_turns)
     verdict: Verdict = "same"
@@ -174,7 +176,7 @@ def compare(a: Report, b: Report, *, over: float, in_turns: bool = False) -> lis
 
     Args:
         over: least change that counts, as a share.
-        in_turns: each round of a was made beside that of b.
+        in_turns: each round of a was made beside that of b, of which there are as many.
 
     Raises:
         ValueError: the reports are not of one machine in one state, one is a short run, or they have no result in

@@ -19,7 +19,7 @@ SF_INLINE int row_read( sf_table_t const * pools, uint32_t pool, uint32_t head_e
     if( !before ) return SF_ERR_EMPTY;
     if( SF_LIKELY( !( before & 1 ) ) ) {
       sf_table_copy( (uint8_t *)out + HEAD_OFF, row + HEAD_OFF, head_end - HEAD_OFF );
-      int held = out->update.venue && out->update.state_bytes <= SF_POOL_STATE_MAX;
+      int held = sf_pool_row_held( out );
       if( SF_LIKELY( held ) ) sf_table_copy( out->state, row + STATE_OFF, ( wanted( &out->update ) + 7 ) & ~7u );
       if( SF_LIKELY( sf_load_relaxed( lock ) == before ) ) {
         out->lock = before;

@@ -6,6 +6,11 @@
 #include "sf_rows.h"
 #include "shm/table.h"
 
+/* sf_pool_row_held returns 1 if a row, or what was read of it, holds a pool. */
+static inline int sf_pool_row_held( sf_pool_row_t const * row ) {
+  return row->update.venue && row->update.state_bytes <= SF_POOL_STATE_MAX;
+}
+
 /* sf_pool_row_read copies the head of a row but for its curves and arrays, and so many bytes of the state behind it as
    `wanted` says of that head (at most its state_bytes, also of one that is torn and will be read again); the rest stays as
    it was in `out`.  Returns 0, or as sf_table_read; SF_ERR_EMPTY also if the row holds no pool.  Hot. */
@@ -19,7 +24,7 @@ int sf_pool_row_read_all( sf_table_t const * pools, uint32_t pool, sf_pool_row_t
 static inline sf_pool_row_t const * sf_pool_row_here( sf_table_t const * pools, uint32_t pool ) {
   if( SF_UNLIKELY( pool >= pools->row_cnt ) ) return 0;
   sf_pool_row_t const * row = (sf_pool_row_t const *)sf_table_row( pools, pool );
-  return SF_LIKELY( row->lock && row->update.venue && row->update.state_bytes <= SF_POOL_STATE_MAX ) ? row : 0;
+  return SF_LIKELY( row->lock && sf_pool_row_held( row ) ) ? row : 0;
 }
 
 /* sf_pool_row_prefetch asks for the first lines of a row that sf_pool_row_read will want.  Any pool number will do. */

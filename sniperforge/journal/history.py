@@ -81,6 +81,8 @@ class History:
             first: int | None = None
             for batch in self._blocks(number, lib.SF_MSG_ORDER):
                 rows = batch.payloads(lib.SF_MSG_ORDER)
+                if not len(rows):
+                    continue
                 first = int(rows["order"][0]) if first is None else first
                 for row in rows[np.isin(rows["order"], np.array(list(missing), np.uint64))]:
                     found[int(row["order"])] = row["intent"].copy()

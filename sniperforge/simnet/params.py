@@ -82,12 +82,10 @@ def _parse_base58(text: str, size: int, longest: int) -> bytes:
     if len(text) > longest:
         raise invalid_params("Invalid param: WrongSize")
     try:
-        data = encoding.base58_decode(text)
+        encoding.base58_decode(text)
     except encoding.EncodingError as error:
         raise invalid_params("Invalid param: Invalid") from error
-    if len(data) != size:
-        raise invalid_params("Invalid param: WrongSize")
-    return data
+    raise invalid_params("Invalid param: WrongSize")
 
 
 def parse_variant(value: Any, allowed: tuple[str, ...]) -> str:
