@@ -20,8 +20,8 @@ from bench.harness.floor import Floors
 from bench.harness.program import Record
 from bench.harness.result import SCHEMA, Case, Report, commit, latency
 
-ROUNDS, TICKS, HICCUP_MS = 41, 500, 20.0
-"""Of 41, eleven may go the other way, as they do where a shared machine halves its speed between one and the next."""
+ROUNDS, TICKS, HICCUP_MS = 51, 500, 20.0
+"""Enough where a shared machine halves and doubles its speed every few rounds: see `compare.FAR_APART`."""
 THRESHOLD = 0.05
 STAGES = ("book", "arb", "risk", "build", "sign")
 """Those that the rig can delay."""

@@ -9,7 +9,9 @@ one step of a median is no sign of. Results of fewer than five rounds cannot be 
 fixed rate beside which other programs were busy; peers and floors are not.
 
 Of two reports whose rounds were made in turns each round is held against the other's beside it: a virtual machine can
-be half as fast for some seconds. The median is then that of these changes, and the test that of signs.
+be half as fast for some seconds. The median is then that of these changes, and the test that of signs. Pairs between
+whose rounds it changed its speed are left out: those further apart than `FAR_APART` times the median distance. A
+distance does not say which of the two was slower, so each sign stays as likely where there is no change.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from bench.harness.floor import HICCUPS_HIGH
 from bench.harness.host import differences
@@ -36,6 +40,8 @@ LEAST_ROUNDS = 5
 CHANCE = 0.005
 """Most that a change may be owed to chance: the rate of false alarms a result, before the threshold lowers it."""
 ROUNDING_NS = 1.0
+FAR_APART = 3.0
+"""Of rounds made in turns: how many times the median distance of its two rounds a pair may have."""
 
 Verdict = Literal["slower", "faster", "same", "not judged"]
 
@@ -145,6 +151,18 @@ def _ranked(a: Result, b: Result, in_turns: bool) -> tuple[float, float]:
     return slower, faster
 
 
+def _steady(a: Result, b: Result) -> tuple[Result, Result]:
+    """Both with those rounds between which the machine kept its speed."""
+    pairs = list(zip(a.rounds, b.rounds, strict=True))
+    apart = [abs(math.log(y / x)) if x and y else math.inf for x, y in pairs]
+    most = FAR_APART * statistics.median(apart)
+    if not most:  # most pairs are equal: any distance would be too far
+        return a, b
+    kept = [pair for pair, distance in zip(pairs, apart, strict=True) if distance <= most]
+    of_a, of_b = zip(*kept, strict=True)
+    return msgspec.structs.replace(a, rounds=list(of_a)), msgspec.structs.replace(b, rounds=list(of_b))
+
+
 def _within_a_step(a: Result, b: Result, step_ns: float) -> bool:
     """Whether the difference is no more than single readings of the clock can tell; those in ps are means of many."""
     return a.unit == "ns" and a.histogram_unit == "ns" and abs(a.value - b.value) <= step_ns + ROUNDING_NS
@@ -159,6 +177,8 @@ def _compared(name: str, a: Result, b: Result, busy: bool, step_ns: float, *, ov
         return Compared(name, a, b, 0.0, 0.0, "not judged", "other programs were busy beside a fixed rate")
     if min(len(a.rounds), len(b.rounds)) < LEAST_ROUNDS:
         return Compared(name, a, b, 0.0, 0.0, "not judged", f"fewer than {LEAST_ROUNDS} rounds")
+    if in_turns:
+        a, b = _steady(a, b)
     best, median = _changes(a, b, in_turns)
     behind, before = _ranked(a, b, in_turns)
     verdict: Verdict = "same"

@@ -9,6 +9,7 @@ import math
 import random
 import re
 import sys
+from collections import Counter
 from itertools import combinations
 from pathlib import Path
 
@@ -388,6 +389,25 @@ def test_rounds_in_turns_are_held_against_each_other() -> None:
     assert apart < 15
     assert compare.chance_in_turns([2.0] * 5, [1.0] * 5) == 1 / 32
     assert compare.chance_in_turns([2.0, 2.0, 1.0], [1.0, 1.0, 1.0]) == 1 / 2
+
+
+def test_pairs_between_which_the_machine_changed_its_speed_are_left_out() -> None:
+    """Neither a flip's size nor its share of the rounds says anything; a build twice as slow has no pair left out."""
+    chosen, rounds = random.Random(6), 51
+
+    def made(factor: float) -> Report:
+        speeds = chosen.choices((100.0, 220.0), (65, 35), k=rounds)
+        each = [speed * factor * chosen.uniform(1.0, 1.02) for speed in speeds]
+        return report([Case("c", "", "", results=[latency("r", [Histogram.of([x] * 100) for x in each])])])
+
+    def verdict(a: Report, b: Report) -> str:
+        return compare.compare(a, b, over=0.05, in_turns=True)[0].verdict
+
+    found = Counter(verdict(made(1.0), made(factor)) for factor in (1.0, 1.1, 2.0) for _ in range(30))
+    assert found == {"same": 30, "slower": 60}
+    assert Counter(verdict(made(1.1), made(1.0)) for _ in range(30)) == {"faster": 30}
+    still = report([Case("c", "", "", results=[latency("r", [Histogram.of([100.0] * 100)] * 51)])])
+    assert verdict(still, still) == "same"
 
 
 def test_a_short_run_is_held_against_the_baseline_loosely() -> None:
