@@ -21,7 +21,8 @@ from bench.harness.result import ROOT, Case, Report, Result
 from bench.harness.table import quantity, rate, ratio_text, value_text
 
 REPORTS = ROOT / "bench"
-"""Where they are: `report`, of all cases on one machine, and `hour`, of a soak, which may be of another."""
+"""Where they are: `report`, of all cases on one machine, `hour`, of a soak, which may be of another, and
+`cascade_lake`, of some cases on a machine with slower cores."""
 DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "proof.md", ROOT / "docs" / "benchmarks.md")
 SPAN = re.compile(r"<!--bench (?P<of>@(?P<report>\w+) )?(?P<what>[^>]+?)-->(?P<text>.*?)<!--/bench-->", re.DOTALL)
 WORDS = {True: "met", False: "**missed**", None: "not judged"}
