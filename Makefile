@@ -16,7 +16,7 @@ run: build ## install what is missing, build, start the embedded Solana and trad
 
 test: build deps-dev ## everything CI checks: C units, lint, pytest (ARGS="-k name" goes to pytest)
 	@failed=0; $(CORE) check || failed=1; $(MAKE) lint || failed=1; \
-	  $(PYTHON) -m pytest $(ARGS) || failed=1; exit $$failed
+	  tools/test.sh $(ARGS) || failed=1; exit $$failed
 
 deps: ## install what building and running needs (system packages by apt, Python packages into .venv)
 	@tools/deps.sh run

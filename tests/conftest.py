@@ -33,19 +33,11 @@ def instance_name() -> Iterator[str]:
         pytest.fail(f"{left} was left behind")
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fails the run if it leaves shared memory behind."""
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left() -> Iterator[None]:
+    """Fails the run, in its last test, if it leaves shared memory behind.  Its processes have names of their own."""
+    yield
     left = sorted(SHM.glob(f"sf-{OWN}*"))
     for path in left:
         shutil.rmtree(path, ignore_errors=True)
-    if left:
-        session.config.stash[LEFT] = [str(path) for path in left]
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-LEFT: pytest.StashKey[list[str]] = pytest.StashKey()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for path in config.stash.get(LEFT, []):
-        terminalreporter.write_line(f"LEFT BEHIND {path}", red=True)
+    assert not left, f"left behind: {', '.join(map(str, left))}"

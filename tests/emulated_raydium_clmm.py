@@ -27,9 +27,9 @@ from sniperforge.venues.ticks import (
     raydium_sqrt_price,
 )
 from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
-from tests.integration.cpmm_machine import EPOCH, TOKEN_2022_PROGRAM_ID, token_account
-from tests.integration.cpmm_machine import mint_data as mint_with_fee
-from tests.integration.cpmm_reference import TransferFee as MintFee
+from tests.emulation.cpmm_machine import EPOCH, TOKEN_2022_PROGRAM_ID, token_account
+from tests.emulation.cpmm_machine import mint_data as mint_with_fee
+from tests.emulation.cpmm_reference import TransferFee as MintFee
 from tests.native_program import PANIC, NativeProgram
 from tests.venue_glue import LIQUIDITY_BITS, Core, some_amount, some_liquidity
 

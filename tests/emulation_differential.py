@@ -34,15 +34,15 @@ CHUNK = 50_000
 """Most cases between two lines of progress."""
 
 VENUES: dict[str, tuple[str, str]] = {
-    "raydium_cpmm": ("integration.test_emulation_older_arithmetic", "raydium_cpmm"),
-    "raydium_amm_v4": ("integration.test_emulation_older_arithmetic", "raydium_amm_v4"),
+    "raydium_cpmm": ("emulation.test_emulation_older_arithmetic", "raydium_cpmm"),
+    "raydium_amm_v4": ("emulation.test_emulation_older_arithmetic", "raydium_amm_v4"),
     "raydium_clmm": ("emulated_raydium_clmm", ""),
     "orca_whirlpool": ("emulated_orca_whirlpool", ""),
-    "meteora_dlmm": ("integration.test_emulation_meteora_dlmm", ""),
-    "meteora_damm_v2": ("integration.test_emulation_meteora_damm_v2", ""),
-    "pump_swap": ("integration.test_emulation_pump_swap", ""),
-    "pump_fun": ("integration.test_emulation_pump_fun_newest", ""),
-    "pump_fun_2025": ("integration.test_emulation_older_arithmetic", "pump_fun"),
+    "meteora_dlmm": ("emulation.test_emulation_meteora_dlmm", ""),
+    "meteora_damm_v2": ("emulation.test_emulation_meteora_damm_v2", ""),
+    "pump_swap": ("emulation.test_emulation_pump_swap", ""),
+    "pump_fun": ("emulation.test_emulation_pump_fun_newest", ""),
+    "pump_fun_2025": ("emulation.test_emulation_older_arithmetic", "pump_fun"),
 }
 """Module below `tests`, and what it is told, of several venues in one module, which one is meant."""
 

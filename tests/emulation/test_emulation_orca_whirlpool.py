@@ -29,14 +29,14 @@ from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
 from tests import emulated_orca_whirlpool as emulated
 from tests import emulation_differential
 from tests.data import data_dir
-from tests.integration.cpmm_machine import (
+from tests.emulation.cpmm_machine import (
     TOKEN_2022_PROGRAM_ID,
     Machine,
     error_code,
     mint_data,
     token_account,
 )
-from tests.integration.cpmm_reference import TransferFee as MintFee
+from tests.emulation.cpmm_reference import TransferFee as MintFee
 from tests.native_program import NativeProgram
 
 TOKEN_PROGRAM_ID = accounts.TOKEN_PROGRAM_ID

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests import emulation_differential
-from tests.integration import test_emulation_pump_swap
+from tests.emulation import test_emulation_pump_swap
 
 
 def test_all_cases_are_run_and_summed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from solders.transaction_metadata import FailedTransactionMetadata
 
 from sniperforge.simnet import cpmm_accounts, emulation
 from sniperforge.simnet.cpmm_accounts import TOKEN_PROGRAM_ID, PoolKeys
-from tests.integration.cpmm_reference import NOW, PANIC, U64, USER_BALANCE, Terms, TransferFee
+from tests.emulation.cpmm_reference import NOW, PANIC, U64, USER_BALANCE, Terms, TransferFee
 
 TOKEN_2022_PROGRAM_ID = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
 EPOCH = 700

@@ -21,7 +21,7 @@ from solders.pubkey import Pubkey
 from sniperforge.simnet import pump_fun_accounts
 from sniperforge.simnet.pump_fun_accounts import GLOBAL, PROGRAM_ID, TOKEN_PROGRAM_ID, CurveKeys
 from tests.data import data_dir
-from tests.integration.cpmm_machine import TOKEN_2022_PROGRAM_ID, Machine, error_code, mint_data, token_account
+from tests.emulation.cpmm_machine import TOKEN_2022_PROGRAM_ID, Machine, error_code, mint_data, token_account
 
 NOW = 1_736_800_000
 U64 = 1 << 64

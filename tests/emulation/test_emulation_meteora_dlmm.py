@@ -27,8 +27,8 @@ from sniperforge.venues import meteora_dlmm as dlmm
 from sniperforge.venues.quote import Quote
 from tests import emulation_differential, native_sbf
 from tests.data import data_dir
-from tests.integration.cpmm_machine import EPOCH, TOKEN_2022_PROGRAM_ID, Machine, error_code, mint_data, token_account
-from tests.integration.cpmm_reference import TransferFee
+from tests.emulation.cpmm_machine import EPOCH, TOKEN_2022_PROGRAM_ID, Machine, error_code, mint_data, token_account
+from tests.emulation.cpmm_reference import TransferFee
 from tests.unit import pump_captures
 from tests.unit import test_venue_meteora_dlmm as unit
 

@@ -26,7 +26,7 @@ from sniperforge.simnet.pump_swap_accounts import FEE_PROGRAM_ID, Rates, fee_con
 from sniperforge.venues import core, pump_fees, pump_fun
 from sniperforge.venues.quote import Quote
 from tests import emulation_differential, native_sbf
-from tests.integration.cpmm_machine import TOKEN_2022_PROGRAM_ID, Machine, error_code, token_account
+from tests.emulation.cpmm_machine import TOKEN_2022_PROGRAM_ID, Machine, error_code, token_account
 from tests.unit import pump_captures
 from tests.unit.test_venue_pump_fun import random_state, word
 

@@ -23,7 +23,7 @@ from sniperforge.simnet.pump_swap_accounts import PROGRAM_ID, PoolKeys, Rates
 from sniperforge.venues import core, pump_fees, pump_swap
 from sniperforge.venues.quote import Quote
 from tests import emulation_differential, native_sbf
-from tests.integration.cpmm_machine import TOKEN_2022_PROGRAM_ID, Machine, error_code, token_account
+from tests.emulation.cpmm_machine import TOKEN_2022_PROGRAM_ID, Machine, error_code, token_account
 from tests.unit import pump_captures
 
 NOW = 1_790_000_000

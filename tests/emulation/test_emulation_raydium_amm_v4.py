@@ -19,7 +19,7 @@ from solders.pubkey import Pubkey
 from sniperforge.simnet import amm_v4_accounts
 from sniperforge.simnet.amm_v4_accounts import PROGRAM_ID, TOKEN_PROGRAM_ID, PoolKeys
 from tests.data import data_dir
-from tests.integration.cpmm_machine import EPOCH, TOKEN_2022_PROGRAM_ID, Machine, error_code, token_account
+from tests.emulation.cpmm_machine import EPOCH, TOKEN_2022_PROGRAM_ID, Machine, error_code, token_account
 
 NOW = 1_760_000_000
 U64 = 1 << 64

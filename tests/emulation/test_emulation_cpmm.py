@@ -20,7 +20,7 @@ from solders.pubkey import Pubkey
 from sniperforge.simnet import cpmm_accounts, sbf
 from sniperforge.simnet.cpmm_accounts import TOKEN_PROGRAM_ID
 from tests.data import data_dir
-from tests.integration.cpmm_machine import (
+from tests.emulation.cpmm_machine import (
     EPOCH,
     TOKEN_2022_PROGRAM_ID,
     Machine,
@@ -30,7 +30,7 @@ from tests.integration.cpmm_machine import (
     swap_event,
     token_account,
 )
-from tests.integration.cpmm_reference import (
+from tests.emulation.cpmm_reference import (
     EXCEEDED_SLIPPAGE,
     INVALID_VAULT,
     NOT_APPROVED,
