@@ -6,10 +6,15 @@ NONE=5 # how pytest says that nothing was chosen
 
 .venv/bin/python -m pytest -n auto --dist loadfile tests/unit tests/model tests/replay tests/emulation "$@"
 computing=$?
-[ $computing -eq 0 ] || [ $computing -eq $NONE ] || [ $computing -eq 1 ] || exit $computing # 1: some failed
+case $computing in
+  0 | 1 | $NONE) ;; # 1: some failed
+  *) exit $computing ;;
+esac
 .venv/bin/python -m pytest tests/integration tests/stress "$@"
 running=$?
-[ $computing -ne $NONE ] || exit $running
-[ $running -ne $NONE ] || running=0
-[ $computing -eq 0 ] && exit $running
+
+case $computing in
+  0) [ $running -eq $NONE ] || exit $running ;;
+  $NONE) exit $running ;;
+esac
 exit $computing

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from solders.account import Account
@@ -19,6 +21,7 @@ from solders.transaction_metadata import FailedTransactionMetadata
 
 from sniperforge.simnet import cpmm_accounts, emulation
 from sniperforge.simnet.cpmm_accounts import TOKEN_PROGRAM_ID, PoolKeys
+from sniperforge.venues import transfer_fee
 from tests.emulation.cpmm_reference import NOW, PANIC, U64, USER_BALANCE, Terms, TransferFee
 
 TOKEN_2022_PROGRAM_ID = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
@@ -36,11 +39,28 @@ def mint_data(fee: TransferFee | None) -> bytes:
     return base.ljust(165, b"\0") + b"\1" + extension
 
 
+def mint_fee(fee: transfer_fee.TransferFee | None) -> TransferFee | None:
+    """A fee of ours, for `mint_data`."""
+    return None if fee is None else TransferFee(basis_points=fee.bps, maximum=fee.maximum)
+
+
 def token_account(mint: Pubkey, owner: Pubkey, amount: int, program: Pubkey) -> Account:
     data = struct.pack("<32s32sQ36xB56x", bytes(mint), bytes(owner), amount, 1)
     if program == TOKEN_2022_PROGRAM_ID:
         data += b"\2" + struct.pack("<HHQ", 2, 8, 0)
     return Account(10**10, data, program)
+
+
+def recorded(folder: Path) -> dict[Pubkey, Account]:
+    """The accounts of a folder of recorded ones, by address."""
+    found: dict[Pubkey, Account] = {}
+    for file in folder.glob("*.json"):
+        dump = json.loads(file.read_text())
+        account = dump["account"]
+        found[Pubkey.from_string(dump["pubkey"])] = Account(
+            account["lamports"], base64.b64decode(account["data"][0]), Pubkey.from_string(account["owner"])
+        )
+    return found
 
 
 class Machine:

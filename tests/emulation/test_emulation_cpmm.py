@@ -3,7 +3,6 @@ against a plain big-integer reference written from the program's source."""
 
 from __future__ import annotations
 
-import base64
 import csv
 import json
 import random
@@ -20,6 +19,7 @@ from solders.pubkey import Pubkey
 from sniperforge.simnet import cpmm_accounts, sbf
 from sniperforge.simnet.cpmm_accounts import TOKEN_PROGRAM_ID
 from tests.data import data_dir
+from tests.emulation.accounts_changed import changed, ro, rw
 from tests.emulation.cpmm_machine import (
     EPOCH,
     TOKEN_2022_PROGRAM_ID,
@@ -27,6 +27,7 @@ from tests.emulation.cpmm_machine import (
     Pool,
     error_code,
     open_pool,
+    recorded,
     swap_event,
     token_account,
 )
@@ -85,13 +86,7 @@ def check(machine: Machine, terms: Terms, side: int, exact_in: bool, amount: int
 
 def test_every_recorded_swap_of_the_real_program(machine: Machine) -> None:
     folder: Path = data_dir() / "accounts" / "raydium_cpmm" / "sol_usdc"
-    snapshot: dict[Pubkey, Account] = {}
-    for file in folder.glob("*.json"):
-        dump = json.loads(file.read_text())
-        account = dump["account"]
-        snapshot[Pubkey.from_string(dump["pubkey"])] = Account(
-            account["lamports"], base64.b64decode(account["data"][0]), Pubkey.from_string(account["owner"])
-        )
+    snapshot = recorded(folder)
     address = Pubkey.from_string(json.loads((folder / "sol_usdc_pool_state.json").read_text())["pubkey"])
     keys = cpmm_accounts.read_pool(address, bytes(snapshot[address].data))
     accounts = (Pubkey.new_unique(), Pubkey.new_unique())
@@ -239,12 +234,6 @@ def test_a_later_failure_reverts_everything(machine: Machine) -> None:
     assert pool.snapshot() == before
 
 
-def changed(instruction: Instruction, at: int, meta: AccountMeta) -> Instruction:
-    accounts = list(instruction.accounts)
-    accounts[at] = meta
-    return Instruction(instruction.program_id, bytes(instruction.data), accounts)
-
-
 def test_wrong_accounts_are_refused(machine: Machine) -> None:
     pool, other = open_pool(machine, Terms()), open_pool(machine, Terms())
     before, before_other = pool.snapshot(), other.snapshot()
@@ -258,7 +247,6 @@ def test_wrong_accounts_are_refused(machine: Machine) -> None:
     machine.svm.set_account(forged_pool, forged)
     empty = Pubkey.new_unique()
     user = machine.user.pubkey()
-    ro, rw = (lambda key: AccountMeta(key, False, False)), (lambda key: AccountMeta(key, False, True))
     good = pool.swap(0, True, 10**6)
     cases = [
         (0, ro(Pubkey.new_unique()), 3010),

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from solders.account import Account
-from solders.instruction import AccountMeta, Instruction
+from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from sniperforge.simnet import meteora_damm_v2_accounts as accounts
@@ -25,6 +25,7 @@ from sniperforge.venues import meteora_damm_v2 as damm
 from sniperforge.venues.quote import Quote
 from tests import core_library, emulation_differential, native_sbf
 from tests.data import data_dir
+from tests.emulation.accounts_changed import changed_key
 from tests.emulation.cpmm_machine import EPOCH, TOKEN_2022_PROGRAM_ID, Machine, error_code, mint_data, token_account
 from tests.emulation.cpmm_reference import TransferFee
 from tests.unit import pump_captures
@@ -315,12 +316,6 @@ def test_the_limiter_lets_one_swap_a_transaction_pass(machine: Machine) -> None:
     assert error_code(machine.send(buy, buy)) is None
 
 
-def changed(instruction: Instruction, at: int, key: Pubkey, *, writable: bool = True) -> Instruction:
-    listed = list(instruction.accounts)
-    listed[at] = AccountMeta(key, is_signer=listed[at].is_signer and key == listed[at].pubkey, is_writable=writable)
-    return Instruction(instruction.program_id, bytes(instruction.data), listed)
-
-
 def test_wrong_accounts_are_refused(machine: Machine) -> None:
     pool, other = market_pool(machine), market_pool(machine)
     good = pool.swap(True, 10**6, 0)
@@ -342,10 +337,10 @@ def test_wrong_accounts_are_refused(machine: Machine) -> None:
     ]
     before = (pool.data(), pool.balances())
     for at, key, code in cases:
-        assert error_code(machine.send(changed(good, at, key))) == code, (at, code)
+        assert error_code(machine.send(changed_key(good, at, key))) == code, (at, code)
     for at in (1, 2, 3, 4, 5):
         account = good.accounts[at].pubkey
-        assert error_code(machine.send(changed(good, at, account, writable=False))) == 3006, at
+        assert error_code(machine.send(changed_key(good, at, account, writable=False))) == 3006, at
     short = Instruction(PROGRAM_ID, bytes(good.data), list(good.accounts)[:13])
     assert error_code(machine.send(short)) == 3005
     for data, code in ((b"", 101), (bytes(25), 101), (bytes(good.data)[:24], 102)):

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from solders.account import Account
 from solders.compute_budget import set_compute_unit_limit
-from solders.instruction import AccountMeta, Instruction
+from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from sniperforge.simnet import meteora_dlmm_accounts as accounts
@@ -27,6 +27,7 @@ from sniperforge.venues import meteora_dlmm as dlmm
 from sniperforge.venues.quote import Quote
 from tests import emulation_differential, native_sbf
 from tests.data import data_dir
+from tests.emulation.accounts_changed import changed_key
 from tests.emulation.cpmm_machine import EPOCH, TOKEN_2022_PROGRAM_ID, Machine, error_code, mint_data, token_account
 from tests.emulation.cpmm_reference import TransferFee
 from tests.unit import pump_captures
@@ -454,7 +455,7 @@ def test_arrays_far_away_are_in_the_extension(machine: Machine) -> None:
             ahead = accounts.next_arrays(pair.data()[0], marked, x_to_y=x_to_y, count=9)
             assert ahead == [i for i in sorted(pair.arrays, reverse=x_to_y) if i in ahead] and ahead
         bare = pair.swap(True, False, 10**6)
-        assert error_code(machine.send(changed(bare, 1, PROGRAM_ID, writable=False))) == 6036
+        assert error_code(machine.send(changed_key(bare, 1, PROGRAM_ID, writable=False))) == 6036
 
 
 @pytest.mark.parametrize("exact_out", [False, True])
@@ -489,12 +490,6 @@ def test_orders_are_filled_after_the_bins_own_liquidity(machine: Machine) -> Non
     assert again.status == "ok" and again.tick == 0
 
 
-def changed(instruction: Instruction, at: int, key: Pubkey, *, writable: bool = True) -> Instruction:
-    listed = list(instruction.accounts)
-    listed[at] = AccountMeta(key, is_signer=listed[at].is_signer and key == listed[at].pubkey, is_writable=writable)
-    return Instruction(instruction.program_id, bytes(instruction.data), listed)
-
-
 def test_wrong_accounts_are_refused(machine: Machine) -> None:
     pair, other = market_pair(machine), market_pair(machine)
     good = pair.swap(True, False, 10**6)
@@ -519,10 +514,10 @@ def test_wrong_accounts_are_refused(machine: Machine) -> None:
     ]
     before = (pair.data(), pair.balances())
     for at, key, code in cases:
-        assert error_code(machine.send(changed(good, at, key))) == code, (at, code)
+        assert error_code(machine.send(changed_key(good, at, key))) == code, (at, code)
     for at in (0, 2, 3, 4, 5, 8):
         account = good.accounts[at].pubkey
-        assert error_code(machine.send(changed(good, at, account, writable=False))) == 2000, at
+        assert error_code(machine.send(changed_key(good, at, account, writable=False))) == 2000, at
     assert error_code(machine.send(pair.swap(True, False, 10**6, arrays=[]))) == NO_ARRAY
     short = Instruction(PROGRAM_ID, bytes(good.data), list(good.accounts)[:15])
     assert error_code(machine.send(short)) == 3005

@@ -29,14 +29,15 @@ from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
 from tests import emulated_orca_whirlpool as emulated
 from tests import emulation_differential
 from tests.data import data_dir
+from tests.emulation.accounts_changed import ro, rw
 from tests.emulation.cpmm_machine import (
     TOKEN_2022_PROGRAM_ID,
     Machine,
     error_code,
     mint_data,
+    mint_fee,
     token_account,
 )
-from tests.emulation.cpmm_reference import TransferFee as MintFee
 from tests.native_program import NativeProgram
 
 TOKEN_PROGRAM_ID = accounts.TOKEN_PROGRAM_ID
@@ -89,10 +90,6 @@ class Pool:
         state = orca.State.of(pool, arrays, decoded)
         object.__setattr__(state, "transfer_fees", fees)
         return state
-
-
-def mint_fee(fee: TransferFee | None) -> MintFee | None:
-    return None if fee is None else MintFee(basis_points=fee.bps, maximum=fee.maximum)
 
 
 def place(machine: Machine, keys: PoolKeys, fees: tuple[TransferFee | None, TransferFee | None]) -> Pool:
@@ -427,14 +424,6 @@ def test_supplemental_arrays(machine: Machine) -> None:
     assert error_code(machine.send(Instruction(accounts.PROGRAM_ID, bytes(data), named))) == 6049
     data[-2] = 3
     assert error_code(machine.send(Instruction(accounts.PROGRAM_ID, bytes(data), named))) == 6048
-
-
-def rw(key: Pubkey) -> AccountMeta:
-    return AccountMeta(key, is_signer=False, is_writable=True)
-
-
-def ro(key: Pubkey) -> AccountMeta:
-    return AccountMeta(key, is_signer=False, is_writable=False)
 
 
 def test_wrong_accounts_are_refused(machine: Machine) -> None:

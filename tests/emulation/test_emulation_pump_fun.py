@@ -21,6 +21,7 @@ from solders.pubkey import Pubkey
 from sniperforge.simnet import pump_fun_accounts
 from sniperforge.simnet.pump_fun_accounts import GLOBAL, PROGRAM_ID, TOKEN_PROGRAM_ID, CurveKeys
 from tests.data import data_dir
+from tests.emulation.accounts_changed import changed, ro, rw
 from tests.emulation.cpmm_machine import TOKEN_2022_PROGRAM_ID, Machine, error_code, mint_data, token_account
 
 NOW = 1_736_800_000
@@ -289,20 +290,6 @@ def test_a_user_without_enough_sol(machine: Machine) -> None:
     curve = open_curve(machine, Terms())
     machine.svm.set_account(machine.user.pubkey(), Account(10**9, b"", Pubkey.default()))
     assert error_code(machine.send(curve.trade(True, 10**14))) == 1  # the system program
-
-
-def changed(instruction: Instruction, at: int, meta: AccountMeta) -> Instruction:
-    accounts = list(instruction.accounts)
-    accounts[at] = meta
-    return Instruction(instruction.program_id, bytes(instruction.data), accounts)
-
-
-def ro(key: Pubkey) -> AccountMeta:
-    return AccountMeta(key, is_signer=False, is_writable=False)
-
-
-def rw(key: Pubkey) -> AccountMeta:
-    return AccountMeta(key, is_signer=False, is_writable=True)
 
 
 @pytest.mark.parametrize("buy", [True, False])

@@ -26,6 +26,7 @@ from sniperforge.simnet.pump_swap_accounts import FEE_PROGRAM_ID, Rates, fee_con
 from sniperforge.venues import core, pump_fees, pump_fun
 from sniperforge.venues.quote import Quote
 from tests import emulation_differential, native_sbf
+from tests.emulation.accounts_changed import changed, ro, rw
 from tests.emulation.cpmm_machine import TOKEN_2022_PROGRAM_ID, Machine, error_code, token_account
 from tests.unit import pump_captures
 from tests.unit.test_venue_pump_fun import random_state, word
@@ -362,23 +363,11 @@ def test_a_swap_fits_its_compute_budget(machine: Machine) -> None:
             assert max(used) < (90_000 if quote_mint != pump.SOL else 60_000), used
 
 
-def changed(instruction: Instruction, at: int, meta: AccountMeta) -> Instruction:
-    accounts = list(instruction.accounts)
-    accounts[at] = meta
-    return Instruction(instruction.program_id, bytes(instruction.data), accounts)
-
-
 def test_wrong_accounts_are_refused(machine: Machine) -> None:
     other = open_curve(machine, Terms())
     curve = open_curve(machine, Terms())
     keys, user = curve.keys, machine.user.pubkey()
     before = curve.balances(), machine.data(keys.curve)
-
-    def ro(key: Pubkey) -> AccountMeta:
-        return AccountMeta(key, is_signer=False, is_writable=False)
-
-    def rw(key: Pubkey) -> AccountMeta:
-        return AccountMeta(key, is_signer=False, is_writable=True)
 
     def place(data: bytes, owner: Pubkey) -> Pubkey:
         machine.svm.set_account(address := Pubkey.new_unique(), Account(RENT, data, owner))

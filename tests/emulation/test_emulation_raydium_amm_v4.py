@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 
 import pytest
 from solders.account import Account
-from solders.instruction import AccountMeta, Instruction
+from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from sniperforge.simnet import amm_v4_accounts
 from sniperforge.simnet.amm_v4_accounts import PROGRAM_ID, TOKEN_PROGRAM_ID, PoolKeys
 from tests.data import data_dir
-from tests.emulation.cpmm_machine import EPOCH, TOKEN_2022_PROGRAM_ID, Machine, error_code, token_account
+from tests.emulation.accounts_changed import changed, ro, rw
+from tests.emulation.cpmm_machine import EPOCH, TOKEN_2022_PROGRAM_ID, Machine, error_code, recorded, token_account
 
 NOW = 1_760_000_000
 U64 = 1 << 64
@@ -187,13 +188,7 @@ def check(machine: Machine, terms: Terms, side: int, exact_in: bool, amount: int
 
 def test_every_recorded_swap_of_the_real_program(machine: Machine) -> None:
     folder = data_dir() / "accounts" / "raydium_amm_v4" / "sol_usdc"
-    snapshot: dict[Pubkey, Account] = {}
-    for file in folder.glob("*.json"):
-        dump = json.loads(file.read_text())
-        account = dump["account"]
-        snapshot[Pubkey.from_string(dump["pubkey"])] = Account(
-            account["lamports"], base64.b64decode(account["data"][0]), Pubkey.from_string(account["owner"])
-        )
+    snapshot = recorded(folder)
     address = Pubkey.from_string(json.loads((folder / "amm_id.json").read_text())["pubkey"])
     keys = amm_v4_accounts.read_pool(address, bytes(snapshot[address].data))
     assert amm_v4_accounts.AUTHORITY in snapshot
@@ -287,20 +282,6 @@ def test_two_swaps_in_one_transaction_and_a_later_failure(machine: Machine) -> N
     assert error_code(machine.send(pool.swap(0, True, 10**8), pool.swap(1, False, 10**6))) is None
     assert machine.amount(pool.accounts[0]) == USER_BALANCE - paid + again
     assert machine.amount(pool.accounts[1]) == USER_BALANCE + got - back
-
-
-def changed(instruction: Instruction, at: int, meta: AccountMeta) -> Instruction:
-    accounts = list(instruction.accounts)
-    accounts[at] = meta
-    return Instruction(instruction.program_id, bytes(instruction.data), accounts)
-
-
-def ro(key: Pubkey) -> AccountMeta:
-    return AccountMeta(key, is_signer=False, is_writable=False)
-
-
-def rw(key: Pubkey) -> AccountMeta:
-    return AccountMeta(key, is_signer=False, is_writable=True)
 
 
 def test_wrong_accounts_are_refused(machine: Machine) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from solders.account import Account
 from solders.compute_budget import set_compute_unit_limit
-from solders.instruction import AccountMeta, Instruction
+from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from sniperforge.simnet import raydium_clmm_accounts as accounts
@@ -29,8 +29,16 @@ from sniperforge.venues.transfer_fee import NO_FEE, TransferFee
 from tests import emulated_raydium_clmm as emulated
 from tests import emulation_differential
 from tests.data import data_dir
-from tests.emulation.cpmm_machine import EPOCH, TOKEN_2022_PROGRAM_ID, Machine, error_code, mint_data, token_account
-from tests.emulation.cpmm_reference import TransferFee as MintFee
+from tests.emulation.accounts_changed import ro, rw
+from tests.emulation.cpmm_machine import (
+    EPOCH,
+    TOKEN_2022_PROGRAM_ID,
+    Machine,
+    error_code,
+    mint_data,
+    mint_fee,
+    token_account,
+)
 from tests.native_program import PANIC as NATIVE_PANIC
 from tests.native_program import NativeProgram
 
@@ -84,10 +92,6 @@ class Pool:
         numbers = clmm.decode_extension(self.machine.data(self.keys.extension))[1]
         rates = clmm.decode_config(self.machine.data(self.keys.config))
         return replace(clmm.State.of(clmm.decode_pool(self.data), rates, decoded, numbers), transfer_fees=fees)
-
-
-def mint_fee(fee: TransferFee | None) -> MintFee | None:
-    return None if fee is None else MintFee(basis_points=fee.bps, maximum=fee.maximum)
 
 
 def place(machine: Machine, keys: PoolKeys, fees: tuple[TransferFee | None, TransferFee | None]) -> Pool:
@@ -465,14 +469,6 @@ def test_arrays_beyond_the_pools_own_bitmap(machine: Machine) -> None:
     good = pool.swap(True, True, 10**4, v2=True)
     without = [meta for meta in good.accounts if meta.pubkey != pool.keys.extension]
     assert error_code(machine.send(Instruction(accounts.PROGRAM_ID, bytes(good.data), without))) == 6040
-
-
-def rw(key: Pubkey) -> AccountMeta:
-    return AccountMeta(key, is_signer=False, is_writable=True)
-
-
-def ro(key: Pubkey) -> AccountMeta:
-    return AccountMeta(key, is_signer=False, is_writable=False)
 
 
 def test_wrong_accounts_are_refused(machine: Machine) -> None:
